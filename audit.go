@@ -1,0 +1,95 @@
+package staffkey
+
+import "time"
+
+// AuditEventID identifies an audit event; ids sort by time.
+type AuditEventID string
+
+// EventKind says what an audit event is about. The text of kind k is the message "event.<k>".
+type EventKind string
+
+// The kinds of event. A kind is never renamed: the log outlives the release.
+const (
+	EventSignedIn          EventKind = "signed_in"
+	EventSignInRefused     EventKind = "sign_in_refused"
+	EventPromptEnded       EventKind = "prompt_ended" // the browser's prompt ended without an answer
+	EventProved            EventKind = "proved"       // step-up in a session
+	EventSignedOut         EventKind = "signed_out"
+	EventSessionEnded      EventKind = "session_ended"
+	EventKeyRegistered     EventKind = "key_registered"
+	EventKeyNamed          EventKind = "key_named"
+	EventKeyRenamed        EventKind = "key_renamed"
+	EventKeyTried          EventKind = "key_tried"
+	EventKeyRemoved        EventKind = "key_removed"
+	EventKeyRestored       EventKind = "key_restored"
+	EventMethodEnrolled    EventKind = "method_enrolled"
+	EventMethodChanged     EventKind = "method_changed"
+	EventPersonAdded       EventKind = "person_added"
+	EventPersonChanged     EventKind = "person_changed"
+	EventOrganisationAdded EventKind = "organisation_added"
+	EventOrganisationEdit  EventKind = "organisation_changed"
+	EventRoleGranted       EventKind = "role_granted"
+	EventRoleRevoked       EventKind = "role_revoked"
+	EventPolicyChanged     EventKind = "policy_changed"
+	EventLinkIssued        EventKind = "link_issued"
+	EventLinkUsed          EventKind = "link_used"
+	EventSetUp             EventKind = "set_up"
+)
+
+// Outcome is how what an event tells of ended.
+type Outcome string
+
+// The outcomes of an event.
+const (
+	OutcomeDone    Outcome = "done"
+	OutcomeRefused Outcome = "refused"
+	OutcomeEnded   Outcome = "ended" // no answer came: nobody's fault, nothing counted
+)
+
+// AuditEvent is one line of the log: who did what to whom, where, and how it ended.
+type AuditEvent struct {
+	ID      AuditEventID
+	At      time.Time
+	Kind    EventKind
+	Outcome Outcome
+	// Actor is who did it; ActorName stands in for the console and for people not known.
+	Actor     PersonID
+	ActorName string
+	// Person and Organisation are whom it concerns.
+	Person       PersonID
+	Organisation OrganisationID
+	// Subject is the thing concerned (a key, a session, a method), and SubjectName what it was called then.
+	Subject     string
+	SubjectName string
+	// Rule or message id that said no, and the code to give to a helpdesk.
+	Message     string
+	SupportCode string
+	Session     SessionID
+	IP          string
+	Browser     string
+	// Detail holds further facts as text; never secrets.
+	Detail map[string]string
+}
+
+// Event starts an audit event of an actor with everything that the actor tells.
+func Event(kind EventKind, actor Actor) AuditEvent {
+	return AuditEvent{
+		Kind: kind, Outcome: OutcomeDone, Actor: actor.Person, ActorName: actor.Name, Session: actor.Session,
+		IP: actor.Origin.IP, Browser: actor.Origin.Browser,
+	}
+}
+
+// RefusedBy turns the event into the record of a refusal.
+func (e AuditEvent) RefusedBy(r *Refusal) AuditEvent {
+	e.Outcome = OutcomeRefused
+	e.Message = r.Message.ID
+	detail := map[string]string{"rule": r.Rule}
+	for k, v := range e.Detail {
+		detail[k] = v
+	}
+	if r.Reason != "" {
+		detail["reason"] = r.Reason
+	}
+	e.Detail = detail
+	return e
+}

@@ -1,0 +1,132 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io/fs"
+	"time"
+
+	"staffkey"
+
+	"github.com/pressly/goose/v3"
+	"github.com/pressly/goose/v3/lock"
+)
+
+//go:embed migrations/*.sql
+var migrations embed.FS
+
+// Migrate brings the schema to this release and ties the database to the sealing key. Several nodes may call it at
+// once; one works and the others wait.
+func (s *Store) Migrate(ctx context.Context) error {
+	p, err := s.migrator()
+	if err != nil {
+		return err
+	}
+	for try := 0; ; try++ {
+		if _, err = p.Up(ctx); err == nil {
+			break
+		}
+		// On SQLite another process may have migrated in between: then there is nothing left to do. Look again.
+		if try == 5 || s.name != "sqlite" {
+			return fmt.Errorf("migrate: %w", err)
+		}
+		select {
+		case <-time.After(200 * time.Millisecond):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return s.tieKey(ctx)
+}
+
+// CheckSchema reports an error unless the schema is the one of this release and the sealing key is the database's.
+func (s *Store) CheckSchema(ctx context.Context) error {
+	p, err := s.migrator()
+	if err != nil {
+		return err
+	}
+	pending, err := p.HasPending(ctx)
+	if err != nil {
+		return fmt.Errorf("look at the schema: %w", err)
+	}
+	if pending {
+		return ErrSchemaOld
+	}
+	return s.tieKey(ctx)
+}
+
+// Problems that an operator can mend; the commands say how.
+var (
+	ErrSchemaOld = errors.New("the database has the schema of an earlier release")
+	ErrOtherKey  = errors.New("the sealing key is not the one that this database was sealed with")
+)
+
+func (s *Store) migrator() (*goose.Provider, error) {
+	dir, err := fs.Sub(migrations, "migrations")
+	if err != nil {
+		return nil, err
+	}
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	if s.name == "postgresql" {
+		dialect = goose.DialectPostgres
+		locker, err := lock.NewPostgresSessionLocker()
+		if err != nil {
+			return nil, err
+		}
+		options = append(options, goose.WithSessionLocker(locker))
+	}
+	return goose.NewProvider(dialect, s.engine.db(), dir, options...)
+}
+
+// tieKey stores a sealed mark at the first start and opens it at every later one, so that a node with another key
+// refuses to start instead of failing at the first sealed value.
+func (s *Store) tieKey(ctx context.Context) error {
+	const name = "sealing_check"
+	mark := []byte("staffkey")
+	sealed, err := s.sealer.Seal(name, mark)
+	if err != nil {
+		return err
+	}
+	return s.Housekeep(ctx, func(tx *Tx) error {
+		if err := tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, sealed); err != nil {
+			return err
+		}
+		stored, err := tx.FindInstallationValue(name)
+		if err != nil {
+			return err
+		}
+		if plain, err := s.sealer.Open(name, stored); err != nil || !bytes.Equal(plain, mark) {
+			return ErrOtherKey
+		}
+		return nil
+	})
+}
+
+// FindInstallationValue returns a value of the installation itself, or ErrNotFound.
+func (tx *Tx) FindInstallationValue(name string) ([]byte, error) {
+	var value []byte
+	err := tx.q.queryRow("SELECT value FROM installation WHERE name = $1", name).Scan(&value)
+	return value, found(err)
+}
+
+// PutInstallationValue stores a value of the installation itself.
+func (tx *Tx) PutInstallationValue(name string, value []byte) error {
+	return tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value)
+}
+
+// SetUpFinished reports whether the first-run set-up is done.
+func (tx *Tx) SetUpFinished() (bool, error) {
+	_, err := tx.FindInstallationValue("set_up")
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// FinishSetUp marks the first-run set-up as done.
+func (tx *Tx) FinishSetUp() error {
+	return tx.PutInstallationValue("set_up", []byte(tx.Now.Format(time.RFC3339)))
+}

@@ -1,0 +1,243 @@
+package store
+
+import (
+	"database/sql"
+	"strings"
+	"time"
+
+	"staffkey"
+)
+
+const personColumns = "p.id, p.organisation_id, p.username, p.email, p.name, p.employee_number, p.phone, p.state, p.created_at"
+
+func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Person, error) {
+	var p staffkey.Person
+	err := row.Scan(append([]any{&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt}, more...)...)
+	p.CreatedAt = p.CreatedAt.UTC()
+	return p, found(err)
+}
+
+// personBatch bounds the rows of one insert: both engines allow many more parameters (SQLite 32,766, PostgreSQL 65,535),
+// but longer statements no longer get faster.
+const personBatch = 200
+
+// InsertPeople adds people. A username or e-mail address that is taken is ErrConflict, and nobody is added.
+func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
+	for len(people) > 0 {
+		n := min(len(people), personBatch)
+		args := make([]any, 0, n*12)
+		for _, p := range people[:n] {
+			args = append(args, p.ID, p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name,
+				FoldForSearch(p.Name), p.EmployeeNumber, p.Phone, p.State, instant(p.CreatedAt))
+		}
+		err := tx.exec(`INSERT INTO people (id, organisation_id, username, username_folded, email, email_folded, name, name_folded,
+			employee_number, phone, state, created_at) VALUES `+placeholders(n, 12), args...)
+		if err != nil {
+			return err
+		}
+		people = people[n:]
+	}
+	return nil
+}
+
+// UpdatePerson changes what is known about a person, organisation and state included.
+func (tx *Tx) UpdatePerson(p staffkey.Person) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE people SET organisation_id = $1, username = $2, username_folded = $3, email = $4, email_folded = $5,
+		name = $6, name_folded = $7, employee_number = $8, phone = $9, state = $10 WHERE id = $11`,
+		p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name, FoldForSearch(p.Name),
+		p.EmployeeNumber, p.Phone, p.State, p.ID)
+}
+
+// FindPerson returns a person by id.
+func (tx *Tx) FindPerson(id staffkey.PersonID) (staffkey.Person, error) {
+	return scanPerson(tx.q.queryRow("SELECT "+personColumns+" FROM people p WHERE p.id = $1", id))
+}
+
+// FindPersonByLogin returns the person whom a typed name means: an e-mail address when it has an @, a username otherwise.
+func (tx *Tx) FindPersonByLogin(login string) (staffkey.Person, error) {
+	column := "username_folded"
+	if strings.Contains(login, "@") {
+		column = "email_folded"
+	}
+	return scanPerson(tx.q.queryRow("SELECT "+personColumns+" FROM people p WHERE p."+column+" = $1", Fold(login)))
+}
+
+// FindPeopleByUsername returns those of the people of that username that exist, by folded username.
+func (tx *Tx) FindPeopleByUsername(usernames []string) (map[string]staffkey.Person, error) {
+	people := make(map[string]staffkey.Person, len(usernames))
+	for len(usernames) > 0 {
+		n := min(len(usernames), personBatch)
+		args := make([]any, n)
+		for i, u := range usernames[:n] {
+			args[i] = Fold(u)
+		}
+		err := tx.rows(func(r *sql.Rows) error {
+			p, err := scanPerson(r)
+			people[Fold(p.Username)] = p
+			return err
+		}, "SELECT "+personColumns+" FROM people p WHERE p.username_folded IN ("+strings.Trim(placeholders(1, n), "()")+")", args...)
+		if err != nil {
+			return nil, err
+		}
+		usernames = usernames[n:]
+	}
+	return people, nil
+}
+
+// ListPeople returns people of the organisations within a scope whose name, username or e-mail address starts with
+// prefix, ordered by name and id, after the last one of the page before. An empty scope returns nobody.
+func (tx *Tx) ListPeople(scope []staffkey.OrganisationID, prefix string, after *staffkey.Person, limit int) ([]staffkey.Person, error) {
+	if len(scope) == 0 {
+		return nil, nil
+	}
+	args := make([]any, 0, len(scope)+6)
+	for _, id := range scope {
+		args = append(args, id)
+	}
+	var afterName string
+	var afterID staffkey.PersonID
+	if after != nil {
+		afterName, afterID = FoldForSearch(after.Name), after.ID
+	}
+	pattern := likePrefix(FoldForSearch(prefix))
+	args = append(args, afterName, afterID, pattern, limit)
+	n := len(scope)
+	var people []staffkey.Person
+	query := `SELECT ` + personColumns + ` FROM people p WHERE p.organisation_id IN (SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (` +
+		strings.Trim(placeholders(1, n), "()") + `)) AND (p.name_folded > ` + dollar(n+1) + ` OR (p.name_folded = ` + dollar(n+1) + ` AND p.id > ` + dollar(n+2) + `))
+		AND (p.name_folded LIKE ` + dollar(n+3) + ` ESCAPE '!' OR p.username_folded LIKE ` + dollar(n+3) + ` ESCAPE '!' OR p.email_folded LIKE ` + dollar(n+3) + ` ESCAPE '!')
+		ORDER BY p.name_folded, p.id LIMIT ` + dollar(n+4)
+	err := tx.rows(func(r *sql.Rows) error {
+		p, err := scanPerson(r)
+		people = append(people, p)
+		return err
+	}, query, args...)
+	return people, err
+}
+
+// likePrefix makes the LIKE pattern of a prefix, with ! as escape character.
+func likePrefix(s string) string {
+	return strings.NewReplacer("!", "!!", "%", "!%", "_", "!_").Replace(s) + "%"
+}
+
+// CountPeople returns the number of people.
+func (tx *Tx) CountPeople() (n int, err error) {
+	err = tx.q.queryRow("SELECT COUNT(*) FROM people").Scan(&n)
+	return n, err
+}
+
+// InsertRoleGrant gives a role; giving it again changes nothing and reports false.
+func (tx *Tx) InsertRoleGrant(g staffkey.RoleGrant) (bool, error) {
+	n, err := tx.affected(`INSERT INTO role_grants (person_id, role, organisation_id, granted_at, granted_by) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (person_id, role, organisation_id) DO NOTHING`, g.Person, g.Role, g.Organisation, instant(g.GrantedAt), g.GrantedBy)
+	return n == 1, err
+}
+
+// DeleteRoleGrant takes a role back, or returns ErrNotFound.
+func (tx *Tx) DeleteRoleGrant(person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) error {
+	return tx.one(staffkey.ErrNotFound, "DELETE FROM role_grants WHERE person_id = $1 AND role = $2 AND organisation_id = $3", person, role, organisation)
+}
+
+// ListRoleGrants returns a person's roles.
+func (tx *Tx) ListRoleGrants(person staffkey.PersonID) ([]staffkey.RoleGrant, error) {
+	var grants []staffkey.RoleGrant
+	err := tx.rows(func(r *sql.Rows) error {
+		var g staffkey.RoleGrant
+		err := r.Scan(&g.Person, &g.Role, &g.Organisation, &g.GrantedAt, &g.GrantedBy)
+		grants = append(grants, g)
+		return err
+	}, "SELECT person_id, role, organisation_id, granted_at, granted_by FROM role_grants WHERE person_id = $1 ORDER BY role, organisation_id", person)
+	return grants, err
+}
+
+// CountOperators returns how many active people hold the operator role anywhere.
+func (tx *Tx) CountOperators() (n int, err error) {
+	err = tx.q.queryRow(`SELECT COUNT(DISTINCT g.person_id) FROM role_grants g JOIN people p ON p.id = g.person_id
+		WHERE g.role = $1 AND p.state = $2`, staffkey.RoleOperator, staffkey.PersonActive).Scan(&n)
+	return n, err
+}
+
+// ListNearestAdministrators returns the Local Administrators of the nearest organisation at or above the given one that
+// has any: the people to call.
+func (tx *Tx) ListNearestAdministrators(organisation staffkey.OrganisationID, limit int) ([]staffkey.Person, error) {
+	var people []staffkey.Person
+	nearest := -1
+	err := tx.rows(func(r *sql.Rows) error {
+		var depth int
+		p, err := scanPerson(r, &depth)
+		if nearest < 0 {
+			nearest = depth
+		}
+		if depth == nearest && len(people) < limit {
+			people = append(people, p)
+		}
+		return err
+	}, `SELECT `+personColumns+`, a.depth FROM organisation_ancestors a JOIN role_grants g ON g.organisation_id = a.ancestor_id
+		JOIN people p ON p.id = g.person_id WHERE a.organisation_id = $1 AND g.role = $2 AND p.state = $3
+		ORDER BY a.depth, p.name_folded, p.id LIMIT 20`, organisation, staffkey.RoleLocalAdministrator, staffkey.PersonActive)
+	return people, err
+}
+
+const enrolmentColumns = "id, person_id, method, state, version, created_at, last_used_at"
+
+// InsertEnrolment stores a method that a person has set up, with its state sealed. A second one of the same kind is
+// ErrConflict.
+func (tx *Tx) InsertEnrolment(e staffkey.Enrolment) error {
+	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), e.State)
+	if err != nil {
+		return err
+	}
+	return tx.exec("INSERT INTO enrolments ("+enrolmentColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
+		e.ID, e.Person, e.Method, sealed, 1, instant(e.CreatedAt), nullTime(e.LastUsedAt))
+}
+
+// UpdateEnrolmentState replaces the state that was seen with another. ErrConflict says that somebody was faster: look
+// again, and do not count the answer twice. used marks it as a use.
+func (tx *Tx) UpdateEnrolmentState(e staffkey.Enrolment, state []byte, used bool) error {
+	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), state)
+	if err != nil {
+		return err
+	}
+	last := e.LastUsedAt
+	if used {
+		last = tx.Now
+	}
+	return tx.one(staffkey.ErrConflict, "UPDATE enrolments SET state = $1, version = version + 1, last_used_at = $2 WHERE id = $3 AND version = $4",
+		sealed, nullTime(last), e.ID, e.Version)
+}
+
+// ListEnrolments returns the methods that a person has set up, with their states opened.
+func (tx *Tx) ListEnrolments(person staffkey.PersonID) ([]staffkey.Enrolment, error) {
+	var list []staffkey.Enrolment
+	err := tx.rows(func(r *sql.Rows) error {
+		e, err := tx.scanEnrolment(r)
+		list = append(list, e)
+		return err
+	}, "SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 ORDER BY method", person)
+	return list, err
+}
+
+// FindEnrolment returns the method of that kind that a person has set up.
+func (tx *Tx) FindEnrolment(person staffkey.PersonID, method staffkey.MethodKind) (staffkey.Enrolment, error) {
+	return tx.scanEnrolment(tx.q.queryRow("SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 AND method = $2", person, method))
+}
+
+func (tx *Tx) scanEnrolment(row interface{ Scan(...any) error }) (staffkey.Enrolment, error) {
+	var e staffkey.Enrolment
+	var sealed []byte
+	var last sql.NullTime
+	if err := row.Scan(&e.ID, &e.Person, &e.Method, &sealed, &e.Version, &e.CreatedAt, &last); err != nil {
+		return e, found(err)
+	}
+	e.CreatedAt, e.LastUsedAt = e.CreatedAt.UTC(), utc(last)
+	var err error
+	e.State, err = tx.sealer.Open("enrolments/"+string(e.ID), sealed)
+	return e, err
+}
+
+func utc(t sql.NullTime) time.Time {
+	if !t.Valid {
+		return time.Time{}
+	}
+	return t.Time.UTC()
+}

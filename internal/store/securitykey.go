@@ -1,0 +1,123 @@
+package store
+
+import (
+	"database/sql"
+	"strings"
+	"time"
+
+	"staffkey"
+)
+
+// The columns of a key without the registration bytes, which only re-evaluation reads.
+const keyColumns = `id, person_id, state, nickname, credential_id, public_key, user_handle, sign_count, aaguid, transports,
+	user_verified, backup_eligible, backup_state, discoverable, attestation_format, same_key_as, registered_at, registered_by,
+	last_used_at, last_used_where, removed_at`
+
+func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) {
+	var k staffkey.SecurityKey
+	var count int64
+	var transports string
+	var used, removed sql.NullTime
+	err := row.Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.CredentialID, &k.PublicKey, &k.UserHandle, &count, &k.AAGUID, &transports,
+		&k.UserVerified, &k.BackupEligible, &k.BackupState, &k.Discoverable, &k.AttestationFormat, &k.SameKeyAs, &k.RegisteredAt, &k.RegisteredBy,
+		&used, &k.LastUsedWhere, &removed)
+	k.SignCount = uint32(count)
+	if transports != "" {
+		k.Transports = strings.Split(transports, " ")
+	}
+	k.RegisteredAt, k.LastUsedAt, k.RemovedAt = k.RegisteredAt.UTC(), utc(used), utc(removed)
+	return k, found(err)
+}
+
+// InsertSecurityKey stores a registered key. A credential id that is stored already, whoever has it, is ErrConflict
+// (WebAuthn Level 3 §7.1 step 26).
+func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
+	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json)
+		VALUES `+placeholders(1, 24), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
+		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
+		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt), Fold(k.Nickname),
+		k.AttestationObject, k.ClientDataJSON)
+}
+
+// FindSecurityKey returns a key by id, if it is that person's.
+func (tx *Tx) FindSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID) (staffkey.SecurityKey, error) {
+	return scanKey(tx.q.queryRow("SELECT "+keyColumns+" FROM security_keys WHERE id = $1 AND person_id = $2", id, person))
+}
+
+// FindSecurityKeyByCredential returns the key of a credential id, whoever has it.
+func (tx *Tx) FindSecurityKeyByCredential(credential []byte) (staffkey.SecurityKey, error) {
+	return scanKey(tx.q.queryRow("SELECT "+keyColumns+" FROM security_keys WHERE credential_id = $1", credential))
+}
+
+// ListSecurityKeys returns a person's keys in the given states, oldest first.
+func (tx *Tx) ListSecurityKeys(person staffkey.PersonID, states ...staffkey.SecurityKeyState) ([]staffkey.SecurityKey, error) {
+	var keys []staffkey.SecurityKey
+	err := tx.rows(func(r *sql.Rows) error {
+		k, err := scanKey(r)
+		if err != nil {
+			return err
+		}
+		for _, s := range states {
+			if k.State == s {
+				keys = append(keys, k)
+			}
+		}
+		return nil
+	}, "SELECT "+keyColumns+" FROM security_keys WHERE person_id = $1 ORDER BY registered_at, id", person)
+	return keys, err
+}
+
+// NameSecurityKey turns a pending key into an active one. ErrNotFound: it is not pending any more; ErrConflict: the
+// nickname is taken.
+func (tx *Tx) NameSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET nickname = $1, nickname_folded = $2, state = $3
+		WHERE id = $4 AND person_id = $5 AND state = $6`,
+		nickname, Fold(nickname), staffkey.SecurityKeyActive, id, person, staffkey.SecurityKeyPending)
+}
+
+// RenameSecurityKey changes a nickname. ErrConflict: it is taken.
+func (tx *Tx) RenameSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET nickname = $1, nickname_folded = $2
+		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended')`, nickname, Fold(nickname), id, person)
+}
+
+// RemoveSecurityKey takes a key out of use; the row stays, so that the removal can be undone and explained.
+func (tx *Tx) RemoveSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = $1, removed_at = $2
+		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended')`, staffkey.SecurityKeyRemoved, tx.Now, id, person)
+}
+
+// RestoreSecurityKey undoes a removal made since a given instant. ErrExpired: it was earlier; ErrConflict: another key has
+// the nickname now.
+func (tx *Tx) RestoreSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, since time.Time) error {
+	return tx.one(staffkey.ErrExpired, `UPDATE security_keys SET state = $1, removed_at = NULL
+		WHERE id = $2 AND person_id = $3 AND state = $4 AND removed_at >= $5`,
+		staffkey.SecurityKeyActive, id, person, staffkey.SecurityKeyRemoved, instant(since))
+}
+
+// KeyUse is what a verified answer of a key changes in its row.
+type KeyUse struct {
+	Key         staffkey.SecurityKeyID
+	SeenCount   uint32 // the counter that verification compared with
+	Count       uint32 // the counter of the answer
+	BackupState bool
+	Where       string
+}
+
+// UseSecurityKey records a use. It applies only while the key is active and the counter is the one that was compared,
+// so that of two answers with the same counter one is refused: ErrConflict.
+func (tx *Tx) UseSecurityKey(u KeyUse) error {
+	return tx.one(staffkey.ErrConflict, `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4
+		WHERE id = $5 AND state = 'active' AND sign_count = $6`,
+		int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount))
+}
+
+// SweepPendingKeys deletes registrations that nobody named in time and returns how many.
+func (tx *Tx) SweepPendingKeys(before time.Time) (int64, error) {
+	return tx.affected("DELETE FROM security_keys WHERE state = 'pending' AND registered_at < $1", instant(before))
+}
+
+// DeletePendingKeys deletes a person's unnamed registrations except one: a new registration replaces what was abandoned.
+func (tx *Tx) DeletePendingKeys(person staffkey.PersonID, except staffkey.SecurityKeyID) error {
+	return tx.exec("DELETE FROM security_keys WHERE person_id = $1 AND state = 'pending' AND id <> $2", person, except)
+}

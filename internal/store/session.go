@@ -1,0 +1,192 @@
+package store
+
+import (
+	"crypto/sha256"
+	"database/sql"
+	"strings"
+	"time"
+
+	"staffkey"
+)
+
+const sessionColumns = `s.id, s.person_id, s.level, s.phishing_resistant, s.methods, s.security_key_id, s.created_at, s.proved_at,
+	s.last_seen_at, s.idle_seconds, s.expires_at, s.ended_at, s.ip, s.browser`
+
+// hashSecret hashes a random secret of 128 bits or more for look-up; such a secret needs no slow hash
+// (NIST SP 800-63B-4 §3.1.2.2).
+func hashSecret(secret string) []byte {
+	sum := sha256.Sum256([]byte(secret))
+	return sum[:]
+}
+
+func scanSession(row interface{ Scan(...any) error }, more ...any) (staffkey.Session, error) {
+	var s staffkey.Session
+	var methods string
+	var idle int64
+	var ended sql.NullTime
+	err := row.Scan(append([]any{&s.ID, &s.Person, &s.Assurance.Level, &s.Assurance.PhishingResistant, &methods, &s.SecurityKey, &s.CreatedAt,
+		&s.ProvedAt, &s.LastSeenAt, &idle, &s.ExpiresAt, &ended, &s.IP, &s.Browser}, more...)...)
+	for m := range strings.FieldsSeq(methods) {
+		s.Methods = append(s.Methods, staffkey.MethodKind(m))
+	}
+	s.IdleLimit = time.Duration(idle) * time.Second
+	s.CreatedAt, s.ProvedAt, s.LastSeenAt, s.ExpiresAt = s.CreatedAt.UTC(), s.ProvedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC()
+	s.EndedAt = utc(ended)
+	return s, found(err)
+}
+
+func joinMethods(methods []staffkey.MethodKind) string {
+	names := make([]string, len(methods))
+	for i, m := range methods {
+		names[i] = string(m)
+	}
+	return strings.Join(names, " ")
+}
+
+// InsertSession opens a session for a person who is active at that instant; otherwise ErrNotFound and nothing is opened.
+func (tx *Tx) InsertSession(s staffkey.Session, secret string) error {
+	return tx.one(staffkey.ErrNotFound, `INSERT INTO sessions (id, secret_hash, person_id, level, phishing_resistant, methods, security_key_id,
+		created_at, proved_at, last_seen_at, idle_seconds, expires_at, ip, browser)
+		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM people p WHERE p.id = $14 AND p.state = 'active'`,
+		s.ID, hashSecret(secret), s.Assurance.Level, s.Assurance.PhishingResistant, joinMethods(s.Methods), s.SecurityKey,
+		instant(s.CreatedAt), instant(s.ProvedAt), instant(s.LastSeenAt), int64(s.IdleLimit/time.Second), instant(s.ExpiresAt), s.IP, s.Browser, s.Person)
+}
+
+// FindSession returns a session by the secret of its cookie, with its person. The caller asks Session.Alive.
+func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, error) {
+	var p staffkey.Person
+	s, err := scanSession(tx.q.queryRow(`SELECT `+sessionColumns+`, `+personColumns+` FROM sessions s JOIN people p ON p.id = s.person_id
+		WHERE s.secret_hash = $1`, hashSecret(secret)),
+		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt)
+	return s, p, err
+}
+
+// ListSessions returns a person's sessions that have not ended by themselves or by hand at the transaction's instant,
+// latest first.
+func (tx *Tx) ListSessions(person staffkey.PersonID) ([]staffkey.Session, error) {
+	var list []staffkey.Session
+	err := tx.rows(func(r *sql.Rows) error {
+		s, err := scanSession(r)
+		if err == nil && s.Alive(tx.Now) {
+			list = append(list, s)
+		}
+		return err
+	}, "SELECT "+sessionColumns+" FROM sessions s WHERE s.person_id = $1 AND s.ended_at IS NULL AND s.expires_at > $2 ORDER BY s.created_at DESC, s.id DESC",
+		person, tx.Now)
+	return list, err
+}
+
+// TouchSession notes that a session was used; it never revives an ended one.
+func (tx *Tx) TouchSession(id staffkey.SessionID) error {
+	return tx.exec("UPDATE sessions SET last_seen_at = $1 WHERE id = $2 AND ended_at IS NULL AND last_seen_at < $1", tx.Now, id)
+}
+
+// EndSession ends a person's session at once. ErrNotFound: there is no such session, or it has ended.
+func (tx *Tx) EndSession(person staffkey.PersonID, id staffkey.SessionID) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE sessions SET ended_at = $1 WHERE id = $2 AND person_id = $3 AND ended_at IS NULL", tx.Now, id, person)
+}
+
+// EndSessions ends a person's sessions except one, and returns how many were open.
+func (tx *Tx) EndSessions(person staffkey.PersonID, except staffkey.SessionID) (int64, error) {
+	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, except)
+}
+
+// EndSessionsOfKey ends the sessions that a key opened, except one.
+func (tx *Tx) EndSessionsOfKey(person staffkey.PersonID, key staffkey.SecurityKeyID, except staffkey.SessionID) (int64, error) {
+	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND security_key_id = $3 AND id <> $4 AND ended_at IS NULL", tx.Now, person, key, except)
+}
+
+// SpendCeremony marks a ceremony as used. ErrConflict: it was used before, which refuses everything in the transaction.
+func (tx *Tx) SpendCeremony(id staffkey.CeremonyID, expiresAt time.Time) error {
+	return tx.one(staffkey.ErrConflict, "INSERT INTO spent_ceremonies (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, instant(expiresAt))
+}
+
+// InsertLink stores a one-time link by the hash of its secret.
+func (tx *Tx) InsertLink(purpose string, person staffkey.PersonID, secret string, expiresAt time.Time) error {
+	return tx.exec("INSERT INTO one_time_links (id, purpose, person_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
+		NewID[string](), purpose, nullText(string(person)), hashSecret(secret), tx.Now, instant(expiresAt))
+}
+
+// FindLink returns whom a link that is still good is for; ErrExpired when it is used, too old or unknown.
+func (tx *Tx) FindLink(purpose, secret string) (staffkey.PersonID, error) {
+	var person sql.NullString
+	err := tx.q.queryRow("SELECT person_id FROM one_time_links WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3",
+		hashSecret(secret), purpose, tx.Now).Scan(&person)
+	if err == sql.ErrNoRows {
+		return "", staffkey.ErrExpired
+	}
+	return staffkey.PersonID(person.String), err
+}
+
+// TakeLink uses a link up and returns whom it was for; ErrExpired as FindLink.
+func (tx *Tx) TakeLink(purpose, secret string) (staffkey.PersonID, error) {
+	var person sql.NullString
+	err := tx.q.queryRow(`UPDATE one_time_links SET used_at = $1 WHERE hash = $2 AND purpose = $3 AND used_at IS NULL AND expires_at > $1
+		RETURNING person_id`, tx.Now, hashSecret(secret), purpose).Scan(&person)
+	if err == sql.ErrNoRows {
+		return "", staffkey.ErrExpired
+	}
+	return staffkey.PersonID(person.String), err
+}
+
+// CancelLinks uses up all links of a purpose for a person, or for nobody in particular.
+func (tx *Tx) CancelLinks(purpose string, person staffkey.PersonID) error {
+	return tx.exec("UPDATE one_time_links SET used_at = $1 WHERE purpose = $2 AND COALESCE(person_id, '') = $3 AND used_at IS NULL", tx.Now, purpose, string(person))
+}
+
+// Throttle is how often something was tried in vain.
+type Throttle struct {
+	Failures     int
+	BlockedUntil time.Time
+}
+
+// FindThrottle returns the failed tries on a subject; none when it is not known or long ago.
+func (tx *Tx) FindThrottle(subject string) (Throttle, error) {
+	var t Throttle
+	err := tx.q.queryRow("SELECT failures, blocked_until FROM throttles WHERE subject = $1 AND forget_at > $2", subject, tx.Now).Scan(&t.Failures, &t.BlockedUntil)
+	if err == sql.ErrNoRows {
+		return Throttle{}, nil
+	}
+	t.BlockedUntil = t.BlockedUntil.UTC()
+	return t, err
+}
+
+// CountFailure adds a failed try on a subject and returns how many there are; an old record starts over.
+func (tx *Tx) CountFailure(subject string, forgetAt time.Time) (int, error) {
+	var n int
+	err := tx.q.queryRow(`INSERT INTO throttles (subject, failures, blocked_until, forget_at) VALUES ($1, 1, $2, $3)
+		ON CONFLICT (subject) DO UPDATE SET failures = CASE WHEN throttles.forget_at > $2 THEN throttles.failures + 1 ELSE 1 END, forget_at = $3
+		RETURNING failures`, subject, tx.Now, instant(forgetAt)).Scan(&n)
+	return n, err
+}
+
+// BlockUntil keeps a subject from being tried before an instant.
+func (tx *Tx) BlockUntil(subject string, until time.Time) error {
+	return tx.exec("UPDATE throttles SET blocked_until = $1 WHERE subject = $2", instant(until), subject)
+}
+
+// ForgetFailures clears a subject after a success.
+func (tx *Tx) ForgetFailures(subject string) error {
+	return tx.exec("DELETE FROM throttles WHERE subject = $1", subject)
+}
+
+// sweepKeep is how long ended sessions and used links stay, for the questions of the day after.
+const sweepKeep = 30 * 24 * time.Hour
+
+// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles.
+func (tx *Tx) Sweep() error {
+	for _, s := range []struct {
+		query  string
+		before time.Time
+	}{
+		{"DELETE FROM spent_ceremonies WHERE expires_at < $1", tx.Now.Add(-staffkey.CeremonyLife)},
+		{"DELETE FROM sessions WHERE expires_at < $1", tx.Now.Add(-sweepKeep)},
+		{"DELETE FROM one_time_links WHERE expires_at < $1", tx.Now.Add(-sweepKeep)},
+		{"DELETE FROM throttles WHERE forget_at < $1", tx.Now},
+	} {
+		if err := tx.exec(s.query, instant(s.before)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,218 @@
+// Package store holds all SQL of Staffkey: one text that runs unchanged on SQLite and PostgreSQL, with the few real
+// differences in engine.go. It stores and finds; it knows no rules. Rules live in policy, and the operations that ask
+// them in directory and signin.
+//
+// [Store.Read] and [Store.Change] hand out a [Tx]; the statements are methods of Tx, grouped by noun in the file of that
+// name. A change carries its audit event and is durable when Change returns nil: on SQLite with synchronous=FULL and one
+// fsync for a whole group of concurrent changes, on PostgreSQL serializable with retry. A Change function may therefore
+// run more than once and must have no effect besides its statements.
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"staffkey"
+
+	"github.com/google/uuid"
+)
+
+// Config says where the data is.
+type Config struct {
+	// SQLite is the path of the database file; PostgreSQL a connection URL. Exactly one is set.
+	SQLite     string
+	PostgreSQL string
+	// Sealer seals secrets at rest.
+	Sealer *Sealer
+	// Now is the clock; time.Now when nil.
+	Now func() time.Time
+	// MaxConnections bounds the connections to PostgreSQL and the concurrent readers of SQLite; 0 takes a default.
+	MaxConnections int
+}
+
+// Store is the database.
+type Store struct {
+	engine engine
+	sealer *Sealer
+	now    func() time.Time
+	name   string
+}
+
+// engine is what differs between the two databases.
+type engine interface {
+	read(ctx context.Context, fn func(querier) error) error
+	change(ctx context.Context, fn func(querier) error) error
+	db() *sql.DB
+	health(ctx context.Context) error
+	close() error
+}
+
+// querier runs statements of one transaction.
+type querier interface {
+	exec(query string, args ...any) (sql.Result, error)
+	query(query string, args ...any) (*sql.Rows, error)
+	queryRow(query string, args ...any) *sql.Row
+}
+
+// Open opens the database. It does not migrate: call [Store.Migrate], or [Store.CheckSchema] to refuse an old schema.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	s := &Store{sealer: cfg.Sealer, now: cfg.Now}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	var err error
+	switch {
+	case cfg.SQLite != "" && cfg.PostgreSQL == "":
+		s.name = "sqlite"
+		s.engine, err = openSQLite(ctx, cfg.SQLite, cfg.MaxConnections)
+	case cfg.PostgreSQL != "" && cfg.SQLite == "":
+		s.name = "postgresql"
+		s.engine, err = openPostgreSQL(ctx, cfg.PostgreSQL, cfg.MaxConnections)
+	default:
+		return nil, errors.New("open store: name one database, SQLite or PostgreSQL")
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	return s, nil
+}
+
+// Close ends all connections. Changes under way finish first.
+func (s *Store) Close() error { return s.engine.close() }
+
+// Engine names the database engine: "sqlite" or "postgresql".
+func (s *Store) Engine() string { return s.name }
+
+// Health reports whether the database answers.
+func (s *Store) Health(ctx context.Context) error { return s.engine.health(ctx) }
+
+// Sealer returns the sealer of this installation, for what is sealed into pages and cookies.
+func (s *Store) Sealer() *Sealer { return s.sealer }
+
+// Tx is a transaction under way. It holds the one instant of the transaction and, in a change, its audit event, which
+// the function may complete.
+type Tx struct {
+	q      querier
+	sealer *Sealer
+	// Now is the one instant of the transaction, in UTC with microseconds.
+	Now time.Time
+	// Event is what a change records when it commits.
+	Event staffkey.AuditEvent
+}
+
+// Read runs fn with a consistent view on SQLite, and statement by statement on PostgreSQL: whatever must still hold when
+// a change is made is a condition of that change.
+func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
+	return s.engine.read(ctx, func(q querier) error {
+		return fn(&Tx{q: q, sealer: s.sealer, Now: instant(s.now())})
+	})
+}
+
+// Change runs fn and records event in one durable transaction. The event is required: nothing changes unrecorded.
+// When fn or the record fails, nothing is kept.
+func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*Tx) error) error {
+	if event.Kind == "" {
+		return errors.New("change without an audit event")
+	}
+	return s.engine.change(ctx, func(q querier) error {
+		tx := &Tx{q: q, sealer: s.sealer, Now: instant(s.now()), Event: event}
+		if err := fn(tx); err != nil {
+			return err
+		}
+		return tx.Record(tx.Event)
+	})
+}
+
+// Housekeep runs a change that nobody did: sweeping what has expired, and noting that a session was seen.
+func (s *Store) Housekeep(ctx context.Context, fn func(*Tx) error) error {
+	return s.engine.change(ctx, func(q querier) error {
+		return fn(&Tx{q: q, sealer: s.sealer, Now: instant(s.now())})
+	})
+}
+
+// instant brings a time to what both engines store: UTC, microseconds.
+func instant(t time.Time) time.Time { return t.UTC().Truncate(time.Microsecond) }
+
+// NewID returns a new id: a UUID of version 7 (RFC 9562 §5.7), so that ids of one process sort by time.
+func NewID[T ~string]() T { return T(uuid.Must(uuid.NewV7()).String()) }
+
+// nullTime stores the zero time as NULL.
+func nullTime(t time.Time) any {
+	if t.IsZero() {
+		return nil
+	}
+	return instant(t)
+}
+
+// nullText stores the empty text as NULL.
+func nullText(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}
+
+// one runs a statement that must touch exactly one row; missing is returned when it touches none.
+func (tx *Tx) one(missing error, query string, args ...any) error {
+	n, err := tx.affected(query, args...)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return missing
+	}
+	return nil
+}
+
+func (tx *Tx) affected(query string, args ...any) (int64, error) {
+	res, err := tx.q.exec(query, args...)
+	if err != nil {
+		return 0, constraint(err)
+	}
+	return res.RowsAffected()
+}
+
+// exec runs a statement whose number of rows does not matter.
+func (tx *Tx) exec(query string, args ...any) error {
+	_, err := tx.q.exec(query, args...)
+	return constraint(err)
+}
+
+// constraint turns a broken unique or foreign key into its error kind.
+func constraint(err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isUnique(err):
+		return fmt.Errorf("%w: %w", staffkey.ErrConflict, err)
+	case isForeignKey(err):
+		return fmt.Errorf("%w: %w", staffkey.ErrNotFound, err)
+	}
+	return err
+}
+
+// rows runs a query and calls scan for each row.
+func (tx *Tx) rows(scan func(*sql.Rows) error, query string, args ...any) error {
+	rows, err := tx.q.query(query, args...)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		if err := scan(rows); err != nil {
+			return err
+		}
+	}
+	return rows.Err()
+}
+
+// found maps sql.ErrNoRows to ErrNotFound.
+func found(err error) error {
+	if errors.Is(err, sql.ErrNoRows) {
+		return staffkey.ErrNotFound
+	}
+	return err
+}

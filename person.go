@@ -1,0 +1,71 @@
+package staffkey
+
+import (
+	"strings"
+	"time"
+)
+
+// PersonID identifies a person.
+type PersonID string
+
+// PersonState says whether a person may do anything at all.
+type PersonState string
+
+// The states of a person.
+const (
+	PersonActive   PersonState = "active"
+	PersonDisabled PersonState = "disabled"
+)
+
+// Person is somebody who signs in.
+type Person struct {
+	ID           PersonID
+	Organisation OrganisationID
+	// Username is unique without regard to case. One with an @ must be the person's own e-mail address, so that a
+	// name typed at sign-in can only ever mean one person.
+	Username       string
+	Email          string // optional; unique when there
+	Name           string
+	EmployeeNumber string // optional
+	Phone          string // optional; shown to others only for Local Administrators
+	State          PersonState
+	CreatedAt      time.Time
+}
+
+// ValidatePerson checks what people and files say about a person; it returns the first problem as an [InvalidError].
+func ValidatePerson(p Person) error {
+	if err := ValidateText("name", p.Name, MaxPersonName); err != nil {
+		return err
+	}
+	if err := ValidateText("username", p.Username, MaxUsername); err != nil {
+		return err
+	}
+	if strings.ContainsAny(p.Username, " \t") {
+		return Invalid("username", "username.spaces")
+	}
+	if p.Email != "" {
+		if err := ValidateEmail("email", p.Email); err != nil {
+			return err
+		}
+	}
+	if strings.Contains(p.Username, "@") && !strings.EqualFold(p.Username, p.Email) {
+		return Invalid("username", "username.other_email")
+	}
+	if err := ValidateOptionalText("employee_number", p.EmployeeNumber, MaxEmployeeNumber); err != nil {
+		return err
+	}
+	return ValidateOptionalText("phone", p.Phone, MaxPhone)
+}
+
+// ValidateEmail checks the shape of an address: one @ with something on both sides and no spaces. Whether it reaches
+// anybody only a message can tell.
+func ValidateEmail(field, s string) error {
+	if err := ValidateText(field, s, MaxEmail); err != nil {
+		return err
+	}
+	local, domain, ok := strings.Cut(s, "@")
+	if !ok || local == "" || domain == "" || strings.ContainsAny(s, " \t<>,;\"") || strings.Contains(domain, "@") {
+		return Invalid(field, "email.shape")
+	}
+	return nil
+}

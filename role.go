@@ -1,0 +1,62 @@
+package staffkey
+
+import "time"
+
+// Role is what a person may do for others, always at a node of the organisation tree and below it (F60).
+type Role string
+
+// The roles, from the widest down.
+const (
+	RoleOperator           Role = "operator"            // runs the installation; granted at the root
+	RoleLocalAdministrator Role = "local_administrator" // acts for the people of an organisation
+	RoleHelpdesk           Role = "helpdesk"            // sees and helps, within narrower limits
+	RoleAuditor            Role = "auditor"             // reads, changes nothing
+)
+
+// Roles lists every role in order of rank.
+var Roles = []Role{RoleOperator, RoleLocalAdministrator, RoleHelpdesk, RoleAuditor}
+
+// ParseRole returns the role of that name.
+func ParseRole(s string) (Role, error) {
+	for _, r := range Roles {
+		if string(r) == s {
+			return r, nil
+		}
+	}
+	return "", Invalid("role", "role.unknown", "Role", s)
+}
+
+// RoleGrant gives a person a role at an organisation and everything below it.
+type RoleGrant struct {
+	Person       PersonID
+	Role         Role
+	Organisation OrganisationID
+	GrantedAt    time.Time
+	GrantedBy    PersonID // empty when granted at the console
+}
+
+// Origin is where a request came from, for audit events and for "last used where".
+type Origin struct {
+	IP string
+	// Browser is a short description made from the User-Agent header ("Chrome on Windows"), never the header itself.
+	Browser   string
+	RequestID string
+}
+
+// Actor is who asks for an operation. It is always an argument, never read from a context.
+type Actor struct {
+	Person  PersonID
+	Name    string
+	Session SessionID
+	Grants  []RoleGrant
+	// Assurance is the strength of the session, and ProvedAt the instant of its latest proof.
+	Assurance Assurance
+	ProvedAt  time.Time
+	Origin    Origin
+	// Console marks the operator at the machine itself (the commands of staffkeyd): whoever can read the database and
+	// the sealing key is above every rule, and is recorded as the console.
+	Console bool
+}
+
+// ConsoleActor is the actor of the commands of staffkeyd.
+func ConsoleActor() Actor { return Actor{Console: true, Name: "console"} }

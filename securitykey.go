@@ -1,0 +1,108 @@
+package staffkey
+
+import (
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// SecurityKeyID identifies an entry in a person's list of security keys.
+type SecurityKeyID string
+
+// SecurityKeyState is the life of an entry.
+type SecurityKeyState string
+
+// The states of a security key.
+const (
+	// SecurityKeyPending: registered, not yet named. It signs nobody in and is swept after PendingKeyLife.
+	SecurityKeyPending   SecurityKeyState = "pending"
+	SecurityKeyActive    SecurityKeyState = "active"
+	SecurityKeySuspended SecurityKeyState = "suspended"
+	SecurityKeyRemoved   SecurityKeyState = "removed"
+)
+
+// Lives and limits of security keys.
+const (
+	PendingKeyLife  = 24 * time.Hour   // an abandoned registration vanishes after this (F21)
+	UndoRemovalFor  = 10 * time.Minute // a removed key can be taken back for this long (F23)
+	MaxNickname     = 40               // characters of a nickname (F22)
+	DefaultMaxKeys  = 5                // keys per person unless policy says otherwise
+	MaxCredentialID = 1023             // bytes, WebAuthn Level 3 §7.1 step 25
+)
+
+// SecurityKey is one registered credential on one key, the row that people manage. Several may live on one key, each
+// with its own random user handle (F24).
+type SecurityKey struct {
+	ID     SecurityKeyID
+	Person PersonID
+	State  SecurityKeyState
+	// Nickname is what the person calls it; empty while pending.
+	Nickname string
+
+	CredentialID []byte
+	// PublicKey is the COSE_Key (RFC 9052 §7) exactly as the authenticator sent it.
+	PublicKey  []byte
+	UserHandle []byte
+	SignCount  uint32
+	AAGUID     string // UUID text; all zero when the model is not told
+	Transports []string
+	// Flags of authenticator data at registration (WebAuthn Level 3 §6.1).
+	UserVerified   bool
+	BackupEligible bool
+	BackupState    bool
+	Discoverable   bool
+	// AttestationFormat and the raw bytes are kept so that the key can be judged again when metadata or policy change.
+	AttestationFormat string
+	AttestationObject []byte
+	ClientDataJSON    []byte
+
+	// SameKeyAs is the oldest entry known to live on the same physical key, or empty.
+	SameKeyAs SecurityKeyID
+
+	RegisteredAt  time.Time
+	RegisteredBy  PersonID
+	LastUsedAt    time.Time // zero when never used
+	LastUsedWhere string
+	RemovedAt     time.Time
+}
+
+// ValidateNickname trims a nickname and checks it: 1 to 40 characters, no control or reordering characters (F22).
+// Markup is allowed: it is text, and pages escape it.
+func ValidateNickname(s string) (string, error) {
+	if !utf8.ValidString(s) {
+		return "", Invalid("nickname", "name.characters")
+	}
+	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == 0x200E || r == 0x200F })
+	if s == "" {
+		return "", Invalid("nickname", "name.empty")
+	}
+	if n := utf8.RuneCountInString(s); n > MaxNickname {
+		return "", Invalid("nickname", "name.long", "Max", MaxNickname, "Have", n)
+	}
+	visible := false
+	for _, r := range s {
+		if unicode.IsControl(r) || isReordering(r) {
+			return "", Invalid("nickname", "name.characters")
+		}
+		visible = visible || unicode.IsGraphic(r) && !unicode.IsSpace(r)
+	}
+	if !visible {
+		return "", Invalid("nickname", "name.empty")
+	}
+	return s, nil
+}
+
+// PhysicalKeys counts the different keys in the hand among entries, as far as is known: entries that are known to
+// share a key count once, so that one key never looks like a backup of itself (F24).
+func PhysicalKeys(keys []SecurityKey) int {
+	seen := make(map[SecurityKeyID]bool, len(keys))
+	for _, k := range keys {
+		root := k.ID
+		if k.SameKeyAs != "" {
+			root = k.SameKeyAs
+		}
+		seen[root] = true
+	}
+	return len(seen)
+}
