@@ -1,0 +1,166 @@
+package signin
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Attempt is a sign-in under way in one browser, between the first proof and the session. It is sealed into a cookie:
+// the server keeps nothing of people who never finish.
+type Attempt struct {
+	// Person is who gave a right password; empty before.
+	Person   staffkey.PersonID `json:"u,omitempty"`
+	ProvedAt time.Time         `json:"t"`
+	// Failures counts prompts that ended without an answer, for the order of what the page offers.
+	Failures int `json:"f,omitempty"`
+	// Outcome of the latest prompt, for the page that tells it.
+	Outcome *PromptOutcome `json:"o,omitempty"`
+	// Return is the path to go to afterwards.
+	Return    string    `json:"r,omitempty"`
+	ExpiresAt time.Time `json:"e"`
+}
+
+// AttemptLife is how long a sign-in may take.
+const AttemptLife = 10 * time.Minute
+
+const attemptPlace = "attempt"
+
+// SealAttempt closes an attempt into the text of a cookie.
+func (s *Service) SealAttempt(a Attempt) (string, error) {
+	plain, err := json.Marshal(a)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := s.store.Sealer().Seal(attemptPlace, plain)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// OpenAttempt opens what SealAttempt made; anything else, or one too old, is a fresh attempt.
+func (s *Service) OpenAttempt(sealed string) Attempt {
+	fresh := Attempt{ExpiresAt: s.now().Add(AttemptLife)}
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil || len(raw) == 0 {
+		return fresh
+	}
+	plain, err := s.store.Sealer().Open(attemptPlace, raw)
+	if err != nil {
+		return fresh
+	}
+	var a Attempt
+	if json.Unmarshal(plain, &a) != nil || !s.now().Before(a.ExpiresAt) {
+		return fresh
+	}
+	return a
+}
+
+// Limits of password guessing: after freeFailures wrong tries on one name, each further one doubles the wait.
+const (
+	freeFailures    = 5
+	firstWait       = 30 * time.Second
+	longestWait     = 15 * time.Minute
+	forgetFailures  = 24 * time.Hour
+	throttlePurpose = "throttle/password"
+)
+
+// CheckPassword is the first step of a sign-in: a name and a password. It answers alike, and after the same work, for a
+// wrong password, an unknown name and a person without a password. The attempt it returns says who gave a right one.
+//
+// A right password that is enough by itself (nothing else set up yet) still opens no session here: see [Service.Enter].
+func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a Attempt, login, password string) (Attempt, error) {
+	digest, err := s.store.Sealer().Digest(throttlePurpose, []byte(store.Fold(login)))
+	if err != nil {
+		return a, err
+	}
+	subject := "password/" + base64.RawURLEncoding.EncodeToString(digest)
+	var person staffkey.Person
+	var enrolment *staffkey.Enrolment
+	var throttle store.Throttle
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if throttle, err = tx.FindThrottle(subject); err != nil {
+			return err
+		}
+		person, err = tx.FindPersonByLogin(login)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		e, err := tx.FindEnrolment(person.ID, staffkey.MethodPassword)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		enrolment = &e
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	event := staffkey.Event(staffkey.EventSignInRefused, staffkey.Actor{Origin: origin})
+	event.Person, event.Organisation, event.Subject = person.ID, person.Organisation, string(staffkey.MethodPassword)
+	if wait := throttle.BlockedUntil.Sub(s.now()); wait > 0 {
+		s.observe(staffkey.MethodPassword, "throttled")
+		r := staffkey.Refused("throttled", "rate", "Minutes", int((wait+time.Minute-1)/time.Minute))
+		r.Kind = staffkey.ErrThrottled
+		return a, s.refuse(ctx, event, nil, r)
+	}
+	m, err := s.method(staffkey.MethodPassword)
+	if err != nil {
+		return a, err
+	}
+	now := s.now()
+	_, err = m.FinishVerification(ctx, Verifying{Subject: Subject{Person: person, Enrolment: enrolment}, Purpose: staffkey.PurposeSignIn, Now: now}, staffkey.Ceremony{}, []byte(password))
+	if err == nil {
+		err = policy.IsActive(person)
+	}
+	if errors.Is(err, staffkey.ErrRefused) {
+		s.observe(staffkey.MethodPassword, "refused")
+		return a, s.wrongPassword(ctx, event, subject, err)
+	}
+	if err != nil {
+		return a, err
+	}
+	s.observe(staffkey.MethodPassword, "accepted")
+	if throttle.Failures > 0 {
+		if err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.ForgetFailures(subject) }); err != nil {
+			return a, err
+		}
+	}
+	return Attempt{Person: person.ID, ProvedAt: now, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}, nil
+}
+
+// wrongPassword counts and records a wrong try, and answers the same whatever was wrong.
+func (s *Service) wrongPassword(ctx context.Context, event staffkey.AuditEvent, subject string, err error) error {
+	r := staffkey.Refused("password", "pw.wrong")
+	var inner *staffkey.Refusal
+	if errors.As(err, &inner) {
+		r.Reason = inner.Rule
+	}
+	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
+		n, err := tx.CountFailure(subject, tx.Now.Add(forgetFailures))
+		if err != nil || n < freeFailures {
+			return err
+		}
+		wait := min(firstWait<<min(n-freeFailures, 10), longestWait)
+		tx.Event.Detail["failures"] = strconv.Itoa(n)
+		return tx.BlockUntil(subject, tx.Now.Add(wait))
+	})
+	return errors.Join(r, recorded)
+}
+
+// passwordProof is the proof that an attempt carries.
+func (a Attempt) proofs() []staffkey.Proof {
+	if a.Person == "" {
+		return nil
+	}
+	return []staffkey.Proof{{Method: staffkey.MethodPassword, Knowledge: true, At: a.ProvedAt}}
+}

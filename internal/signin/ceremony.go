@@ -1,0 +1,127 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"staffkey"
+	"staffkey/internal/store"
+)
+
+// Begun is a ceremony for a page: the options for its script, and the sealed ceremony that comes back with the answer.
+type Begun struct {
+	Options json.RawMessage
+	Sealed  string
+	// Subject is whom it is for, with keys and policy, for the page to show.
+	Subject Subject
+	Others  []staffkey.MethodKind
+}
+
+// Answer is what comes back from a page.
+type Answer struct {
+	Sealed string
+	Method staffkey.MethodKind
+	Body   []byte
+}
+
+const ceremonyPlace = "ceremony"
+
+// seal closes a ceremony into text for a page.
+func (s *Service) seal(c staffkey.Ceremony) (string, error) {
+	c.ID = staffkey.CeremonyID(rand.Text())
+	c.ExpiresAt = s.now().Add(staffkey.CeremonyLife)
+	plain, err := json.Marshal(c)
+	if err != nil {
+		return "", err
+	}
+	sealed, err := s.store.Sealer().Seal(ceremonyPlace, plain)
+	return base64.RawURLEncoding.EncodeToString(sealed), err
+}
+
+// expect is what a ceremony must have been begun for.
+type expect struct {
+	purpose staffkey.Purpose
+	method  staffkey.MethodKind
+	person  staffkey.PersonID
+	session staffkey.SessionID
+}
+
+// open opens a ceremony and checks that it was begun for exactly this. It returns the ceremony also with a refusal when
+// it is ours, so that the refusal can spend it.
+func (s *Service) open(sealed string, want expect) (*staffkey.Ceremony, error) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return nil, staffkey.Expired("ceremony_unreadable", "key.late")
+	}
+	plain, err := s.store.Sealer().Open(ceremonyPlace, raw)
+	if err != nil {
+		return nil, staffkey.Expired("ceremony_unreadable", "key.late")
+	}
+	var c staffkey.Ceremony
+	if err := json.Unmarshal(plain, &c); err != nil {
+		return nil, fmt.Errorf("open ceremony: %w", err)
+	}
+	switch {
+	case !s.now().Before(c.ExpiresAt):
+		return &c, staffkey.Expired("ceremony_expired", "key.late")
+	case c.Purpose != want.purpose || c.Method != want.method:
+		return &c, staffkey.Expired("ceremony_purpose", "key.late").Because("begun for %s by %s, used for %s by %s", c.Purpose, c.Method, want.purpose, want.method)
+	case c.Person != want.person && c.Person != "" || c.Session != want.session:
+		return &c, staffkey.Expired("ceremony_owner", "key.late").Because("begun for another person or session")
+	}
+	return &c, nil
+}
+
+// spend uses a ceremony up inside the change that its answer makes.
+func spend(tx *store.Tx, c *staffkey.Ceremony) error {
+	err := tx.SpendCeremony(c.ID, c.ExpiresAt)
+	if errors.Is(err, staffkey.ErrConflict) {
+		return staffkey.Expired("ceremony_spent", "key.late").Because("this ceremony was used before")
+	}
+	return err
+}
+
+// apply makes what a verified answer changes: the key's counter, or the enrolment's state. Somebody who was faster with
+// the same counter or state makes this answer a refusal.
+func apply(tx *store.Tx, v Verified, enrolment *staffkey.Enrolment) error {
+	if v.Use != nil {
+		err := tx.UseSecurityKey(*v.Use)
+		if errors.Is(err, staffkey.ErrConflict) {
+			return staffkey.Refused("key_changed_meanwhile", "key.late").Because("the key was used, suspended or removed between look and use")
+		}
+		if err != nil {
+			return err
+		}
+	}
+	if v.State != nil && enrolment != nil {
+		err := tx.UpdateEnrolmentState(*enrolment, v.State, true)
+		if errors.Is(err, staffkey.ErrConflict) {
+			return errLookAgain
+		}
+		return err
+	}
+	return nil
+}
+
+// errLookAgain says that the state that was verified has changed meanwhile: verify against the new one.
+var errLookAgain = errors.New("state changed meanwhile")
+
+// maxLooks bounds how often an answer is verified again because the state changed meanwhile.
+const maxLooks = 100
+
+// again runs a look-verify-change until the state stood still.
+func again(ctx context.Context, fn func() error) error {
+	for range maxLooks {
+		if err := fn(); !errors.Is(err, errLookAgain) {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+	}
+	return staffkey.ErrBusy
+}

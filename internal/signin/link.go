@@ -1,0 +1,241 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Purposes and lives of one-time links. Links are built from the configured address only.
+const (
+	linkSetUp         = "set_up"
+	linkFirstPassword = "first_password"
+
+	SetUpLinkLife         = 30 * time.Minute
+	FirstPasswordLinkLife = 7 * 24 * time.Hour
+)
+
+// IssueSetUpLink makes the link of the first-run set-up and cancels earlier ones. It is refused once there is an operator.
+func (s *Service) IssueSetUpLink(ctx context.Context, actor staffkey.Actor) (string, error) {
+	secret := rand.Text()
+	err := s.store.Change(ctx, staffkey.Event(staffkey.EventLinkIssued, actor), func(tx *store.Tx) error {
+		tx.Event.Subject = linkSetUp
+		if err := noOperator(tx); err != nil {
+			return err
+		}
+		if err := tx.CancelLinks(linkSetUp, ""); err != nil {
+			return err
+		}
+		return tx.InsertLink(linkSetUp, "", secret, tx.Now.Add(SetUpLinkLife))
+	})
+	return s.address + "/setup?t=" + secret, err
+}
+
+func noOperator(tx *store.Tx) error {
+	n, err := tx.CountOperators()
+	if err != nil {
+		return err
+	}
+	if n > 0 {
+		return staffkey.Refused("set_up_done", "setup.done_already")
+	}
+	return nil
+}
+
+// NeedsSetUp reports whether there is no operator yet.
+func (s *Service) NeedsSetUp(ctx context.Context) (bool, error) {
+	var needs bool
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		err := noOperator(tx)
+		needs = err == nil
+		if errors.Is(err, staffkey.ErrRefused) {
+			return nil
+		}
+		return err
+	})
+	return needs, err
+}
+
+// CheckSetUpLink reports whether a set-up link is still good, without using it up: a mail scanner may open it too.
+func (s *Service) CheckSetUpLink(ctx context.Context, secret string) error {
+	return s.store.Read(ctx, func(tx *store.Tx) error {
+		_, err := tx.FindLink(linkSetUp, secret)
+		return err
+	})
+}
+
+// FirstOperator is what the set-up asks of the first person.
+type FirstOperator struct {
+	Name, Username, Email, Password string
+}
+
+// SetUp uses a set-up link up: it makes the organisation above all, the first operator in it, and their first session.
+// Of two people with the same link exactly one succeeds.
+func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret string, f FirstOperator) (SignedIn, error) {
+	var in SignedIn
+	person := staffkey.Person{
+		ID: store.NewID[staffkey.PersonID](), Username: f.Username, Email: f.Email, Name: f.Name, State: staffkey.PersonActive,
+	}
+	if err := staffkey.ValidatePerson(person); err != nil {
+		return in, err
+	}
+	state, err := s.passwordState(ctx, person, f.Password)
+	if err != nil {
+		return in, err
+	}
+	actor := staffkey.Actor{Person: person.ID, Name: person.Name, Origin: origin}
+	err = s.store.Change(ctx, staffkey.Event(staffkey.EventSetUp, actor), func(tx *store.Tx) error {
+		if _, err := tx.TakeLink(linkSetUp, secret); err != nil {
+			return err
+		}
+		if err := noOperator(tx); err != nil {
+			return err
+		}
+		root, err := tx.FindRootOrganisation()
+		if errors.Is(err, staffkey.ErrNotFound) {
+			root = staffkey.Organisation{ID: store.NewID[staffkey.OrganisationID](), Code: "ROOT", Name: "First organisation", CreatedAt: tx.Now}
+			err = tx.InsertOrganisation(root)
+		}
+		if err != nil {
+			return err
+		}
+		person.Organisation, person.CreatedAt = root.ID, tx.Now
+		if err := tx.InsertPeople(person); err != nil {
+			return err
+		}
+		if err := s.putEnrolment(tx, holder{person: person}, staffkey.MethodPassword, state); err != nil {
+			return err
+		}
+		grant := staffkey.RoleGrant{Person: person.ID, Role: staffkey.RoleOperator, Organisation: root.ID, GrantedAt: tx.Now}
+		if _, err := tx.InsertRoleGrant(grant); err != nil {
+			return err
+		}
+		tx.Event.Person, tx.Event.Organisation = person.ID, root.ID
+		h, err := s.loadHolder(tx, person.ID)
+		if err != nil {
+			return err
+		}
+		proofs := Attempt{Person: person.ID, ProvedAt: tx.Now}.proofs()
+		in = s.newSession(origin, h, proofs, policy.AssuranceOf(proofs...))
+		tx.Event.Session = in.Session.ID
+		return s.startSession(tx, in, staffkey.Session{})
+	})
+	if errors.Is(err, staffkey.ErrConflict) {
+		return in, staffkey.Invalid("username", "username.taken")
+	}
+	return in, err
+}
+
+// IssueFirstPasswordLink makes a link with which a person chooses their first password, and cancels earlier ones.
+func (s *Service) IssueFirstPasswordLink(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) (string, error) {
+	secret := rand.Text()
+	event := staffkey.Event(staffkey.EventLinkIssued, actor)
+	event.Person, event.Subject = person, linkFirstPassword
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = p.Organisation
+		chain, err := tx.ListAncestors(p.Organisation)
+		if err != nil {
+			return err
+		}
+		grants, err := tx.ListRoleGrants(person)
+		if err != nil {
+			return err
+		}
+		if err := policy.MayIssueFirstPassword(actor, chain, grants); err != nil {
+			return err
+		}
+		if err := tx.CancelLinks(linkFirstPassword, person); err != nil {
+			return err
+		}
+		return tx.InsertLink(linkFirstPassword, person, secret, tx.Now.Add(FirstPasswordLinkLife))
+	})
+	return s.address + "/welcome?t=" + secret, s.refuse(ctx, event, nil, err)
+}
+
+// CheckFirstPasswordLink returns whom a link is for, without using it up; ErrExpired when it is not good.
+func (s *Service) CheckFirstPasswordLink(ctx context.Context, secret string) (staffkey.Person, error) {
+	var p staffkey.Person
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		id, err := tx.FindLink(linkFirstPassword, secret)
+		if err != nil {
+			return err
+		}
+		p, err = tx.FindPerson(id)
+		return err
+	})
+	return p, err
+}
+
+// UseFirstPasswordLink sets the password of the person whom a link is for and ends their sessions. The link and the
+// password change in one statement's transaction: used once, or not at all.
+func (s *Service) UseFirstPasswordLink(ctx context.Context, origin staffkey.Origin, secret, password string) (staffkey.Person, error) {
+	p, err := s.CheckFirstPasswordLink(ctx, secret)
+	if err != nil {
+		return p, err
+	}
+	state, err := s.passwordState(ctx, p, password)
+	if err != nil {
+		return p, err
+	}
+	event := staffkey.Event(staffkey.EventLinkUsed, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
+	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, linkFirstPassword
+	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+		id, err := tx.TakeLink(linkFirstPassword, secret)
+		if err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := policy.IsActive(h.person); err != nil {
+			return err
+		}
+		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state); err != nil {
+			return err
+		}
+		_, err = tx.EndSessions(id, "")
+		return err
+	})
+	return p, err
+}
+
+// SetPassword gives a person a password at the console, for the demo's accounts.
+func (s *Service) SetPassword(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, password string) error {
+	if !actor.Console {
+		return staffkey.Refused("console_only", "perm.organisation")
+	}
+	state, err := s.passwordState(ctx, staffkey.Person{ID: person}, password)
+	if err != nil {
+		return err
+	}
+	event := staffkey.Event(staffkey.EventMethodEnrolled, actor)
+	event.Person, event.Subject = person, string(staffkey.MethodPassword)
+	return s.store.Change(ctx, event, func(tx *store.Tx) error {
+		h, err := s.loadHolder(tx, person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = h.person.Organisation
+		return s.putEnrolment(tx, h, staffkey.MethodPassword, state)
+	})
+}
+
+// passwordState has the password method check and hash a new password.
+func (s *Service) passwordState(ctx context.Context, p staffkey.Person, password string) ([]byte, error) {
+	m, err := s.method(staffkey.MethodPassword)
+	if err != nil {
+		return nil, err
+	}
+	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: Subject{Person: p}, Now: s.now()}, staffkey.Ceremony{}, []byte(password))
+	return enrolled.State, err
+}

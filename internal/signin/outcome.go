@@ -1,0 +1,153 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"strconv"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/store"
+)
+
+// Prompt is what the page's script reports of a browser prompt that ended without an answer.
+type Prompt struct {
+	// Name is the DOMException's name, or the type of whatever was thrown, or "none", "frame" or "nojs" where there was
+	// no prompt at all.
+	Name string
+	// Elapsed is the time between call and end.
+	Elapsed time.Duration
+	// Detail is the start of the exception's message, for the log only: a browser may say anything there.
+	Detail string
+	// Create tells a registration from a sign-in: their time-outs differ.
+	Create bool
+	// Token is the entry that was pressed, if one was.
+	Token staffkey.SecurityKeyID
+}
+
+// PromptOutcome is how a prompt ended, as far as can be known.
+type PromptOutcome struct {
+	// Message is the id of the text (wa.noanswer, …), the same in the log.
+	Message     string                 `json:"m"`
+	SupportCode string                 `json:"c"`
+	Token       staffkey.SecurityKeyID `json:"k,omitempty"`
+	Create      bool                   `json:"r,omitempty"`
+}
+
+// Time-outs that are asked of the browser.
+const (
+	SignInTimeout   = 120 * time.Second
+	RegisterTimeout = 180 * time.Second
+)
+
+// Classify says what is known of a prompt that ended. Browsers do not tell why: no key, a wrong key, a wrong PIN and a
+// closed window all arrive as NotAllowedError, so the time is the only other witness, and no cause is claimed.
+func Classify(p Prompt) string {
+	timeout := SignInTimeout
+	if p.Create {
+		timeout = RegisterTimeout
+	}
+	late := p.Elapsed >= timeout-2*time.Second
+	switch p.Name {
+	case "nojs":
+		return "wa.nojs"
+	case "none":
+		return "wa.none"
+	case "frame":
+		return "wa.perm"
+	case "NotAllowedError":
+		switch {
+		case strings.Contains(p.Detail, "focused"): // Safari's "The document is not focused."
+			return "wa.focus"
+		case strings.Contains(p.Detail, "permissions policy"), strings.Contains(p.Detail, "Permissions Policy"), strings.Contains(p.Detail, "feature policy"):
+			return "wa.perm"
+		case late:
+			return "wa.timeout"
+		case p.Elapsed < time.Second:
+			return "wa.instant"
+		}
+		return "wa.noanswer"
+	case "TimeoutError":
+		if late {
+			return "wa.timeout"
+		}
+		return "wa.noanswer"
+	case "OperationError":
+		return "wa.busy"
+	case "InvalidStateError":
+		if p.Create {
+			return "wa.exists"
+		}
+		return "wa.noanswer" // rare on get(), and says nothing there
+	case "SecurityError":
+		return "wa.domain"
+	case "NotSupportedError":
+		return "wa.unsup"
+	case "ConstraintError":
+		return "wa.constraint"
+	case "UnknownError", "NotReadableError", "NetworkError":
+		return "wa.unknown"
+	}
+	return "wa.data"
+}
+
+// supportAlphabet is Crockford's base 32 without U: nothing that is mistaken for another when read aloud.
+const supportAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+// NewSupportCode makes a code that a person can read to a helpdesk ("K7QF-2M").
+func NewSupportCode() string {
+	var raw [6]byte
+	_, _ = rand.Read(raw[:]) // never fails: crypto/rand.Read ends the program instead
+	out := make([]byte, 0, 7)
+	for i, b := range raw {
+		if i == 4 {
+			out = append(out, '-')
+		}
+		out = append(out, supportAlphabet[b&31])
+	}
+	return string(out)
+}
+
+// RecordPrompt records how a prompt ended and returns what to tell. It never counts as a failed try.
+func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, p Prompt) (PromptOutcome, error) {
+	out := PromptOutcome{Message: Classify(p), SupportCode: NewSupportCode(), Token: p.Token, Create: p.Create}
+	event := staffkey.Event(staffkey.EventPromptEnded, actor)
+	event.Outcome = staffkey.OutcomeEnded
+	event.Person, event.Message, event.SupportCode = person, out.Message, out.SupportCode
+	event.Detail = map[string]string{
+		"name": clip(p.Name, 60), "ms": strconv.FormatInt(p.Elapsed.Milliseconds(), 10), "detail": clip(p.Detail, 200),
+	}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if person == "" {
+			return nil
+		}
+		found, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = found.Organisation
+		if p.Token != "" {
+			if k, err := tx.FindSecurityKey(person, p.Token); err == nil {
+				tx.Event.Subject, tx.Event.SubjectName = string(k.ID), k.Nickname
+			}
+		}
+		return nil
+	})
+	s.observe(staffkey.MethodSecurityKey, out.Message)
+	return out, err
+}
+
+// clip shortens text to n characters without control characters, so that one event stays one line.
+func clip(text string, n int) string {
+	clean := strings.Map(func(r rune) rune {
+		if r < ' ' || r == 0x7f || r == 0xFFFD {
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(text, ""))
+	if runes := []rune(clean); len(runes) > n {
+		return string(runes[:n])
+	}
+	return clean
+}

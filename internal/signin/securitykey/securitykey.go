@@ -1,0 +1,187 @@
+// Package securitykey is the sign-in method that Staffkey exists for: WebAuthn (Level 3) with FIDO2 security keys. It is
+// the only user of the WebAuthn library, behind checks of our own that the standard asks for and the library leaves out
+// (strict.go), and it knows the models of keys by AAGUID (models.go).
+package securitykey
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"staffkey"
+	"staffkey/internal/signin"
+
+	"github.com/go-webauthn/webauthn/protocol"
+	"github.com/go-webauthn/webauthn/protocol/webauthncose"
+)
+
+// Config is the relying party.
+type Config struct {
+	// ID is the RP ID, a host name; Name is shown by browsers. Origins are compared as exact strings.
+	ID      string
+	Name    string
+	Origins []string
+}
+
+// Method is the security key method.
+type Method struct{ rp Config }
+
+// New returns the method.
+func New(c Config) *Method { return &Method{rp: c} }
+
+// algorithms in the order of preference (F80): ES256, EdDSA, ES384, ES512, RS256 (IANA COSE algorithms).
+var algorithms = []protocol.CredentialParameter{
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgEdDSA},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES384},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES512},
+	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
+}
+
+const (
+	challengeBytes  = 32 // WebAuthn Level 3 §13.4.3 asks for at least 16
+	userHandleBytes = 64 // §14.6.1 recommends 64 random bytes
+)
+
+// state is what a ceremony remembers.
+type state struct {
+	Challenge string `json:"c"`
+	// UserHandle is the fresh random user.id of a registration.
+	UserHandle []byte `json:"h,omitempty"`
+	// VerifyPerson says that the answer must carry the authenticator's own check of the person.
+	VerifyPerson bool `json:"v,omitempty"`
+	// Only is the one entry that may answer.
+	Only staffkey.SecurityKeyID `json:"k,omitempty"`
+	// Again lists the entries that the same key may be on, for a key registered again.
+	Again bool `json:"g,omitempty"`
+}
+
+func newState() (state, string) {
+	raw := make([]byte, challengeBytes)
+	_, _ = rand.Read(raw) // never fails: crypto/rand.Read ends the program instead
+	c := base64.RawURLEncoding.EncodeToString(raw)
+	return state{Challenge: c}, c
+}
+
+// Kind implements signin.Method.
+func (m *Method) Kind() staffkey.MethodKind { return staffkey.MethodSecurityKey }
+
+// Remaining implements signin.Method.
+func (m *Method) Remaining([]byte) int { return -1 }
+
+// The options below are PublicKeyCredentialCreationOptionsJSON and PublicKeyCredentialRequestOptionsJSON (WebAuthn
+// Level 3 §5.1.8 and §5.1.10).
+
+type descriptor struct {
+	Type       string   `json:"type"`
+	ID         string   `json:"id"`
+	Transports []string `json:"transports,omitempty"`
+}
+
+type creationOptions struct {
+	RP struct {
+		ID   string `json:"id"`
+		Name string `json:"name"`
+	} `json:"rp"`
+	User struct {
+		ID          string `json:"id"`
+		Name        string `json:"name"`
+		DisplayName string `json:"displayName"`
+	} `json:"user"`
+	Challenge   string                         `json:"challenge"`
+	Parameters  []protocol.CredentialParameter `json:"pubKeyCredParams"`
+	Timeout     int64                          `json:"timeout"`
+	Exclude     []descriptor                   `json:"excludeCredentials"`
+	Selection   map[string]any                 `json:"authenticatorSelection"`
+	Hints       []string                       `json:"hints"`
+	Attestation string                         `json:"attestation"`
+	Extensions  map[string]any                 `json:"extensions"`
+}
+
+type requestOptions struct {
+	Challenge        string       `json:"challenge"`
+	Timeout          int64        `json:"timeout"`
+	RPID             string       `json:"rpId"`
+	Allow            []descriptor `json:"allowCredentials"`
+	UserVerification string       `json:"userVerification"`
+	Hints            []string     `json:"hints"`
+}
+
+func descriptors(keys []staffkey.SecurityKey) []descriptor {
+	list := make([]descriptor, 0, len(keys))
+	for _, k := range keys {
+		list = append(list, descriptor{Type: "public-key", ID: base64.RawURLEncoding.EncodeToString(k.CredentialID), Transports: k.Transports})
+	}
+	return list
+}
+
+// BeginEnrolment makes the options of a registration. Every registration gets a fresh random user handle: with one per
+// person, a second registration of the same key would silently replace the first on the key itself (F24). The exclude
+// list is left out only when the person has said that the key is on the list and is to be registered again.
+func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.Challenge, error) {
+	st, challenge := newState()
+	st.UserHandle = make([]byte, userHandleBytes)
+	_, _ = rand.Read(st.UserHandle) // never fails, as above
+	st.VerifyPerson, st.Again = true, e.Again
+	var o creationOptions
+	o.RP.ID, o.RP.Name = m.rp.ID, m.rp.Name
+	o.User.ID = base64.RawURLEncoding.EncodeToString(st.UserHandle)
+	o.User.Name = e.Person.Username
+	// The nickname comes after the touch; until then the browser's chooser shows which entry of the list this is.
+	o.User.DisplayName = fmt.Sprintf("%s (%d)", e.Person.Name, len(e.Keys)+1)
+	o.Challenge, o.Parameters, o.Timeout = challenge, algorithms, signin.RegisterTimeout.Milliseconds()
+	o.Exclude = []descriptor{}
+	if !e.Again {
+		o.Exclude = descriptors(e.Keys)
+	}
+	o.Selection = map[string]any{"residentKey": "preferred", "requireResidentKey": false, "userVerification": "required"}
+	o.Hints, o.Attestation = []string{"security-key"}, "direct"
+	o.Extensions = map[string]any{"credProps": true}
+	return challengeOf(o, st)
+}
+
+// BeginVerification makes the options of a proof. Where every key on the list checked its person at registration, each
+// must do so now; a list with an older key asks for it where the key can.
+func (m *Method) BeginVerification(_ context.Context, v signin.Verifying) (signin.Challenge, error) {
+	st, challenge := newState()
+	o := requestOptions{
+		Challenge: challenge, Timeout: signin.SignInTimeout.Milliseconds(), RPID: m.rp.ID, Allow: []descriptor{},
+		UserVerification: "required", Hints: []string{"security-key"},
+	}
+	st.Only = v.Only
+	for _, k := range v.Keys {
+		if k.State != staffkey.SecurityKeyActive || v.Only != "" && k.ID != v.Only {
+			continue
+		}
+		o.Allow = append(o.Allow, descriptors([]staffkey.SecurityKey{k})...)
+		if !k.UserVerified {
+			o.UserVerification = "preferred"
+		}
+	}
+	st.VerifyPerson = o.UserVerification == "required"
+	return challengeOf(o, st)
+}
+
+func challengeOf(options any, st state) (signin.Challenge, error) {
+	var c signin.Challenge
+	var err error
+	if c.Options, err = json.Marshal(options); err != nil {
+		return c, err
+	}
+	c.State, err = json.Marshal(st)
+	return c, err
+}
+
+func openState(c staffkey.Ceremony) (state, error) {
+	var st state
+	if err := json.Unmarshal(c.State, &st); err != nil {
+		return st, fmt.Errorf("state of ceremony: %w", err)
+	}
+	if st.Challenge == "" {
+		return st, errors.New("state of ceremony: no challenge")
+	}
+	return st, nil
+}

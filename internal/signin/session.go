@@ -1,0 +1,149 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"strconv"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance) SignedIn {
+	now := s.now()
+	idle, absolute := policy.SessionLife(h.policy, assurance)
+	in := SignedIn{
+		Person: h.person,
+		Secret: rand.Text(), // 130 bits; ASVS 7.2.3 asks for 128
+		Session: staffkey.Session{
+			ID: store.NewID[staffkey.SessionID](), Person: h.person.ID, Assurance: assurance, CreatedAt: now, ProvedAt: now, LastSeenAt: now,
+			IdleLimit: idle, ExpiresAt: now.Add(absolute), IP: origin.IP, Browser: origin.Browser,
+		},
+	}
+	for _, p := range proofs {
+		in.Session.Methods = append(in.Session.Methods, p.Method)
+		if p.SecurityKey != "" {
+			in.Session.SecurityKey, in.Key = p.SecurityKey, p.SecurityKey
+		}
+	}
+	return in
+}
+
+// startSession stores a new session and ends the one that the browser had before.
+func (s *Service) startSession(tx *store.Tx, in SignedIn, before staffkey.Session) error {
+	if before.ID != "" {
+		if err := tx.EndSession(before.Person, before.ID); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+			return err
+		}
+	}
+	err := tx.InsertSession(in.Session, in.Secret)
+	if errors.Is(err, staffkey.ErrNotFound) { // disabled between look and entry
+		return staffkey.Refused("person_disabled", "person.disabled")
+	}
+	return err
+}
+
+func methodNames(kinds []staffkey.MethodKind) string {
+	names := make([]string, len(kinds))
+	for i, k := range kinds {
+		names[i] = string(k)
+	}
+	return strings.Join(names, " ")
+}
+
+func levelText(a staffkey.Assurance) string { return strconv.Itoa(a.Level) }
+
+// Current is a live session with its person and what they may do.
+type Current struct {
+	Session staffkey.Session
+	Person  staffkey.Person
+	Actor   staffkey.Actor
+}
+
+// Find returns the live session of a cookie's secret; ErrNotFound when there is none, or when it has ended, for whatever
+// reason. It notes that the session was seen, at most once a minute.
+func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret string) (Current, error) {
+	var cur Current
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if cur.Session, cur.Person, err = tx.FindSession(secret); err != nil {
+			return err
+		}
+		if !cur.Session.Alive(tx.Now) || cur.Person.State != staffkey.PersonActive {
+			return staffkey.ErrNotFound
+		}
+		cur.Actor = staffkey.Actor{
+			Person: cur.Person.ID, Name: cur.Person.Name, Session: cur.Session.ID, Assurance: cur.Session.Assurance,
+			ProvedAt: cur.Session.ProvedAt, Origin: origin,
+		}
+		cur.Actor.Grants, err = tx.ListRoleGrants(cur.Person.ID)
+		return err
+	})
+	if err != nil {
+		return Current{}, err
+	}
+	if now := s.now(); now.Sub(cur.Session.LastSeenAt) >= min(time.Minute, cur.Session.IdleLimit/10) {
+		if err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.TouchSession(cur.Session.ID) }); err != nil {
+			return Current{}, err
+		}
+		cur.Session.LastSeenAt = now
+	}
+	return cur, nil
+}
+
+// SignOut ends the actor's own session.
+func (s *Service) SignOut(ctx context.Context, actor staffkey.Actor) error {
+	event := staffkey.Event(staffkey.EventSignedOut, actor)
+	event.Person = actor.Person
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error { return tx.EndSession(actor.Person, actor.Session) })
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return nil // it has ended by itself: what was wanted
+	}
+	return err
+}
+
+// ListSessions returns a person's open sessions, their own.
+func (s *Service) ListSessions(ctx context.Context, actor staffkey.Actor) ([]staffkey.Session, error) {
+	var list []staffkey.Session
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		list, err = tx.ListSessions(actor.Person)
+		return err
+	})
+	return list, err
+}
+
+// EndSession ends one of the actor's own sessions; ErrNotFound when it is not theirs or has ended.
+func (s *Service) EndSession(ctx context.Context, actor staffkey.Actor, id staffkey.SessionID) error {
+	event := staffkey.Event(staffkey.EventSessionEnded, actor)
+	event.Person, event.Subject = actor.Person, string(id)
+	return s.store.Change(ctx, event, func(tx *store.Tx) error { return tx.EndSession(actor.Person, id) })
+}
+
+// EndOtherSessions ends all of the actor's sessions but this one and returns how many there were.
+func (s *Service) EndOtherSessions(ctx context.Context, actor staffkey.Actor) (int, error) {
+	event := staffkey.Event(staffkey.EventSessionEnded, actor)
+	event.Person = actor.Person
+	var n int64
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		var err error
+		n, err = tx.EndSessions(actor.Person, actor.Session)
+		tx.Event.Detail = map[string]string{"sessions": strconv.FormatInt(n, 10)}
+		return err
+	})
+	return int(n), err
+}
+
+// Sweep deletes what has expired: spent ceremonies, old sessions and links, and registrations that nobody named.
+func (s *Service) Sweep(ctx context.Context) error {
+	return s.store.Housekeep(ctx, func(tx *store.Tx) error {
+		if _, err := tx.SweepPendingKeys(tx.Now.Add(-staffkey.PendingKeyLife)); err != nil {
+			return err
+		}
+		return tx.Sweep()
+	})
+}

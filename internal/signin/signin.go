@@ -1,0 +1,166 @@
+// Package signin proves who people are: ceremonies, enrolment, step-up, sessions and one-time links. It defines [Method],
+// which each way of signing in implements in a folder of its own.
+//
+// A sign-in is: a first proof (password) kept sealed in the browser as an [Attempt], or none (passwordless); a ceremony
+// begun for a purpose and sealed into the page; an answer, verified by its method; then one durable change that spends
+// the ceremony, moves the key's counter, opens the session and records the event. Nothing is written at begin. A
+// ceremony is spent by its answer, good or bad, and never counts twice.
+package signin
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Deps are what a Service works with.
+type Deps struct {
+	Store   *store.Store
+	Methods []Method
+	// Address is the configured public address, for one-time links; never taken from a request.
+	Address string
+	Now     func() time.Time
+	Log     *slog.Logger
+	// Observe is told of each finished sign-in step, for metrics; may be nil.
+	Observe func(method staffkey.MethodKind, outcome string)
+}
+
+// Service runs the sign-in operations.
+type Service struct {
+	store   *store.Store
+	methods map[staffkey.MethodKind]Method
+	order   []staffkey.MethodKind
+	address string
+	now     func() time.Time
+	log     *slog.Logger
+	observe func(staffkey.MethodKind, string)
+}
+
+// New returns a Service over the methods that this installation has.
+func New(d Deps) *Service {
+	s := &Service{
+		store: d.Store, methods: make(map[staffkey.MethodKind]Method, len(d.Methods)), address: d.Address,
+		now: d.Now, log: d.Log, observe: d.Observe,
+	}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	if s.observe == nil {
+		s.observe = func(staffkey.MethodKind, string) {}
+	}
+	for _, m := range d.Methods {
+		s.methods[m.Kind()] = m
+		s.order = append(s.order, m.Kind())
+	}
+	return s
+}
+
+// Kinds lists the methods that this installation has, in the order of preference.
+func (s *Service) Kinds() []staffkey.MethodKind { return s.order }
+
+// Usable reports whether an enrolment can still prove anything.
+func (s *Service) Usable(e staffkey.Enrolment) bool {
+	m, ok := s.methods[e.Method]
+	return ok && m.Remaining(e.State) != 0
+}
+
+// Remaining tells how many uses an enrolment is good for.
+func (s *Service) Remaining(e staffkey.Enrolment) int {
+	m, ok := s.methods[e.Method]
+	if !ok {
+		return 0
+	}
+	return m.Remaining(e.State)
+}
+
+func (s *Service) method(kind staffkey.MethodKind) (Method, error) {
+	m, ok := s.methods[kind]
+	if !ok {
+		return nil, fmt.Errorf("sign-in method %q: %w", kind, staffkey.ErrNotFound)
+	}
+	return m, nil
+}
+
+// holder is a person with what decides about their sign-in.
+type holder struct {
+	person     staffkey.Person
+	policy     staffkey.Policy
+	holdings   policy.Holdings
+	enrolments []staffkey.Enrolment
+}
+
+func (h holder) enrolment(kind staffkey.MethodKind) *staffkey.Enrolment {
+	for i := range h.enrolments {
+		if h.enrolments[i].Method == kind {
+			return &h.enrolments[i]
+		}
+	}
+	return nil
+}
+
+func (h holder) subject(kind staffkey.MethodKind) Subject {
+	return Subject{Person: h.person, Policy: h.policy, Keys: h.holdings.Keys, Enrolment: h.enrolment(kind)}
+}
+
+// loadHolder reads a person with policy, keys and methods.
+func (s *Service) loadHolder(tx *store.Tx, id staffkey.PersonID) (holder, error) {
+	var h holder
+	var err error
+	if h.person, err = tx.FindPerson(id); err != nil {
+		return h, err
+	}
+	return h, s.fillHolder(tx, &h)
+}
+
+func (s *Service) fillHolder(tx *store.Tx, h *holder) error {
+	var err error
+	if h.policy, err = effectivePolicy(tx, h.person.Organisation); err != nil {
+		return err
+	}
+	if h.enrolments, err = tx.ListEnrolments(h.person.ID); err != nil {
+		return err
+	}
+	keys, err := tx.ListSecurityKeys(h.person.ID, staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended)
+	if err != nil {
+		return err
+	}
+	h.holdings = policy.HoldingsOf(h.policy, keys, h.enrolments, s.Usable)
+	return nil
+}
+
+func effectivePolicy(tx *store.Tx, id staffkey.OrganisationID) (staffkey.Policy, error) {
+	chain, err := tx.ListPolicyChain(id)
+	if err != nil {
+		return staffkey.Policy{}, err
+	}
+	return policy.Effective(chain), nil
+}
+
+// refuse records a refusal, spends the ceremony if there was one, and returns the refusal. An error that is no refusal
+// is returned as it is: a fault of ours is logged, not recorded as somebody's act.
+func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staffkey.Ceremony, err error) error {
+	var r *staffkey.Refusal
+	if !errors.As(err, &r) {
+		return err
+	}
+	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
+		if c == nil {
+			return nil
+		}
+		// Spent already is as good: the answer is refused either way.
+		if err := tx.SpendCeremony(c.ID, c.ExpiresAt); err != nil && !errors.Is(err, staffkey.ErrConflict) {
+			return err
+		}
+		return nil
+	})
+	return errors.Join(err, recorded)
+}

@@ -1,0 +1,292 @@
+package signin
+
+import (
+	"context"
+	"errors"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// BeginSignIn starts a proof in a sign-in. With an attempt that has a person, it is a second proof of theirs; without,
+// a passwordless sign-in by key.
+func (s *Service) BeginSignIn(ctx context.Context, a Attempt, kind staffkey.MethodKind) (Begun, error) {
+	c := staffkey.Ceremony{Purpose: staffkey.PurposeSignIn, Method: kind, Person: a.Person}
+	return s.beginVerification(ctx, c, "")
+}
+
+// BeginStepUp starts a proof inside a session (F10).
+func (s *Service) BeginStepUp(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) (Begun, error) {
+	c := staffkey.Ceremony{Purpose: staffkey.PurposeStepUp, Method: kind, Person: actor.Person, Actor: actor.Person, Session: actor.Session}
+	return s.beginVerification(ctx, c, "")
+}
+
+// BeginTry starts trying one key of the list.
+func (s *Service) BeginTry(ctx context.Context, actor staffkey.Actor, key staffkey.SecurityKeyID) (Begun, error) {
+	c := staffkey.Ceremony{Purpose: staffkey.PurposeTry, Method: staffkey.MethodSecurityKey, Person: actor.Person, Actor: actor.Person, Session: actor.Session}
+	return s.beginVerification(ctx, c, key)
+}
+
+func (s *Service) beginVerification(ctx context.Context, c staffkey.Ceremony, only staffkey.SecurityKeyID) (Begun, error) {
+	m, err := s.method(c.Method)
+	if err != nil {
+		return Begun{}, err
+	}
+	var h holder
+	if c.Person != "" {
+		err := s.store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			h, err = s.loadHolder(tx, c.Person)
+			return err
+		})
+		if err != nil {
+			return Begun{}, err
+		}
+	}
+	begun := Begun{Subject: h.subject(c.Method), Others: h.holdings.Others}
+	challenge, err := m.BeginVerification(ctx, Verifying{Subject: begun.Subject, Purpose: c.Purpose, Only: only, Now: s.now()})
+	if err != nil {
+		return Begun{}, err
+	}
+	c.State, begun.Options = challenge.State, challenge.Options
+	begun.Sealed, err = s.seal(c)
+	return begun, err
+}
+
+// SignedIn is a session just opened.
+type SignedIn struct {
+	Session staffkey.Session
+	// Secret is the value of the cookie; it is stored nowhere else.
+	Secret string
+	Person staffkey.Person
+	// Key is the entry that answered, if a key did.
+	Key staffkey.SecurityKeyID
+}
+
+// FinishSignIn checks an answer and opens a session. The session that the browser had before, if any, ends in the same
+// change: a sign-in never continues one (session fixation).
+func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a Attempt, answer Answer, before staffkey.Session) (SignedIn, error) {
+	actor := staffkey.Actor{Origin: origin}
+	event := staffkey.Event(staffkey.EventSignInRefused, actor)
+	event.Subject = string(answer.Method)
+	want := expect{purpose: staffkey.PurposeSignIn, method: answer.Method, person: a.Person}
+	var in SignedIn
+	err := again(ctx, func() error {
+		c, v, h, err := s.verify(ctx, answer, want, &event)
+		if err != nil {
+			return s.refuse(ctx, event, c, err)
+		}
+		proofs := append(a.proofs(), v.Proof)
+		if c.Person == "" { // passwordless: the key alone says who it is and must be enough alone
+			proofs = proofs[len(proofs)-1:]
+		}
+		assurance, err := policy.AcceptsSignIn(proofs, true)
+		if err != nil {
+			return s.refuse(ctx, event, c, err)
+		}
+		in, err = s.enter(ctx, origin, h, proofs, assurance, c, v, before)
+		if errors.Is(err, errLookAgain) {
+			return err
+		}
+		return s.refuse(ctx, event, c, err)
+	})
+	s.observeResult(answer.Method, err)
+	return in, err
+}
+
+func (s *Service) observeResult(kind staffkey.MethodKind, err error) {
+	switch {
+	case err == nil:
+		s.observe(kind, "accepted")
+	case errors.Is(err, staffkey.ErrRefused), errors.Is(err, staffkey.ErrExpired):
+		s.observe(kind, "refused")
+	default:
+		s.observe(kind, "failed")
+	}
+}
+
+// verify opens the ceremony of an answer, has its method check it, and returns whose it is. It completes event with what
+// it learns on the way, so that a refusal tells whom it concerned.
+func (s *Service) verify(ctx context.Context, answer Answer, want expect, event *staffkey.AuditEvent) (*staffkey.Ceremony, Verified, holder, error) {
+	var v Verified
+	var h holder
+	c, err := s.open(answer.Sealed, want)
+	if err != nil {
+		return c, v, h, err
+	}
+	m, err := s.method(answer.Method)
+	if err != nil {
+		return c, v, h, err
+	}
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		if c.Person != "" {
+			if h.person, err = tx.FindPerson(c.Person); err != nil {
+				return err
+			}
+			event.Person, event.Organisation, event.ActorName = h.person.ID, h.person.Organisation, h.person.Name
+			if answer.Method != staffkey.MethodSecurityKey { // a key's row is found by its credential
+				if err := s.fillHolder(tx, &h); err != nil {
+					return err
+				}
+				if !h.policy.Allows(answer.Method) {
+					return staffkey.Refused("method_not_allowed", "method.not_allowed")
+				}
+			}
+		}
+		found := make(map[string]staffkey.SecurityKey, 1)
+		v, err = m.FinishVerification(ctx, Verifying{
+			Subject: Subject{Person: h.person, Policy: h.policy, Enrolment: h.enrolment(answer.Method)}, Purpose: c.Purpose, Now: s.now(),
+			FindKey: func(credential []byte) (staffkey.SecurityKey, error) {
+				k, err := tx.FindSecurityKeyByCredential(credential)
+				found[string(credential)] = k
+				return k, err
+			},
+		}, *c, answer.Body)
+		for _, k := range found { // also of a refused answer: the log tells which entry it was
+			event.Subject, event.SubjectName = string(k.ID), k.Nickname
+			if event.Person == "" {
+				event.Person = k.Person
+			}
+		}
+		if err != nil {
+			return err
+		}
+		if h.person.ID == "" {
+			if h.person, err = tx.FindPerson(v.Person); err != nil {
+				return err
+			}
+			event.Person, event.Organisation, event.ActorName = h.person.ID, h.person.Organisation, h.person.Name
+		}
+		if h.policy.MaxKeys == 0 {
+			if h.policy, err = effectivePolicy(tx, h.person.Organisation); err != nil {
+				return err
+			}
+		}
+		if v.Person != h.person.ID {
+			return staffkey.Refused("key_of_another", "key.other")
+		}
+		if v.Key.ID != "" {
+			if err := policy.SignsIn(v.Key); err != nil {
+				return err
+			}
+		}
+		return policy.IsActive(h.person)
+	})
+	if v.Use != nil {
+		v.Use.Where = event.Browser
+	}
+	return c, v, h, err
+}
+
+// enter makes the one change of a finished sign-in.
+func (s *Service) enter(ctx context.Context, origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance, c *staffkey.Ceremony, v Verified, before staffkey.Session) (SignedIn, error) {
+	in := s.newSession(origin, h, proofs, assurance)
+	event := staffkey.Event(staffkey.EventSignedIn, staffkey.Actor{Person: h.person.ID, Name: h.person.Name, Session: in.Session.ID, Origin: origin})
+	event.Person, event.Organisation = h.person.ID, h.person.Organisation
+	event.Subject, event.SubjectName = string(v.Key.ID), v.Key.Nickname
+	event.Detail = map[string]string{"methods": methodNames(in.Session.Methods), "level": levelText(assurance)}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if c != nil {
+			if err := spend(tx, c); err != nil {
+				return err
+			}
+		}
+		if err := apply(tx, v, h.enrolment(v.Proof.Method)); err != nil {
+			return err
+		}
+		return s.startSession(tx, in, before)
+	})
+	return in, err
+}
+
+// Enter opens a session on the password alone, for a person who has nothing stronger yet. Whether that is so is read in
+// the change itself.
+func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, before staffkey.Session) (SignedIn, error) {
+	var in SignedIn
+	if a.Person == "" {
+		return in, staffkey.Refused(policy.NeedsSecond, "signin.second")
+	}
+	event := staffkey.Event(staffkey.EventSignedIn, staffkey.Actor{Person: a.Person, Origin: origin})
+	event.Person = a.Person
+	event.Detail = map[string]string{"methods": string(staffkey.MethodPassword)}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		h, err := s.loadHolder(tx, a.Person)
+		if err != nil {
+			return err
+		}
+		if err := policy.IsActive(h.person); err != nil {
+			return err
+		}
+		assurance, err := policy.AcceptsSignIn(a.proofs(), h.holdings.Any())
+		if err != nil {
+			return err
+		}
+		in = s.newSession(origin, h, a.proofs(), assurance)
+		tx.Event.ActorName, tx.Event.Organisation, tx.Event.Session = h.person.Name, h.person.Organisation, in.Session.ID
+		tx.Event.Detail["level"] = levelText(assurance)
+		return s.startSession(tx, in, before)
+	})
+	return in, err
+}
+
+// FinishStepUp checks an answer inside a session and renews the session under a new identifier.
+func (s *Service) FinishStepUp(ctx context.Context, actor staffkey.Actor, answer Answer, before staffkey.Session) (SignedIn, error) {
+	event := staffkey.Event(staffkey.EventProved, actor)
+	event.Person, event.Subject = actor.Person, string(answer.Method)
+	want := expect{purpose: staffkey.PurposeStepUp, method: answer.Method, person: actor.Person, session: actor.Session}
+	var in SignedIn
+	err := again(ctx, func() error {
+		c, v, h, err := s.verify(ctx, answer, want, &event)
+		if err != nil {
+			return s.refuse(ctx, event, c, err)
+		}
+		// The proofs of the session count on: a password given at sign-in and a key touched now are two factors.
+		proofs := []staffkey.Proof{v.Proof}
+		for _, m := range before.Methods {
+			if m == staffkey.MethodPassword {
+				proofs = append(proofs, staffkey.Proof{Method: m, Knowledge: true, At: before.ProvedAt})
+			}
+		}
+		assurance, err := policy.AcceptsSignIn(proofs, true)
+		if err != nil {
+			return s.refuse(ctx, event, c, err)
+		}
+		in = s.newSession(actor.Origin, h, proofs, assurance)
+		done := event
+		done.Session = in.Session.ID
+		done.Detail = map[string]string{"level": levelText(assurance)}
+		err = s.store.Change(ctx, done, func(tx *store.Tx) error {
+			if err := spend(tx, c); err != nil {
+				return err
+			}
+			if err := apply(tx, v, h.enrolment(answer.Method)); err != nil {
+				return err
+			}
+			return s.startSession(tx, in, before)
+		})
+		if errors.Is(err, errLookAgain) {
+			return err
+		}
+		return s.refuse(ctx, event, c, err)
+	})
+	s.observeResult(answer.Method, err)
+	return in, err
+}
+
+// FinishTry checks that a key just registered answers, and changes nothing but its counter.
+func (s *Service) FinishTry(ctx context.Context, actor staffkey.Actor, answer Answer) (staffkey.SecurityKey, error) {
+	event := staffkey.Event(staffkey.EventKeyTried, actor)
+	event.Person = actor.Person
+	want := expect{purpose: staffkey.PurposeTry, method: staffkey.MethodSecurityKey, person: actor.Person, session: actor.Session}
+	c, v, _, err := s.verify(ctx, answer, want, &event)
+	if err == nil {
+		err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+			if err := spend(tx, c); err != nil {
+				return err
+			}
+			return apply(tx, v, nil)
+		})
+	}
+	return v.Key, s.refuse(ctx, event, c, err)
+}
