@@ -61,6 +61,8 @@ type Refusal struct {
 	Message Message
 	// Reason is for the audit log and the server log only: facts that help an operator and must not reach the page.
 	Reason string
+	// SupportCode is what the refusal was recorded under, for the person to read to a helpdesk.
+	SupportCode string
 }
 
 func (e *Refusal) Error() string {

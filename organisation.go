@@ -64,7 +64,7 @@ func ValidateOptionalText(field, s string, max int) error {
 		return Invalid(field, "field.characters")
 	}
 	if n := utf8.RuneCountInString(s); n > max {
-		return Invalid(field, "field.long", "Max", max, "Have", n)
+		return Invalid(field, "field.long", "Max", max, "Count", n)
 	}
 	for _, r := range s {
 		if unicode.IsControl(r) || isReordering(r) {

@@ -78,7 +78,7 @@ func ValidateNickname(s string) (string, error) {
 		return "", Invalid("nickname", "name.empty")
 	}
 	if n := utf8.RuneCountInString(s); n > MaxNickname {
-		return "", Invalid("nickname", "name.long", "Max", MaxNickname, "Have", n)
+		return "", Invalid("nickname", "name.long", "Max", MaxNickname, "Count", n)
 	}
 	visible := false
 	for _, r := range s {

@@ -142,7 +142,7 @@ func MayEnrolKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Poli
 		return err
 	}
 	if len(h.Keys) >= p.MaxKeys {
-		return staffkey.Refused("key_limit", "key.limit", "Max", p.MaxKeys)
+		return staffkey.Refused("key_limit", "key.limit", "Count", p.MaxKeys)
 	}
 	return nil
 }
@@ -211,7 +211,7 @@ func SignsIn(k staffkey.SecurityKey) error {
 	case staffkey.SecurityKeySuspended:
 		return staffkey.Refused("key_suspended", "key.suspended")
 	case staffkey.SecurityKeyRemoved:
-		return staffkey.Refused("key_removed", "key.removed", "At", k.RemovedAt)
+		return staffkey.Refused("key_removed", "key.removed", "When", k.RemovedAt)
 	}
 	return staffkey.Refused("key_pending", "key.unknown")
 }

@@ -105,6 +105,18 @@ func MayGrantRole(actor staffkey.Actor, person staffkey.PersonID, role staffkey.
 	return strongEnough(actor)
 }
 
+// MaySetUp: the operator above all, while the first-run set-up is under way. It is the one time that a role works without
+// a key, because registering one is part of it.
+func MaySetUp(actor staffkey.Actor, root Chain, finished bool) error {
+	if !holds(actor, root, staffkey.RoleOperator) {
+		return notYours()
+	}
+	if finished {
+		return staffkey.Refused("set_up_done", "setup.done_already")
+	}
+	return nil
+}
+
 // MayManageKeys: a person's own list of keys.
 func MayManageKeys(actor staffkey.Actor, person staffkey.PersonID) error {
 	if actor.Person == "" || actor.Person != person {

@@ -19,10 +19,6 @@ type Attempt struct {
 	// Person is who gave a right password; empty before.
 	Person   staffkey.PersonID `json:"u,omitempty"`
 	ProvedAt time.Time         `json:"t"`
-	// Failures counts prompts that ended without an answer, for the order of what the page offers.
-	Failures int `json:"f,omitempty"`
-	// Outcome of the latest prompt, for the page that tells it.
-	Outcome *PromptOutcome `json:"o,omitempty"`
 	// Return is the path to go to afterwards.
 	Return    string    `json:"r,omitempty"`
 	ExpiresAt time.Time `json:"e"`
@@ -109,7 +105,7 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	event.Person, event.Organisation, event.Subject = person.ID, person.Organisation, string(staffkey.MethodPassword)
 	if wait := throttle.BlockedUntil.Sub(s.now()); wait > 0 {
 		s.observe(staffkey.MethodPassword, "throttled")
-		r := staffkey.Refused("throttled", "rate", "Minutes", int((wait+time.Minute-1)/time.Minute))
+		r := staffkey.Refused("throttled", "rate", "Count", int((wait+time.Minute-1)/time.Minute))
 		r.Kind = staffkey.ErrThrottled
 		return a, s.refuse(ctx, event, nil, r)
 	}
@@ -157,7 +153,7 @@ func (s *Service) wrongPassword(ctx context.Context, event staffkey.AuditEvent, 
 	return errors.Join(r, recorded)
 }
 
-// passwordProof is the proof that an attempt carries.
+// proofs are the proofs that an attempt carries.
 func (a Attempt) proofs() []staffkey.Proof {
 	if a.Person == "" {
 		return nil

@@ -69,14 +69,15 @@ func (s *Service) FinishEnrolment(ctx context.Context, actor staffkey.Actor, ans
 	var done EnrolmentDone
 	c, err := s.open(answer.Sealed, expect{purpose: staffkey.PurposeEnrol, method: answer.Method, person: actor.Person, session: actor.Session})
 	if err == nil {
-		done, err = s.enrol(ctx, actor, event, c, answer)
+		done, err = s.enrol(ctx, actor, &event, c, answer)
 	}
 	err = s.refuse(ctx, event, c, err)
 	s.observeResult(answer.Method, err)
 	return done, err
 }
 
-func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event staffkey.AuditEvent, c *staffkey.Ceremony, answer Answer) (EnrolmentDone, error) {
+// enrol verifies and stores. It completes event with what it learns on the way, so that a refusal tells whom it concerned.
+func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffkey.AuditEvent, c *staffkey.Ceremony, answer Answer) (EnrolmentDone, error) {
 	var done EnrolmentDone
 	m, err := s.method(answer.Method)
 	if err != nil {
@@ -95,13 +96,16 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event staffke
 		done.Key = *enrolled.Key
 		done.Key.ID, done.Key.Person, done.Key.State = store.NewID[staffkey.SecurityKeyID](), actor.Person, staffkey.SecurityKeyPending
 		done.Key.RegisteredAt, done.Key.RegisteredBy = s.now(), actor.Person
+		if enrolled.Again {
+			done.Key.SameKeyAs = policy.SameKey(done.Key, h.holdings.Keys)
+		}
 		if err := policy.AcceptsKey(done.Key); err != nil {
 			return done, err
 		}
 		event.Subject = string(done.Key.ID)
 		event.Detail = map[string]string{"aaguid": done.Key.AAGUID, "attestation": done.Key.AttestationFormat}
 	}
-	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err = s.store.Change(ctx, *event, func(tx *store.Tx) error {
 		if err := spend(tx, c); err != nil {
 			return err
 		}
@@ -174,12 +178,26 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		}
 		tx.Event.Organisation = h.person.Organisation
 		if len(h.holdings.Keys) >= h.policy.MaxKeys { // another registration was quicker
-			return staffkey.Refused("key_limit", "key.limit", "Max", h.policy.MaxKeys)
+			return staffkey.Refused("key_limit", "key.limit", "Count", h.policy.MaxKeys)
 		}
 		return tx.NameSecurityKey(actor.Person, id, nickname)
 	})
 	if errors.Is(err, staffkey.ErrConflict) {
-		return staffkey.Invalid("nickname", "name.taken", "Name", nickname)
+		return staffkey.Invalid("nickname", "name.taken", "Nickname", nickname)
 	}
 	return s.refuse(ctx, event, nil, err)
+}
+
+// FindEnrolment returns the actor's own enrolment of a method, or nil when it is not set up.
+func (s *Service) FindEnrolment(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) (*staffkey.Enrolment, error) {
+	var e staffkey.Enrolment
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		e, err = tx.FindEnrolment(actor.Person, kind)
+		return err
+	})
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return nil, nil
+	}
+	return &e, err
 }

@@ -115,6 +115,9 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 		if _, err := tx.InsertRoleGrant(grant); err != nil {
 			return err
 		}
+		if err := tx.PutInstallationValue(store.SetUpTasks, []byte("{}")); err != nil {
+			return err
+		}
 		tx.Event.Person, tx.Event.Organisation = person.ID, root.ID
 		h, err := s.loadHolder(tx, person.ID)
 		if err != nil {
@@ -206,7 +209,7 @@ func (s *Service) UseFirstPasswordLink(ctx context.Context, origin staffkey.Orig
 		_, err = tx.EndSessions(id, "")
 		return err
 	})
-	return p, err
+	return p, s.refuse(ctx, event, nil, err)
 }
 
 // SetPassword gives a person a password at the console, for the demo's accounts.

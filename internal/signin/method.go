@@ -56,7 +56,9 @@ type Enrolling struct {
 
 // Enrolled is what a finished enrolment stores: a key, or a state.
 type Enrolled struct {
-	Key   *staffkey.SecurityKey
+	Key *staffkey.SecurityKey
+	// Again says that the key was registered as one that is on the list already.
+	Again bool
 	State []byte
 	// Show is shown once and stored nowhere in the clear.
 	Show []string

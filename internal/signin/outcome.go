@@ -29,10 +29,8 @@ type Prompt struct {
 // PromptOutcome is how a prompt ended, as far as can be known.
 type PromptOutcome struct {
 	// Message is the id of the text (wa.noanswer, …), the same in the log.
-	Message     string                 `json:"m"`
-	SupportCode string                 `json:"c"`
-	Token       staffkey.SecurityKeyID `json:"k,omitempty"`
-	Create      bool                   `json:"r,omitempty"`
+	Message     string
+	SupportCode string
 }
 
 // Time-outs that are asked of the browser.
@@ -111,7 +109,7 @@ func NewSupportCode() string {
 
 // RecordPrompt records how a prompt ended and returns what to tell. It never counts as a failed try.
 func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, p Prompt) (PromptOutcome, error) {
-	out := PromptOutcome{Message: Classify(p), SupportCode: NewSupportCode(), Token: p.Token, Create: p.Create}
+	out := PromptOutcome{Message: Classify(p), SupportCode: NewSupportCode()}
 	event := staffkey.Event(staffkey.EventPromptEnded, actor)
 	event.Outcome = staffkey.OutcomeEnded
 	event.Person, event.Message, event.SupportCode = person, out.Message, out.SupportCode

@@ -65,7 +65,8 @@ type Current struct {
 }
 
 // Find returns the live session of a cookie's secret; ErrNotFound when there is none, or when it has ended, for whatever
-// reason. It notes that the session was seen, at most once a minute.
+// reason. It notes that the session was seen, at most once a minute, and that a session was found past its limits: it has
+// ended then for good, and a clock that is set back does not revive it.
 func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret string) (Current, error) {
 	var cur Current
 	err := s.store.Read(ctx, func(tx *store.Tx) error {
@@ -73,7 +74,10 @@ func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret strin
 		if cur.Session, cur.Person, err = tx.FindSession(secret); err != nil {
 			return err
 		}
-		if !cur.Session.Alive(tx.Now) || cur.Person.State != staffkey.PersonActive {
+		if !cur.Session.Alive(tx.Now) {
+			return errSessionOver
+		}
+		if cur.Person.State != staffkey.PersonActive {
 			return staffkey.ErrNotFound
 		}
 		cur.Actor = staffkey.Actor{
@@ -83,6 +87,9 @@ func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret strin
 		cur.Actor.Grants, err = tx.ListRoleGrants(cur.Person.ID)
 		return err
 	})
+	if errors.Is(err, errSessionOver) {
+		return Current{}, s.endForGood(ctx, cur.Session)
+	}
 	if err != nil {
 		return Current{}, err
 	}
@@ -93,6 +100,46 @@ func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret strin
 		cur.Session.LastSeenAt = now
 	}
 	return cur, nil
+}
+
+// errSessionOver says that a session was found that has ended or is past its limits.
+var errSessionOver = errors.New("session over")
+
+// endForGood ends a session that was found past its limits, and returns ErrNotFound as there is none any more.
+func (s *Service) endForGood(ctx context.Context, over staffkey.Session) error {
+	if over.EndedAt.IsZero() {
+		err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.EndSession(over.Person, over.ID) })
+		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+			return err
+		}
+	}
+	return staffkey.ErrNotFound
+}
+
+// WhyEnded tells how the session of a cookie came to its end: "idle", "limit" or "ended"; "" when it is not known or
+// still alive.
+func (s *Service) WhyEnded(ctx context.Context, secret string) (string, error) {
+	var why string
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		session, _, err := tx.FindSession(secret)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		at := tx.Now
+		if !session.EndedAt.IsZero() { // which is when it was found past its limits, or ended by somebody before them
+			at = session.EndedAt
+		}
+		switch {
+		case !at.Before(session.ExpiresAt):
+			why = "limit"
+		case !at.Before(session.LastSeenAt.Add(session.IdleLimit)):
+			why = "idle"
+		case !session.EndedAt.IsZero():
+			why = "ended"
+		}
+		return err
+	})
+	return why, err
 }
 
 // SignOut ends the actor's own session.

@@ -224,10 +224,11 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 		}
 		in = s.newSession(origin, h, a.proofs(), assurance)
 		tx.Event.ActorName, tx.Event.Organisation, tx.Event.Session = h.person.Name, h.person.Organisation, in.Session.ID
-		tx.Event.Detail["level"] = levelText(assurance)
+		tx.Event.Detail = map[string]string{"methods": string(staffkey.MethodPassword), "level": levelText(assurance)}
 		return s.startSession(tx, in, before)
 	})
-	return in, err
+	event.Kind = staffkey.EventSignInRefused
+	return in, s.refuse(ctx, event, nil, err)
 }
 
 // FinishStepUp checks an answer inside a session and renews the session under a new identifier.
@@ -272,6 +273,25 @@ func (s *Service) FinishStepUp(ctx context.Context, actor staffkey.Actor, answer
 	})
 	s.observeResult(answer.Method, err)
 	return in, err
+}
+
+// StepUpWithPassword renews the session of a person who has nothing stronger than a password. Wrong tries count as at
+// sign-in.
+func (s *Service) StepUpWithPassword(ctx context.Context, actor staffkey.Actor, password string, before staffkey.Session) (SignedIn, error) {
+	var p staffkey.Person
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.FindPerson(actor.Person)
+		return err
+	})
+	if err != nil {
+		return SignedIn{}, err
+	}
+	a, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, p.Username, password)
+	if err != nil {
+		return SignedIn{}, err
+	}
+	return s.Enter(ctx, actor.Origin, a, before)
 }
 
 // FinishTry checks that a key just registered answers, and changes nothing but its counter.

@@ -22,14 +22,15 @@ func (tx *Tx) Record(events ...staffkey.AuditEvent) error {
 		for _, e := range events[:n] {
 			detail := ""
 			if len(e.Detail) > 0 {
-				text, err := json.Marshal(e.Detail)
+				encoded, err := json.Marshal(e.Detail)
 				if err != nil {
 					return err
 				}
-				detail = string(text)
+				detail = string(encoded)
 			}
-			args = append(args, NewID[string](), tx.Now, e.Kind, e.Outcome, e.Actor, e.ActorName, e.Person, e.Organisation, e.Subject, e.SubjectName,
-				e.Message, e.SupportCode, e.Session, e.IP, e.Browser, detail)
+			// Names and browsers may be what somebody typed or sent: bytes that are no text must not keep the event out of the log.
+			args = append(args, NewID[string](), tx.Now, e.Kind, e.Outcome, e.Actor, text(e.ActorName), e.Person, e.Organisation, text(e.Subject),
+				text(e.SubjectName), e.Message, text(e.SupportCode), e.Session, text(e.IP), text(e.Browser), detail)
 		}
 		if err := tx.exec("INSERT INTO audit_events ("+auditColumns+") VALUES "+placeholders(n, 16), args...); err != nil {
 			return fmt.Errorf("record %s: %w", events[0].Kind, err)

@@ -2,18 +2,20 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"database/sql"
+	"encoding/binary"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"net/url"
 	"os"
 	"strings"
 	"sync"
 	"time"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	_ "github.com/jackc/pgx/v5/stdlib" // the driver "pgx"
+	"github.com/jackc/pgx/v5/stdlib"
 	"modernc.org/sqlite"
 )
 
@@ -89,10 +91,12 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	if err := f.Close(); err != nil {
 		return nil, err
 	}
+	// No mmap_size: after each commit every reader would unmap and map the file anew, which cost a seventh of a sign-in, and
+	// a failing disk would end the process by a signal instead of an error.
 	query := url.Values{
 		"_pragma": {
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-			"temp_store(MEMORY)", "cache_size(-8000)", "mmap_size(268435456)", "trusted_schema(OFF)",
+			"temp_store(MEMORY)", "cache_size(-8000)", "trusted_schema(OFF)",
 			"wal_autocheckpoint(2000)",
 		},
 		"_txlock": {"immediate"}, "_time_format": {"sqlite"},
@@ -145,6 +149,9 @@ func versionLess(a, b string) bool {
 func (e *sqliteEngine) db() *sql.DB { return e.pool }
 
 func (e *sqliteEngine) read(ctx context.Context, fn func(querier) error) error {
+	if err := ctx.Err(); err != nil { // as the other engine does; select would choose either
+		return err
+	}
 	var c *preparedConn
 	select {
 	case c = <-e.readers:
@@ -228,10 +235,12 @@ func (c *preparedConn) queryRow(query string, args ...any) *sql.Row {
 type postgresEngine struct{ pool *sql.DB }
 
 func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, error) {
-	pool, err := sql.Open("pgx", dsn)
+	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
-		return nil, errors.New("the PostgreSQL URL cannot be read") // the driver's error would repeat the password
+		// The driver masks a password only where it can tell what the password is, so its error is not shown.
+		return nil, errors.New("the PostgreSQL URL cannot be read (expected postgres://user:password@host:5432/database, with %, # and / of a password written as %25, %23 and %2F)")
 	}
+	pool := stdlib.OpenDB(*cfg)
 	if connections <= 0 {
 		connections = 16
 	}
@@ -270,9 +279,8 @@ func (e *postgresEngine) change(ctx context.Context, fn func(querier) error) err
 		if err = e.changeOnce(ctx, fn); !isRetryable(err) {
 			return err
 		}
-		pause := time.Duration(rand.Int64N(int64(min(try+1, 10)) * int64(2*time.Millisecond)))
 		select {
-		case <-time.After(pause):
+		case <-time.After(retryPause(try)):
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -280,16 +288,43 @@ func (e *postgresEngine) change(ctx context.Context, fn func(querier) error) err
 	return fmt.Errorf("given up after %d tries: %w", maxTries, err)
 }
 
+// retryPause is a random time that grows with the tries, so that those who met do not meet again.
+func retryPause(try int) time.Duration {
+	var b [8]byte
+	_, _ = rand.Read(b[:]) // never fails
+	return time.Duration(binary.NativeEndian.Uint64(b[:]) % uint64(min(try+1, 10)*int(2*time.Millisecond)))
+}
+
 func (e *postgresEngine) changeOnce(ctx context.Context, fn func(querier) error) error {
-	tx, err := e.pool.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelSerializable})
+	conn, err := e.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	// The statements end with ctx, the commit does not: broken off on its way, it may have happened and be reported as not.
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before, the first error is the one that tells
-	if err := fn(poolQuerier{ctx: ctx, q: tx}); err != nil {
+	if err := guarded(fn, poolQuerier{ctx: ctx, q: tx}); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
 		return err
 	}
 	return tx.Commit()
+}
+
+// guarded runs the function of a change and turns a panic into an error: on SQLite it would end the writer of everybody,
+// and what one engine survives the other has to survive as well.
+func guarded(fn func(querier) error, q querier) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("change panicked: %v", p)
+		}
+	}()
+	return fn(q)
 }
 
 type poolQuerier struct {

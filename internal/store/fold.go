@@ -10,12 +10,21 @@ import (
 
 // Fold brings a name that identifies (username, e-mail address, code, nickname) to the form in which it is unique:
 // compatibility-composed (Unicode NFKC) and case-folded, so that "AMARA" and "amara" are one account and a full-width
-// letter is no second one.
+// letter is no second one. Bytes that are no text (invalid UTF-8, and NUL, which PostgreSQL cannot store) become U+FFFD,
+// so that whatever somebody types can be looked up.
 func Fold(s string) string {
 	if isPlain(s) {
 		return s
 	}
-	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(strings.TrimSpace(s))))
+	// Lower case after folding, for Cherokee alone: there folding swaps the two cases (golang.org/x/text v0.43.0).
+	folded := strings.ToLower(cases.Fold().String(norm.NFKC.String(text(s))))
+	// The spaces go last: composing makes some out of other characters (U+00A8 becomes a space and a combining mark).
+	return strings.TrimSpace(norm.NFKC.String(folded))
+}
+
+// text replaces what is no text by U+FFFD: invalid UTF-8 and NUL, which PostgreSQL refuses to store or compare.
+func text(s string) string {
+	return strings.ReplaceAll(strings.ToValidUTF8(s, "\uFFFD"), "\x00", "\uFFFD")
 }
 
 // FoldForSearch is [Fold] without accents, for finding people by a name typed on another keyboard.
@@ -29,7 +38,7 @@ func FoldForSearch(s string) string {
 			b.WriteRune(r)
 		}
 	}
-	return norm.NFC.String(b.String())
+	return strings.TrimSpace(norm.NFC.String(b.String()))
 }
 
 // isPlain reports text that folding leaves as it is: the common case of a hot path.

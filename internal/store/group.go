@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
 )
 
@@ -104,7 +103,7 @@ func (w *groupWriter) commit(group []*groupedChange) {
 	}
 	kept := 0
 	for _, c := range group {
-		c.err = w.one(c)
+		c.err = w.one(c, len(group) == 1)
 		if c.err == nil {
 			kept++
 		}
@@ -129,18 +128,19 @@ func (w *groupWriter) commit(group []*groupedChange) {
 // errBroken marks a transaction that cannot go on, so that nobody in the group is told "done".
 var errBroken = errors.New("transaction broken")
 
-// one runs one change in a savepoint, so that its failure takes back its own statements only.
-func (w *groupWriter) one(c *groupedChange) (err error) {
+// one runs one change in a savepoint, so that its failure takes back its own statements only. Alone in its transaction it
+// needs none.
+func (w *groupWriter) one(c *groupedChange, alone bool) (err error) {
 	if err := c.ctx.Err(); err != nil {
 		return err
+	}
+	if alone {
+		return guarded(c.fn, w.conn)
 	}
 	if _, err := w.conn.exec("SAVEPOINT change_"); err != nil {
 		return errors.Join(errBroken, err)
 	}
 	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("change panicked: %v", p)
-		}
 		if err != nil {
 			if _, undo := w.conn.exec("ROLLBACK TO change_"); undo != nil {
 				err = errors.Join(errBroken, err, undo)
@@ -151,5 +151,5 @@ func (w *groupWriter) one(c *groupedChange) (err error) {
 			err = errors.Join(errBroken, err, release)
 		}
 	}()
-	return c.fn(w.conn)
+	return guarded(c.fn, w.conn)
 }

@@ -117,6 +117,9 @@ func (tx *Tx) PutInstallationValue(name string, value []byte) error {
 	return tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value)
 }
 
+// SetUpTasks names the value that holds how far the first-run set-up has come.
+const SetUpTasks = "set_up_tasks"
+
 // SetUpFinished reports whether the first-run set-up is done.
 func (tx *Tx) SetUpFinished() (bool, error) {
 	_, err := tx.FindInstallationValue("set_up")
@@ -129,4 +132,16 @@ func (tx *Tx) SetUpFinished() (bool, error) {
 // FinishSetUp marks the first-run set-up as done.
 func (tx *Tx) FinishSetUp() error {
 	return tx.PutInstallationValue("set_up", []byte(tx.Now.Format(time.RFC3339)))
+}
+
+// ClockSkew returns how far the database's clock is ahead of this machine's.
+func (s *Store) ClockSkew(ctx context.Context) (time.Duration, error) {
+	if s.name == "sqlite" {
+		return 0, nil // the same machine
+	}
+	var epoch float64
+	err := s.Read(ctx, func(tx *Tx) error {
+		return tx.q.queryRow("SELECT CAST(EXTRACT(EPOCH FROM CURRENT_TIMESTAMP) AS DOUBLE PRECISION)").Scan(&epoch)
+	})
+	return time.UnixMicro(int64(epoch * 1e6)).Sub(s.now()), err
 }

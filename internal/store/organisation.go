@@ -69,6 +69,7 @@ func (tx *Tx) ListOrganisations(below staffkey.OrganisationID) ([]OrganisationLi
 			return err
 		}
 		l.Parent = staffkey.OrganisationID(parent.String)
+		l.CreatedAt = l.CreatedAt.UTC()
 		list = append(list, l)
 		return nil
 	}, `SELECT `+organisationColumns+`, a.depth, (SELECT COUNT(*) FROM people p WHERE p.organisation_id = o.id)

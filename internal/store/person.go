@@ -55,11 +55,12 @@ func (tx *Tx) FindPerson(id staffkey.PersonID) (staffkey.Person, error) {
 
 // FindPersonByLogin returns the person whom a typed name means: an e-mail address when it has an @, a username otherwise.
 func (tx *Tx) FindPersonByLogin(login string) (staffkey.Person, error) {
+	login = Fold(login) // first, because a full-width @ is an @
 	column := "username_folded"
 	if strings.Contains(login, "@") {
 		column = "email_folded"
 	}
-	return scanPerson(tx.q.queryRow("SELECT "+personColumns+" FROM people p WHERE p."+column+" = $1", Fold(login)))
+	return scanPerson(tx.q.queryRow("SELECT "+personColumns+" FROM people p WHERE p."+column+" = $1", login))
 }
 
 // FindPeopleByUsername returns those of the people of that username that exist, by folded username.
@@ -99,14 +100,14 @@ func (tx *Tx) ListPeople(scope []staffkey.OrganisationID, prefix string, after *
 	if after != nil {
 		afterName, afterID = FoldForSearch(after.Name), after.ID
 	}
-	pattern := likePrefix(FoldForSearch(prefix))
-	args = append(args, afterName, afterID, pattern, limit)
+	// A username or an address keeps its accents when it is folded, a name does not.
+	args = append(args, afterName, afterID, likePrefix(FoldForSearch(prefix)), likePrefix(Fold(prefix)), limit)
 	n := len(scope)
 	var people []staffkey.Person
 	query := `SELECT ` + personColumns + ` FROM people p WHERE p.organisation_id IN (SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (` +
 		strings.Trim(placeholders(1, n), "()") + `)) AND (p.name_folded > ` + dollar(n+1) + ` OR (p.name_folded = ` + dollar(n+1) + ` AND p.id > ` + dollar(n+2) + `))
-		AND (p.name_folded LIKE ` + dollar(n+3) + ` ESCAPE '!' OR p.username_folded LIKE ` + dollar(n+3) + ` ESCAPE '!' OR p.email_folded LIKE ` + dollar(n+3) + ` ESCAPE '!')
-		ORDER BY p.name_folded, p.id LIMIT ` + dollar(n+4)
+		AND (p.name_folded LIKE ` + dollar(n+3) + ` ESCAPE '!' OR p.username_folded LIKE ` + dollar(n+4) + ` ESCAPE '!' OR p.email_folded LIKE ` + dollar(n+4) + ` ESCAPE '!')
+		ORDER BY p.name_folded, p.id LIMIT ` + dollar(n+5)
 	err := tx.rows(func(r *sql.Rows) error {
 		p, err := scanPerson(r)
 		people = append(people, p)
@@ -144,6 +145,7 @@ func (tx *Tx) ListRoleGrants(person staffkey.PersonID) ([]staffkey.RoleGrant, er
 	err := tx.rows(func(r *sql.Rows) error {
 		var g staffkey.RoleGrant
 		err := r.Scan(&g.Person, &g.Role, &g.Organisation, &g.GrantedAt, &g.GrantedBy)
+		g.GrantedAt = g.GrantedAt.UTC()
 		grants = append(grants, g)
 		return err
 	}, "SELECT person_id, role, organisation_id, granted_at, granted_by FROM role_grants WHERE person_id = $1 ORDER BY role, organisation_id", person)

@@ -73,6 +73,14 @@ func createKeys(path string) ([]byte, error) {
 	if err := os.Link(tmp.Name(), path); err != nil && !errors.Is(err, fs.ErrExist) {
 		return nil, err
 	}
+	// The name has to last as long as what will be sealed: a power cut must not leave a database without its key.
+	dir, err := os.Open(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	if err := errors.Join(dir.Sync(), dir.Close()); err != nil {
+		return nil, err
+	}
 	return os.ReadFile(path)
 }
 

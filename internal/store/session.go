@@ -58,6 +58,7 @@ func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, err
 	s, err := scanSession(tx.q.queryRow(`SELECT `+sessionColumns+`, `+personColumns+` FROM sessions s JOIN people p ON p.id = s.person_id
 		WHERE s.secret_hash = $1`, hashSecret(secret)),
 		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt)
+	p.CreatedAt = p.CreatedAt.UTC()
 	return s, p, err
 }
 
@@ -91,9 +92,9 @@ func (tx *Tx) EndSessions(person staffkey.PersonID, except staffkey.SessionID) (
 	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, except)
 }
 
-// EndSessionsOfKey ends the sessions that a key opened, except one.
+// EndSessionsOfKey ends the sessions that a key opened, except one, and returns how many were open.
 func (tx *Tx) EndSessionsOfKey(person staffkey.PersonID, key staffkey.SecurityKeyID, except staffkey.SessionID) (int64, error) {
-	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND security_key_id = $3 AND id <> $4 AND ended_at IS NULL", tx.Now, person, key, except)
+	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND security_key_id = $3 AND id <> $4 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, key, except)
 }
 
 // SpendCeremony marks a ceremony as used. ErrConflict: it was used before, which refuses everything in the transaction.
@@ -160,9 +161,10 @@ func (tx *Tx) CountFailure(subject string, forgetAt time.Time) (int, error) {
 	return n, err
 }
 
-// BlockUntil keeps a subject from being tried before an instant.
+// BlockUntil keeps a subject from being tried before an instant; its failures are remembered at least that long.
 func (tx *Tx) BlockUntil(subject string, until time.Time) error {
-	return tx.exec("UPDATE throttles SET blocked_until = $1 WHERE subject = $2", instant(until), subject)
+	return tx.exec(`UPDATE throttles SET blocked_until = $1, forget_at = CASE WHEN forget_at < $1 THEN $1 ELSE forget_at END
+		WHERE subject = $2`, instant(until), subject)
 }
 
 // ForgetFailures clears a subject after a success.

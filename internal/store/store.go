@@ -101,6 +101,8 @@ type Tx struct {
 	Now time.Time
 	// Event is what a change records when it commits.
 	Event staffkey.AuditEvent
+	// broken is the first error of a statement that was to change something.
+	broken error
 }
 
 // Read runs fn with a consistent view on SQLite, and statement by statement on PostgreSQL: whatever must still hold when
@@ -112,14 +114,14 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 }
 
 // Change runs fn and records event in one durable transaction. The event is required: nothing changes unrecorded.
-// When fn or the record fails, nothing is kept.
+// When fn, one of its statements or the record fails, nothing is kept; a panic in fn is an error like another.
 func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*Tx) error) error {
 	if event.Kind == "" {
 		return errors.New("change without an audit event")
 	}
 	return s.engine.change(ctx, func(q querier) error {
 		tx := &Tx{q: q, sealer: s.sealer, Now: instant(s.now()), Event: event}
-		if err := fn(tx); err != nil {
+		if err := tx.run(fn); err != nil {
 			return err
 		}
 		return tx.Record(tx.Event)
@@ -129,8 +131,17 @@ func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*
 // Housekeep runs a change that nobody did: sweeping what has expired, and noting that a session was seen.
 func (s *Store) Housekeep(ctx context.Context, fn func(*Tx) error) error {
 	return s.engine.change(ctx, func(q querier) error {
-		return fn(&Tx{q: q, sealer: s.sealer, Now: instant(s.now())})
+		return (&Tx{q: q, sealer: s.sealer, Now: instant(s.now())}).run(fn)
 	})
+}
+
+// run runs the function of a change. A statement that failed fails the change, even when fn makes light of it: on PostgreSQL
+// it has ended the transaction, and SQLite must not mean something else by the same code.
+func (tx *Tx) run(fn func(*Tx) error) error {
+	if err := fn(tx); err != nil {
+		return err
+	}
+	return tx.broken
 }
 
 // instant brings a time to what both engines store: UTC, microseconds.
@@ -170,15 +181,19 @@ func (tx *Tx) one(missing error, query string, args ...any) error {
 func (tx *Tx) affected(query string, args ...any) (int64, error) {
 	res, err := tx.q.exec(query, args...)
 	if err != nil {
-		return 0, constraint(err)
+		err = constraint(err)
+		if tx.broken == nil {
+			tx.broken = err
+		}
+		return 0, err
 	}
 	return res.RowsAffected()
 }
 
 // exec runs a statement whose number of rows does not matter.
 func (tx *Tx) exec(query string, args ...any) error {
-	_, err := tx.q.exec(query, args...)
-	return constraint(err)
+	_, err := tx.affected(query, args...)
+	return err
 }
 
 // constraint turns a broken unique or foreign key into its error kind.

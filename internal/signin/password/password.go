@@ -28,6 +28,9 @@ const (
 	MaxLength = 128
 )
 
+// maxTyped bounds the bytes that are brought to NFC: MaxLength characters of 4 bytes each, typed as a letter with two accents.
+const maxTyped = MaxLength * 4 * 3
+
 // Cost of one hash: the second choice of RFC 9106 §4 scaled to OWASP's floor (19 MiB, 2 passes), about 20 ms of one core.
 const (
 	memoryKiB = 19 * 1024
@@ -96,6 +99,9 @@ func check(password string, p staffkey.Person) (string, error) {
 	if !utf8.ValidString(password) {
 		return "", staffkey.Invalid("password", "password.characters")
 	}
+	if len(password) > maxTyped {
+		return "", staffkey.Invalid("password", "password.long", "Max", MaxLength)
+	}
 	password = norm.NFC.String(password)
 	switch n := utf8.RuneCountInString(password); {
 	case n == 0:
@@ -111,7 +117,7 @@ func check(password string, p staffkey.Person) (string, error) {
 			return "", staffkey.Invalid("password", "password.name")
 		}
 	}
-	if strings.Count(folded, folded[:1]) == len(folded) {
+	if first, _ := utf8.DecodeRuneInString(folded); strings.Trim(folded, string(first)) == "" { // one letter many times
 		return "", staffkey.Invalid("password", "password.easy")
 	}
 	return password, nil
@@ -123,14 +129,17 @@ func (m *Method) FinishVerification(ctx context.Context, v signin.Verifying, _ s
 	if v.Enrolment != nil {
 		state, known = v.Enrolment.State, true
 	}
-	typed := string(answer)
+	var typed string // stays empty for what cannot be anybody's password: hash something short instead of a megabyte
+	if len(answer) <= maxTyped {
+		typed = norm.NFC.String(string(answer))
+	}
 	if utf8.RuneCountInString(typed) > MaxLength {
-		typed = "" // it cannot be anybody's; hash something short instead of a megabyte
+		typed = ""
 	}
 	var right bool
 	err := m.work(ctx, func() error {
 		var err error
-		right, err = matches(state, norm.NFC.String(typed))
+		right, err = matches(state, typed)
 		return err
 	})
 	switch {

@@ -124,7 +124,7 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, _ sta
 		return signin.Verified{}, staffkey.Refused("code_wrong", "rec.wrong")
 	}
 	if used := s.Codes[hit].UsedAt; used != nil {
-		return signin.Verified{}, staffkey.Refused("code_used", "rec.used", "At", *used, "Left", s.left())
+		return signin.Verified{}, staffkey.Refused("code_used", "rec.used", "When", *used, "Count", s.left())
 	}
 	now := v.Now.UTC()
 	s.Codes[hit].UsedAt = &now

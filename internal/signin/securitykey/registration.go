@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"staffkey"
-	"staffkey/internal/policy"
 	"staffkey/internal/signin"
 
 	"github.com/go-webauthn/webauthn/protocol"
@@ -17,7 +16,7 @@ import (
 
 // FinishEnrolment verifies the answer of navigator.credentials.create() by WebAuthn Level 3 §7.1 and returns the key.
 // Attestation statements are verified for what they say of themselves; whether their root is trusted, metadata decides.
-func (m *Method) FinishEnrolment(_ context.Context, e signin.Enrolling, c staffkey.Ceremony, answer []byte) (signin.Enrolled, error) {
+func (m *Method) FinishEnrolment(_ context.Context, _ signin.Enrolling, c staffkey.Ceremony, answer []byte) (signin.Enrolled, error) {
 	st, err := openState(c)
 	if err != nil {
 		return signin.Enrolled{}, err
@@ -27,10 +26,7 @@ func (m *Method) FinishEnrolment(_ context.Context, e signin.Enrolling, c staffk
 		return signin.Enrolled{}, err
 	}
 	k.UserHandle = st.UserHandle
-	if st.Again {
-		k.SameKeyAs = policy.SameKey(k, e.Keys)
-	}
-	return signin.Enrolled{Key: &k}, nil
+	return signin.Enrolled{Key: &k, Again: st.Again}, nil
 }
 
 func (m *Method) verifyRegistration(st state, answer []byte) (staffkey.SecurityKey, error) {

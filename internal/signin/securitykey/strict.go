@@ -11,6 +11,7 @@ import (
 	"io"
 	"math/big"
 	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"staffkey"
@@ -95,10 +96,11 @@ func noRepeats(dec *json.Decoder, depth int) error {
 				return errors.New("is no JSON")
 			}
 			name, _ := t.(string)
-			if seen[name] {
+			// Readers that take names without regard to case, as encoding/json does, must see the same member as others.
+			if seen[strings.ToLower(name)] {
 				return fmt.Errorf("names %.40q twice", name)
 			}
-			seen[name] = true
+			seen[strings.ToLower(name)] = true
 		}
 		if err := noRepeats(dec, depth+1); err != nil {
 			return err
@@ -178,20 +180,48 @@ func checkEd25519(k coseKey, bad refuse) error {
 			return bad("is a point of small order")
 		}
 	}
+	if !isEdwards25519(x) {
+		return bad("is no point of edwards25519")
+	}
 	return nil
+}
+
+// The prime of edwards25519 and the d of its equation (RFC 8032 §5.1).
+var (
+	prime25519 = new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
+	d25519, _  = new(big.Int).SetString("37095705934669439343138083508754565189542113879843219016388785533085940283555", 10)
+)
+
+// isEdwards25519 decodes a point as RFC 8032 §5.1.3 does and reports whether there is one. An encoding that is not the
+// canonical one is none: under it, the points of small order have names that are not in the list.
+func isEdwards25519(encoded []byte) bool {
+	b := bytes.Clone(encoded)
+	sign := b[31] >> 7
+	b[31] &= 0x7f
+	slices.Reverse(b)
+	y := new(big.Int).SetBytes(b)
+	if y.Cmp(prime25519) >= 0 {
+		return false
+	}
+	// x² = (y²-1) / (dy²+1), where the divisor is never zero.
+	square := new(big.Int).Mul(y, y)
+	under := new(big.Int).Mul(d25519, square)
+	under.Add(under, big.NewInt(1)).ModInverse(under, prime25519)
+	over := square.Sub(square, big.NewInt(1))
+	x := new(big.Int).ModSqrt(over.Mul(over, under).Mod(over, prime25519), prime25519)
+	return x != nil && (x.Sign() != 0 || sign == 0)
 }
 
 // smallOrder lists the canonical encodings of the eight points of small order of edwards25519 (RFC 7748 §6.1 is about
 // their Montgomery twins; the encodings follow from RFC 8032 §5.1.2).
 var smallOrder = func() [][]byte {
-	p := new(big.Int).Sub(new(big.Int).Lsh(big.NewInt(1), 255), big.NewInt(19))
 	encode := func(y *big.Int, sign byte) []byte {
 		b := y.FillBytes(make([]byte, 32))
 		slices.Reverse(b)
 		b[31] |= sign << 7
 		return b
 	}
-	minus := func(y *big.Int) *big.Int { return new(big.Int).Sub(p, y) }
+	minus := func(y *big.Int) *big.Int { return new(big.Int).Sub(prime25519, y) }
 	one, zero := big.NewInt(1), big.NewInt(0)
 	// y of the points of order 8.
 	eight, _ := new(big.Int).SetString("2707385501144840649318225287225658788936804267575313519463743609750303402022", 10)

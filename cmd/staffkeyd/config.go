@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/BurntSushi/toml"
+	"github.com/alecthomas/kong"
+)
+
+// databaseConfig says where the data is. Every command takes it.
+type databaseConfig struct {
+	Data         string `help:"Folder for the SQLite database and the sealing key." default:"staffkey-data" type:"path" placeholder:"DIR"`
+	Postgres     string `help:"URL of a PostgreSQL database, instead of SQLite. It may hold a password: prefer --postgres-file." placeholder:"URL"`
+	PostgresFile string `help:"File that holds the URL of the PostgreSQL database." type:"path" placeholder:"FILE"`
+	SealingKey   string `help:"File with the keys that seal secrets; made at the first start. Default: sealing-key in the data folder. All nodes need the same." type:"path" placeholder:"FILE"`
+}
+
+// serverConfig is what an operator of one machine sets. What organisations differ in is policy, in the database.
+type serverConfig struct {
+	Address         string        `help:"Public address that people open, such as https://signin.example. Keys are bound to its host name for good." placeholder:"URL"`
+	Listen          string        `help:"Address and port to listen on." default:"localhost:8080" placeholder:"HOST:PORT"`
+	TLSCert         string        `help:"Certificate chain (PEM). Without it, run behind a proxy that ends TLS." type:"path" placeholder:"FILE"`
+	TLSKey          string        `help:"Private key of the certificate (PEM)." type:"path" placeholder:"FILE"`
+	TrustedProxy    []string      `help:"Address or network of a proxy whose X-Forwarded-For is believed. May be given more than once." placeholder:"CIDR"`
+	MetricsListen   string        `help:"Address and port for Prometheus metrics, apart from the public one. Off when empty." placeholder:"HOST:PORT"`
+	RPName          string        `help:"Name that browsers show when a key is used." default:"Staffkey" placeholder:"NAME"`
+	TimeZone        string        `help:"Time zone of the times on pages." default:"Europe/London" placeholder:"ZONE"`
+	PasswordWorkers int           `help:"How many password hashes may run at once. 0 is half of the processors." default:"0" placeholder:"N"`
+	PasswordQueue   int           `help:"How many passwords may wait before further ones are told to come back." default:"64" placeholder:"N"`
+	LogLevel        string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL"`
+	Migrate         bool          `help:"Bring the database to this release at start." default:"true" negatable:""`
+	ShutdownWait    time.Duration `help:"How long requests under way may take to finish when the server stops." default:"10s" placeholder:"TIME"`
+}
+
+// settled is the server's configuration after it was checked.
+type settled struct {
+	address        string
+	rpID           string
+	trustedProxies []netip.Prefix
+	location       *time.Location
+	workers        int
+}
+
+// settle checks everything and reports all problems at once.
+func (c *serverConfig) settle() (settled, error) {
+	var s settled
+	var problems []string
+	add := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
+	u, err := url.Parse(c.Address)
+	switch {
+	case c.Address == "":
+		add("address: say which address people open, such as https://signin.example")
+	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil:
+		add("address: %q is not scheme and host only, such as https://signin.example", c.Address)
+	case u.Scheme != "https" && u.Hostname() != "localhost":
+		add("address: keys work over https only (or on http://localhost): %q", c.Address)
+	case net.ParseIP(u.Hostname()) != nil:
+		add("address: keys work with a host name, not with a number: %q", c.Address)
+	default:
+		s.address, s.rpID = strings.ToLower(u.Scheme+"://"+u.Host), strings.ToLower(u.Hostname())
+	}
+	for _, f := range []struct{ name, value string }{{"listen", c.Listen}, {"metrics-listen", c.MetricsListen}} {
+		if _, _, err := net.SplitHostPort(f.value); err != nil && f.value != "" {
+			add("%s: %q is not host:port", f.name, f.value)
+		}
+	}
+	if c.Listen == "" {
+		add("listen: is empty")
+	}
+	if (c.TLSCert == "") != (c.TLSKey == "") {
+		add("tls-cert and tls-key: give both or none")
+	}
+	for _, t := range c.TrustedProxy {
+		prefix, err := netip.ParsePrefix(t)
+		if addr, addrErr := netip.ParseAddr(t); addrErr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			add("trusted-proxy: %q is no address or network", t)
+		}
+		s.trustedProxies = append(s.trustedProxies, prefix)
+	}
+	if s.location, err = time.LoadLocation(c.TimeZone); err != nil {
+		add("time-zone: %q is not known", c.TimeZone)
+	}
+	if c.PasswordWorkers < 0 || c.PasswordQueue < 1 {
+		add("password-workers and password-queue: must not be negative, and the queue at least 1")
+	}
+	s.workers = c.PasswordWorkers
+	if s.workers == 0 {
+		s.workers = max(1, runtime.NumCPU()/2)
+	}
+	if len(problems) > 0 {
+		return s, &problem{cause: "the configuration has problems:\n  - " + strings.Join(problems, "\n  - "), fix: "Set them by flag, environment (STAFFKEY_…) or file (--config); staffkeyd serve --help explains each."}
+	}
+	return s, nil
+}
+
+// postgresURL returns the URL from the setting or its file.
+func (c *databaseConfig) postgresURL() (string, error) {
+	if c.PostgresFile == "" {
+		return c.Postgres, nil
+	}
+	if c.Postgres != "" {
+		return "", &problem{cause: "postgres and postgres-file are both set", fix: "Keep one of them."}
+	}
+	raw, err := os.ReadFile(c.PostgresFile)
+	if err != nil {
+		return "", &problem{cause: "the file with the PostgreSQL URL cannot be read: " + reason(err), fix: "Check --postgres-file and who may read it.", err: err}
+	}
+	return strings.TrimSpace(string(raw)), nil
+}
+
+func (c *databaseConfig) sealingKeyFile() string {
+	if c.SealingKey != "" {
+		return c.SealingKey
+	}
+	return filepath.Join(c.Data, "sealing-key")
+}
+
+// reason is the system's word for an error, without the path that the sentence names already.
+func reason(err error) string {
+	var path *os.PathError
+	if errors.As(err, &path) {
+		return path.Err.Error()
+	}
+	return err.Error()
+}
+
+// configFile is the name of a settings file. Kong asks it for values that neither a flag nor the environment gives.
+type configFile string
+
+// BeforeResolve reads the file and hooks it in.
+func (f configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
+	name := string(ctx.FlagValue(trace.Flag).(configFile))
+	if name == "" {
+		return nil
+	}
+	values := map[string]any{}
+	if _, err := toml.DecodeFile(name, &values); err != nil {
+		return fmt.Errorf("settings file %s: %w", name, err)
+	}
+	known := map[string]bool{}
+	collectFlags(k.Model.Node, known)
+	var unknown []string
+	for key := range values {
+		if !known[flagName(key)] {
+			unknown = append(unknown, key)
+		}
+	}
+	if len(unknown) > 0 {
+		slices.Sort(unknown)
+		return fmt.Errorf("settings file %s: unknown settings: %s", name, strings.Join(unknown, ", "))
+	}
+	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for key, value := range values {
+			if flagName(key) == flag.Name {
+				return value, nil
+			}
+		}
+		return nil, nil
+	}))
+	return nil
+}
+
+// flagName lets a file say time_zone as well as time-zone.
+func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
+
+func collectFlags(n *kong.Node, known map[string]bool) {
+	for _, f := range n.Flags {
+		if f.Name != "help" && f.Name != "config" {
+			known[f.Name] = true
+		}
+	}
+	for _, child := range n.Children {
+		collectFlags(child, known)
+	}
+}
+
+// defaultShutdownWait is the default of --shutdown-wait, for the demo, which has no such flag.
+const defaultShutdownWait = 10 * time.Second

@@ -1,0 +1,97 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"time"
+
+	"staffkey/internal/store"
+)
+
+type doctorCommand struct {
+	serverConfig `embed:""`
+}
+
+// Run checks what the server needs and says how to mend what is wrong. It changes nothing but that it makes the sealing
+// key and an empty database where there are none.
+func (c *doctorCommand) Run(env *environment) error {
+	failed := 0
+	check := func(what string, err error) {
+		var p *problem
+		switch {
+		case err == nil:
+			fmt.Fprintf(env.stdout, "ok  %s\n", what)
+		case errors.As(err, &p):
+			failed++
+			fmt.Fprintf(env.stdout, "x   %s: %s\n    %s\n", what, p.cause, p.fix)
+		default:
+			failed++
+			fmt.Fprintf(env.stdout, "x   %s: %v\n", what, err)
+		}
+	}
+	_, err := c.settle()
+	check("configuration", err)
+	check("port", portFree(env, c.Listen))
+	check("certificate", c.certificate())
+	s, err := openStore(env.ctx, env.config)
+	check("database", err)
+	if err == nil {
+		env.store = s
+		check("schema and sealing key", checkSchema(env.ctx, s))
+		check("clock beside the database's", clockAgrees(env, s))
+		check("sealing key file", privateFile(env.config.sealingKeyFile()))
+	}
+	if failed > 0 {
+		fmt.Fprintf(env.stdout, "%d to mend.\n", failed)
+		return exitStatus(exitFailed)
+	}
+	fmt.Fprintln(env.stdout, "All is well.")
+	return nil
+}
+
+// portFree reports whether the port can be opened. A server that runs already holds it: that is said, too.
+func portFree(env *environment, address string) error {
+	l, err := listen(env.ctx, address)
+	if err != nil {
+		return err
+	}
+	return l.Close()
+}
+
+func (c *serverConfig) certificate() error {
+	for _, f := range []string{c.TLSCert, c.TLSKey} {
+		if f == "" {
+			continue
+		}
+		if _, err := os.ReadFile(f); err != nil {
+			return &problem{cause: f + " cannot be read: " + reason(err), fix: "Check --tls-cert and --tls-key, and who may read them.", err: err}
+		}
+	}
+	return nil
+}
+
+// maxClockSkew is the difference above which codes and sessions would go wrong between nodes.
+const maxClockSkew = 30 * time.Second
+
+func clockAgrees(env *environment, s *store.Store) error {
+	skew, err := s.ClockSkew(env.ctx)
+	if err != nil {
+		return err
+	}
+	if skew.Abs() > maxClockSkew {
+		return &problem{cause: fmt.Sprintf("this machine and the database differ by %s", skew.Round(time.Second)), fix: "Switch on time synchronisation on both."}
+	}
+	return nil
+}
+
+func privateFile(name string) error {
+	info, err := os.Stat(name)
+	if err != nil {
+		return err
+	}
+	if info.Mode().Perm()&0o077 != 0 {
+		return &problem{cause: "others may read " + name, fix: "chmod 600 " + name}
+	}
+	return nil
+}

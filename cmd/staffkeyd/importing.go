@@ -1,0 +1,124 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
+	"staffkey/internal/directory"
+)
+
+// importFile opens the file of an import; "-" is standard input.
+func importFile(env *environment, name string) (io.ReadCloser, error) {
+	if name == "-" {
+		return io.NopCloser(env.stdin), nil
+	}
+	return os.Open(name)
+}
+
+// progressLine tells on standard error, once a second, how far an import has come and how fast it is.
+type progressLine struct {
+	env         *environment
+	began, last time.Time
+	drawn       bool
+}
+
+func newProgressLine(env *environment) *progressLine {
+	now := env.now()
+	return &progressLine{env: env, began: now, last: now}
+}
+
+// report is called after each batch with the rows done.
+func (p *progressLine) report(done int) {
+	now := p.env.now()
+	if now.Sub(p.last) < time.Second {
+		return
+	}
+	p.last = now
+	line := fmt.Sprintf("%s rows, %s a second", grouped(done), grouped(int(float64(done)/now.Sub(p.began).Seconds())))
+	if p.env.isTerminal {
+		fmt.Fprintf(p.env.stderr, "\r%s\x1b[K", line)
+		p.drawn = true
+		return
+	}
+	fmt.Fprintln(p.env.stderr, line)
+}
+
+// clear removes the line that was drawn in place.
+func (p *progressLine) clear() {
+	if p.drawn {
+		fmt.Fprint(p.env.stderr, "\r\x1b[K")
+	}
+}
+
+// importProblem and importResult are the JSON form of a report.
+type importProblem struct {
+	Line    int    `json:"line"`
+	Column  string `json:"column,omitempty"`
+	Message string `json:"message"`
+	Text    string `json:"text"`
+}
+
+type importResult struct {
+	Rows      int             `json:"rows"`
+	Added     int             `json:"added"`
+	Changed   int             `json:"changed"`
+	Unchanged int             `json:"unchanged"`
+	Refused   int             `json:"refused"`
+	Problems  []importProblem `json:"problems"`
+	Error     string          `json:"error,omitempty"`
+}
+
+// finishImport prints what an import did and returns how the command ends: with 1 when rows were refused, with the error
+// that stopped the import otherwise.
+func finishImport(env *environment, report directory.Report, asJSON bool, stopped error) error {
+	if asJSON {
+		result := importResult{Rows: report.Rows, Added: report.Added, Changed: report.Changed, Unchanged: report.Unchanged, Refused: report.Refused, Problems: []importProblem{}}
+		for _, p := range report.Problems {
+			result.Problems = append(result.Problems, importProblem{p.Line, p.Column, p.Message.ID, p.Text})
+		}
+		if stopped != nil {
+			result.Error = explain(stopped).Error()
+		}
+		if err := json.NewEncoder(env.stdout).Encode(result); err != nil {
+			return err
+		}
+	} else {
+		if report.Rows > 0 || stopped == nil {
+			fmt.Fprintf(env.stdout, "added %s, changed %s, unchanged %s, refused %s\n",
+				grouped(report.Added), grouped(report.Changed), grouped(report.Unchanged), grouped(report.Refused))
+		}
+		for _, p := range report.Problems {
+			fmt.Fprintln(env.stderr, problemLine(p))
+		}
+		if more := report.Refused - len(report.Problems); more > 0 {
+			fmt.Fprintf(env.stderr, "and %s more\n", grouped(more))
+		}
+	}
+	switch {
+	case stopped != nil:
+		return explain(stopped)
+	case report.Refused > 0:
+		return exitStatus(1)
+	}
+	return nil
+}
+
+func problemLine(p directory.Problem) string {
+	if p.Column == "" {
+		return fmt.Sprintf("line %d: %s", p.Line, p.Text)
+	}
+	return fmt.Sprintf("line %d: %s: %s", p.Line, p.Column, p.Text)
+}
+
+// grouped writes a number with commas between the thousands.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

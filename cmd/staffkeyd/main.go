@@ -1,0 +1,131 @@
+// Command staffkeyd is the Staffkey server and the operator's commands on the machine itself.
+//
+//	staffkeyd demo                 a running sample federation, with nothing to prepare
+//	staffkeyd serve                the real thing; prints a one-time set-up link at its first start
+//	staffkeyd setup-link           a new set-up link, while there is no operator
+//	staffkeyd migrate              bring the database to this release
+//	staffkeyd doctor               what would keep it from working, and how to mend it
+//	staffkeyd person|organisation|role|policy|audit …
+//
+// Settings come from flags, from the environment (STAFFKEY_…) and from a file (--config), in this order. Whoever can run
+// these commands can read the database and the sealing key, so they act as the console, above every role.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	_ "time/tzdata" // time zones on machines that have none
+
+	"github.com/alecthomas/kong"
+)
+
+// version is set when a release is built.
+var version = "development"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// commands is the whole command line.
+type commands struct {
+	Config configFile `help:"Settings file (TOML). Keys are the names of the flags." type:"path" placeholder:"FILE"`
+
+	Demo         demoCommand          `cmd:"" help:"Run a sample federation, ready to try."`
+	Serve        serveCommand         `cmd:"" help:"Run the server."`
+	SetupLink    setUpLinkCommand     `cmd:"" help:"Print a new one-time link for the first-run set-up."`
+	Migrate      migrateCommand       `cmd:"" help:"Bring the database to this release."`
+	Doctor       doctorCommand        `cmd:"" help:"Check everything that the server needs."`
+	Person       personCommands       `cmd:"" help:"People: add, import, list."`
+	Organisation organisationCommands `cmd:"" help:"Organisations: add, import, list."`
+	Role         roleCommands         `cmd:"" help:"Roles: grant, revoke, list."`
+	Policy       policyCommands       `cmd:"" help:"Policy of an organisation: show, set."`
+	Audit        auditCommands        `cmd:"" help:"Audit log: list, export."`
+	Version      versionCommand       `cmd:"" help:"Print the version."`
+
+	Database databaseConfig `embed:""`
+}
+
+type versionCommand struct{}
+
+// Run prints the version.
+func (versionCommand) Run(env *environment) error {
+	_, err := fmt.Fprintln(env.stdout, "staffkeyd "+version)
+	return err
+}
+
+// problem is an error that a person can mend: one line of cause, one line of fix.
+type problem struct {
+	cause, fix string
+	err        error
+}
+
+func (p *problem) Error() string { return p.cause }
+func (p *problem) Unwrap() error { return p.err }
+
+// Exit codes: 1 failed, 2 wrong use or something to mend first.
+const (
+	exitFailed = 1
+	exitUsage  = 2
+)
+
+// run is the program without the process, for tests.
+func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	var c commands
+	exited := -1
+	parser, err := kong.New(&c, kong.Name("staffkeyd"), kong.Description("Sign-in and FIDO2 security-key management for federated organisations."),
+		kong.DefaultEnvars("STAFFKEY"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}))
+	if err != nil {
+		fmt.Fprintln(stderr, "staffkeyd:", err)
+		return exitFailed
+	}
+	kctx, err := parser.Parse(args)
+	if exited >= 0 {
+		return exited
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "staffkeyd: %v\n  staffkeyd --help lists the commands and flags.\n", err)
+		return exitUsage
+	}
+	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, config: &c.Database, isTerminal: isTerminal(stdout)}
+	defer env.close()
+	if err := env.prepare(kctx.Command()); err != nil {
+		return report(stderr, err)
+	}
+	return report(stderr, kctx.Run(env))
+}
+
+// report prints an error for people and returns the exit code.
+func report(stderr io.Writer, err error) int {
+	var status exitStatus
+	var p *problem
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &status):
+		return status.ExitCode()
+	case errors.As(err, &p):
+		fmt.Fprintf(stderr, "staffkeyd: %s\n  %s\n", p.cause, p.fix)
+		return exitUsage
+	}
+	fmt.Fprintln(stderr, "staffkeyd:", err)
+	return exitFailed
+}
+
+// isTerminal reports whether somebody sees the stream, rather than a file or a program.
+func isTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	if !ok {
+		return false
+	}
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
+}

@@ -1,0 +1,115 @@
+package main
+
+import (
+	"fmt"
+	"strings"
+
+	"staffkey"
+)
+
+// organisationCommands are the commands about organisations.
+type organisationCommands struct {
+	Add    organisationAdd    `cmd:"" help:"Add an organisation."`
+	Import organisationImport `cmd:"" help:"Add and change organisations from a CSV file. The same file may be imported again."`
+	List   organisationList   `cmd:"" help:"List organisations."`
+}
+
+type organisationAdd struct {
+	Code   string `arg:"" help:"Short name that files and people use, such as RX1; unique without regard to case."`
+	Name   string `required:"" help:"Name as people say it."`
+	Parent string `help:"Code of the organisation above; the first organisation has none." placeholder:"CODE"`
+	Phone  string `help:"Telephone number of the local helpdesk."`
+}
+
+// Run adds the organisation.
+func (c *organisationAdd) Run(env *environment) error {
+	o, err := env.directory.AddOrganisation(env.ctx, staffkey.ConsoleActor(),
+		staffkey.Organisation{Code: c.Code, Name: c.Name, Parent: staffkey.OrganisationID(c.Parent), Phone: c.Phone})
+	if err != nil {
+		return explain(err)
+	}
+	_, err = fmt.Fprintf(env.stdout, "Added %s (%s).\n", o.Name, o.Code)
+	return err
+}
+
+type organisationImport struct {
+	File string `arg:"" help:"CSV file with a header: code, name, parent (a code; empty for the one above all) and optionally phone. \"-\" reads standard input."`
+	JSON bool   `help:"Print the result as one JSON object."`
+}
+
+// Run imports the file.
+func (c *organisationImport) Run(env *environment) error {
+	file, err := importFile(env, c.File)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	progress := newProgressLine(env)
+	report, err := env.directory.ImportOrganisations(env.ctx, staffkey.ConsoleActor(), file, progress.report)
+	progress.clear()
+	return finishImport(env, report, c.JSON, err)
+}
+
+type organisationList struct {
+	Below string `arg:"" optional:"" help:"Code of the organisation to begin with."`
+	listFormat
+}
+
+// Run lists organisations as a tree, or for programs with the code of the one above.
+func (c *organisationList) Run(env *environment) error {
+	actor := staffkey.ConsoleActor()
+	lines, err := env.directory.ListOrganisations(env.ctx, actor, staffkey.OrganisationID(c.Below))
+	if err != nil {
+		return explain(err)
+	}
+	codes, err := organisationCodes(env, actor)
+	if err != nil {
+		return explain(err)
+	}
+	columns := []column{{"code", "CODE", 16}, {"name", "NAME", 44}, {"people", "PEOPLE", 9}}
+	if c.CSV || c.JSON {
+		columns = []column{{name: "code"}, {name: "name"}, {name: "parent"}, {name: "phone"}, {name: "people"}}
+	}
+	list, err := newListing(env, c.listFormat, "organisations", columns...)
+	if err != nil {
+		return err
+	}
+	if c.CSV || c.JSON {
+		for _, l := range lines {
+			if err := list.line(l.Code, l.Name, codes[l.Parent], l.Phone, l.People); err != nil {
+				return err
+			}
+		}
+		return list.close()
+	}
+	// The lines come level by level; a tree reads downwards.
+	below := map[staffkey.OrganisationID][]int{}
+	known := map[staffkey.OrganisationID]bool{}
+	for _, l := range lines {
+		known[l.ID] = true
+	}
+	for i, l := range lines {
+		parent := l.Parent
+		if !known[parent] {
+			parent = ""
+		}
+		below[parent] = append(below[parent], i)
+	}
+	var print func(parent staffkey.OrganisationID, depth int) error
+	print = func(parent staffkey.OrganisationID, depth int) error {
+		for _, i := range below[parent] {
+			l := lines[i]
+			if err := list.line(l.Code, strings.Repeat("  ", depth)+l.Name, grouped(l.People)); err != nil {
+				return err
+			}
+			if err := print(l.ID, depth+1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := print("", 0); err != nil {
+		return err
+	}
+	return list.close()
+}

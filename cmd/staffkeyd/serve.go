@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"syscall"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/store"
+
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"golang.org/x/sync/errgroup"
+)
+
+type serveCommand struct {
+	serverConfig `embed:""`
+}
+
+// Run runs the server until it is told to stop.
+func (c *serveCommand) Run(env *environment) error {
+	set, err := c.settle()
+	if err != nil {
+		return err
+	}
+	log, err := newLog(env.stderr, c.LogLevel)
+	if err != nil {
+		return err
+	}
+	listener, err := listen(env.ctx, c.Listen)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+	s, err := openStore(env.ctx, env.config)
+	if err != nil {
+		return err
+	}
+	env.store = s
+	if err := migrate(env.ctx, s, c.Migrate); err != nil {
+		return err
+	}
+	if err := noteAddress(env.ctx, s, set.address); err != nil {
+		return err
+	}
+	srv, err := wire(s, &c.serverConfig, set, log)
+	if err != nil {
+		return err
+	}
+	needs, err := srv.signin.NeedsSetUp(env.ctx)
+	if err != nil {
+		return err
+	}
+	if needs {
+		link, err := srv.signin.IssueSetUpLink(env.ctx, staffkey.ConsoleActor())
+		if err != nil {
+			return err
+		}
+		printSetUpLink(env.stdout, link)
+	}
+	log.Info("listening", "address", set.address, "listen", listener.Addr().String(), "engine", s.Engine(), "version", version)
+	return srv.run(env.ctx, listener, &c.serverConfig)
+}
+
+func printSetUpLink(w io.Writer, link string) {
+	fmt.Fprintf(w, "Open this once within 30 minutes:\n  %s\nA new one: staffkeyd setup-link\n", link)
+}
+
+// migrate brings the database to this release, or refuses one that is not.
+func migrate(ctx context.Context, s *store.Store, may bool) error {
+	if !may {
+		return checkSchema(ctx, s)
+	}
+	err := s.Migrate(ctx)
+	if errors.Is(err, store.ErrOtherKey) {
+		return otherKey(err)
+	}
+	return err
+}
+
+// newLog writes JSON lines. Secrets never reach it: nothing logs a header, a body or a cookie.
+func newLog(w io.Writer, level string) (*slog.Logger, error) {
+	var l slog.Level
+	if err := l.UnmarshalText([]byte(level)); err != nil {
+		return nil, err
+	}
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+}
+
+// listen opens the port and says how to mend what keeps it from opening.
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	var lc net.ListenConfig
+	l, err := lc.Listen(ctx, "tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, &problem{cause: "the port of " + address + " is in use by another program", fix: "Choose another with --listen HOST:PORT, or stop that program.", err: err}
+	case errors.Is(err, syscall.EACCES):
+		return nil, &problem{cause: "this user may not listen on " + address, fix: "Choose a port above 1023 with --listen HOST:PORT, or grant the right to low ports.", err: err}
+	case err != nil:
+		return nil, &problem{cause: "cannot listen on " + address + ": " + lastCause(err), fix: "Check --listen HOST:PORT.", err: err}
+	}
+	return l, nil
+}
+
+// Limits of a connection. A slow or silent client costs no more than these.
+const (
+	headerWait = 10 * time.Second
+	bodyWait   = 30 * time.Second
+	answerWait = 60 * time.Second
+	idleWait   = 2 * time.Minute
+	maxHeaders = 32 << 10
+	sweepEvery = 5 * time.Minute
+)
+
+func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
+	return &http.Server{
+		Handler: h, ReadHeaderTimeout: headerWait, ReadTimeout: bodyWait, WriteTimeout: answerWait, IdleTimeout: idleWait, MaxHeaderBytes: maxHeaders,
+		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelDebug), // a client that breaks off is no news
+		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+	}
+}
+
+// run serves until ctx ends, sweeps what has expired, and then lets requests under way finish.
+func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConfig) error {
+	group, ctx := errgroup.WithContext(ctx)
+	public := newHTTPServer(s.portal, s.log)
+	servers := []*http.Server{public}
+	group.Go(func() error {
+		var err error
+		if cfg.TLSCert != "" {
+			err = public.ServeTLS(listener, cfg.TLSCert, cfg.TLSKey)
+		} else {
+			err = public.Serve(listener)
+		}
+		return unlessClosed(err)
+	})
+	if cfg.MetricsListen != "" {
+		l, err := listen(ctx, cfg.MetricsListen)
+		if err != nil {
+			return errors.Join(err, public.Close())
+		}
+		mux := http.NewServeMux()
+		mux.Handle("GET /metrics", promhttp.HandlerFor(s.metrics.Registry, promhttp.HandlerOpts{}))
+		side := newHTTPServer(mux, s.log)
+		servers = append(servers, side)
+		group.Go(func() error { return unlessClosed(side.Serve(l)) })
+	}
+	group.Go(func() error {
+		s.sweep(ctx)
+		return nil
+	})
+	group.Go(func() error {
+		<-ctx.Done()
+		wait, cancel := context.WithTimeout(context.WithoutCancel(ctx), cfg.ShutdownWait)
+		defer cancel()
+		var errs []error
+		for _, srv := range servers {
+			errs = append(errs, srv.Shutdown(wait))
+		}
+		return errors.Join(errs...)
+	})
+	return group.Wait()
+}
+
+func unlessClosed(err error) error {
+	if errors.Is(err, http.ErrServerClosed) {
+		return nil
+	}
+	return err
+}
+
+// sweep deletes what has expired, now and then. A failure is told and tried again: nothing depends on it at once.
+func (s *server) sweep(ctx context.Context) {
+	tick := time.NewTicker(sweepEvery)
+	defer tick.Stop()
+	for {
+		if err := s.signin.Sweep(ctx); err != nil && ctx.Err() == nil {
+			s.log.Error("sweep failed", "error", err)
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+type setUpLinkCommand struct{}
+
+// Run prints a new set-up link, which cancels the one before.
+func (setUpLinkCommand) Run(env *environment) error {
+	link, err := env.service.IssueSetUpLink(env.ctx, staffkey.ConsoleActor())
+	if errors.Is(err, staffkey.ErrRefused) {
+		return &problem{cause: "there is an operator already, so the set-up is done", fix: "Sign in as that operator; a new first password comes from: staffkeyd person link USERNAME", err: err}
+	}
+	if err != nil {
+		return err
+	}
+	printSetUpLink(env.stdout, link)
+	return nil
+}
+
+type migrateCommand struct{}
+
+// Run migrates the database.
+func (migrateCommand) Run(env *environment) error {
+	s, err := openStore(env.ctx, env.config)
+	if err != nil {
+		return err
+	}
+	env.store = s
+	if err := migrate(env.ctx, s, true); err != nil {
+		return err
+	}
+	fmt.Fprintf(env.stdout, "The %s database is at this release.\n", s.Engine())
+	return nil
+}

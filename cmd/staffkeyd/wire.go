@@ -1,0 +1,187 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+	"staffkey/internal/signin/password"
+	"staffkey/internal/signin/recoverycode"
+	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/store"
+)
+
+// openStore opens the database of a configuration and says how to mend what keeps it from opening.
+func openStore(ctx context.Context, c *databaseConfig) (*store.Store, error) {
+	pg, err := c.postgresURL()
+	if err != nil {
+		return nil, err
+	}
+	if err := os.MkdirAll(c.Data, 0o700); err != nil {
+		return nil, cannotWrite(c.Data, err)
+	}
+	sealer, err := store.OpenSealer(c.sealingKeyFile())
+	if err != nil {
+		if errors.Is(err, os.ErrPermission) {
+			return nil, cannotWrite(filepath.Dir(c.sealingKeyFile()), err)
+		}
+		return nil, &problem{cause: err.Error(), fix: "Check --sealing-key, or restore the file from your backup. Without it, nothing sealed can be opened.", err: err}
+	}
+	cfg := store.Config{Sealer: sealer, PostgreSQL: pg}
+	if pg == "" {
+		cfg.SQLite = filepath.Join(c.Data, "staffkey.db")
+	}
+	s, err := store.Open(ctx, cfg)
+	switch {
+	case err == nil:
+		return s, nil
+	case pg != "":
+		return nil, &problem{cause: "the PostgreSQL database does not answer: " + lastCause(err), fix: "Check that it runs, and the URL in --postgres or --postgres-file.", err: err}
+	case errors.Is(err, os.ErrPermission):
+		return nil, cannotWrite(c.Data, err)
+	}
+	return nil, &problem{cause: fmt.Sprintf("the database in %s cannot be opened: %s", c.Data, lastCause(err)), fix: "Check the folder in --data, its free space and who may write there.", err: err}
+}
+
+func cannotWrite(dir string, err error) error {
+	return &problem{cause: fmt.Sprintf("the folder %s cannot be written: %s", dir, reason(err)), fix: "Choose another with --data DIR, or give this user the right to write there.", err: err}
+}
+
+// lastCause is the end of an error's chain of causes, on one line.
+func lastCause(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimPrefix(line, "open store: ")
+}
+
+// methods lists the sign-in methods of this installation: the one place where a method is added.
+func methods(s *store.Store, rp securitykey.Config, workers, queue int) ([]signin.Method, error) {
+	pw, err := password.New(password.Options{Workers: workers, Queue: queue})
+	if err != nil {
+		return nil, err
+	}
+	return []signin.Method{
+		securitykey.New(rp),
+		recoverycode.New(s.Sealer()),
+		pw,
+	}, nil
+}
+
+// server is the wired program.
+type server struct {
+	store     *store.Store
+	signin    *signin.Service
+	directory *directory.Directory
+	portal    *portal.Portal
+	metrics   *portal.Metrics
+	log       *slog.Logger
+}
+
+// wire connects the packages for an address.
+func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*server, error) {
+	metrics := portal.NewMetrics()
+	list, err := methods(s, securitykey.Config{ID: set.rpID, Name: cfg.RPName, Origins: []string{set.address}}, set.workers, cfg.PasswordQueue)
+	if err != nil {
+		return nil, err
+	}
+	service := signin.New(signin.Deps{Store: s, Methods: list, Address: set.address, Log: log, Observe: metrics.ObserveProof})
+	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable})
+	pages, err := ui.New()
+	if err != nil {
+		return nil, err
+	}
+	p, err := portal.New(portal.Deps{
+		SignIn: service, Directory: dir, Sealer: s.Sealer(), UI: pages, Address: set.address, RPID: set.rpID, TrustedProxies: set.trustedProxies,
+		Location: set.location, ModelName: securitykey.ModelName, Health: s.Health, Metrics: metrics, Log: log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &server{store: s, signin: service, directory: dir, portal: p, metrics: metrics, log: log}, nil
+}
+
+// prepare opens the database for the commands that work on it from the console.
+func (e *environment) prepare(command string) error {
+	e.now = time.Now
+	name, _, _ := strings.Cut(command, " ")
+	switch name {
+	case "person", "organisation", "role", "policy", "audit", "setup-link":
+	default:
+		return nil // it opens what it needs itself
+	}
+	s, err := openStore(e.ctx, e.config)
+	if err != nil {
+		return err
+	}
+	e.store = s
+	if err := checkSchema(e.ctx, s); err != nil {
+		return err
+	}
+	list, err := methods(s, securitykey.Config{}, 1, 1)
+	if err != nil {
+		return err
+	}
+	address, err := notedAddress(e.ctx, s)
+	if err != nil {
+		return err
+	}
+	service := signin.New(signin.Deps{Store: s, Methods: list, Address: address})
+	e.signin, e.service = service, service
+	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable})
+	return nil
+}
+
+// addressName is under which the server notes its public address, so that the commands print links that open.
+const addressName = "address"
+
+func noteAddress(ctx context.Context, s *store.Store, address string) error {
+	return s.Housekeep(ctx, func(tx *store.Tx) error { return tx.PutInstallationValue(addressName, []byte(address)) })
+}
+
+// notedAddress returns the public address that the server had at its latest start; empty before the first, when links are
+// printed without it.
+func notedAddress(ctx context.Context, s *store.Store) (string, error) {
+	var address []byte
+	err := s.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		address, err = tx.FindInstallationValue(addressName)
+		return err
+	})
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return "", nil
+	}
+	return string(address), err
+}
+
+func checkSchema(ctx context.Context, s *store.Store) error {
+	err := s.CheckSchema(ctx)
+	switch {
+	case errors.Is(err, store.ErrSchemaOld):
+		return &problem{cause: "the database is not at this release yet", fix: "Run staffkeyd migrate, or start the server once.", err: err}
+	case errors.Is(err, store.ErrOtherKey):
+		return otherKey(err)
+	}
+	return err
+}
+
+func otherKey(err error) error {
+	return &problem{cause: "the sealing key is not the one that this database was sealed with", fix: "Put the right file at --sealing-key; every node of one database needs the same.", err: err}
+}
+
+// close ends what prepare opened.
+func (e *environment) close() {
+	if e.store != nil {
+		if err := e.store.Close(); err != nil {
+			fmt.Fprintln(e.stderr, "staffkeyd: close the database:", err)
+		}
+	}
+}

@@ -1,0 +1,151 @@
+// Package directory is what exists and who looks after it: organisations, people, roles, policies, the list of a
+// person's security keys, and the audit log. How people prove who they are is not its business; signin does that, and
+// the two never import each other.
+//
+// Every operation reads load, decide, change and record, return: it loads what it needs inside the transaction that
+// changes it, asks package policy, and leaves exactly one audit event per thing changed. A change that policy refuses is
+// recorded as well, in a transaction of its own, before the refusal is returned. Input that is wrong
+// ([staffkey.ErrInvalid]) is not recorded, because nobody was denied anything. The actor is always an argument.
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Deps is what a [Directory] works with.
+type Deps struct {
+	Store *store.Store
+	// Usable reports whether a method that a person has set up still signs them in (recovery codes left, say). Only the
+	// method itself can tell from its state. Nil counts no enrolment as usable.
+	Usable func(staffkey.Enrolment) bool
+}
+
+// Directory holds the operations. It is safe for concurrent use.
+type Directory struct {
+	store  *store.Store
+	usable func(staffkey.Enrolment) bool
+}
+
+// New returns the directory of a store.
+func New(deps Deps) *Directory {
+	d := &Directory{store: deps.Store, usable: deps.Usable}
+	if d.usable == nil {
+		d.usable = func(staffkey.Enrolment) bool { return false }
+	}
+	return d
+}
+
+// errUnchanged ends a change that has nothing to do: nothing is written, and nothing is recorded.
+var errUnchanged = errors.New("nothing to change")
+
+// conflictTries is how often a change is run when somebody else was faster with a name that must be unique. The next run
+// sees what the other has stored and gives the precise answer.
+const conflictTries = 3
+
+// change runs fn with its audit event. When policy refuses, nothing is kept but a record of the refusal, with what fn had
+// put into the event until then.
+func (d *Directory) change(ctx context.Context, event staffkey.AuditEvent, fn func(*store.Tx) error) error {
+	var reached staffkey.AuditEvent
+	run := func(tx *store.Tx) error {
+		err := fn(tx)
+		reached = tx.Event
+		return err
+	}
+	err := d.store.Change(ctx, event, run)
+	for try := 1; try < conflictTries && errors.Is(err, staffkey.ErrConflict); try++ {
+		err = d.store.Change(ctx, event, run)
+	}
+	if errors.Is(err, errUnchanged) {
+		return nil
+	}
+	var refusal *staffkey.Refusal
+	if errors.As(err, &refusal) && errors.Is(refusal, staffkey.ErrRefused) {
+		if lost := d.store.Change(ctx, reached.RefusedBy(refusal), func(*store.Tx) error { return nil }); lost != nil {
+			return errors.Join(err, fmt.Errorf("record the refusal: %w", lost))
+		}
+	}
+	return err
+}
+
+// organisationByReference finds an organisation by its id or its code: an id is longer than any code may be, so that one
+// is never taken for the other. ErrInvalid on the given field says that there is none.
+func organisationByReference(tx *store.Tx, field string, reference staffkey.OrganisationID) (staffkey.Organisation, error) {
+	o, err := tx.FindOrganisation(reference)
+	if errors.Is(err, staffkey.ErrNotFound) {
+		o, err = tx.FindOrganisationByCode(string(reference))
+	}
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return o, staffkey.Invalid(field, "organisation.unknown", "Code", string(reference))
+	}
+	return o, err
+}
+
+// chainOf returns what a role must reach to count for an organisation.
+func chainOf(tx *store.Tx, organisation staffkey.OrganisationID) (policy.Chain, error) {
+	ancestors, err := tx.ListAncestors(organisation)
+	return policy.Chain(ancestors), err
+}
+
+// scopeOf returns the nodes of the tree at and below which the actor sees things; none means nothing. The console stands
+// at the root.
+func scopeOf(tx *store.Tx, actor staffkey.Actor) ([]staffkey.OrganisationID, error) {
+	if actor.Console {
+		root, err := tx.FindRootOrganisation()
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil, nil
+		}
+		return []staffkey.OrganisationID{root.ID}, err
+	}
+	var nodes []staffkey.OrganisationID
+	for _, g := range actor.Grants {
+		if !slices.Contains(nodes, g.Organisation) {
+			nodes = append(nodes, g.Organisation)
+		}
+	}
+	return nodes, nil
+}
+
+// scopeBelow narrows what the actor sees to an organisation, given by id or code, and what is below it. ErrNotFound says
+// that it is not there, or that the actor does not see it: the two look alike on purpose.
+func scopeBelow(tx *store.Tx, actor staffkey.Actor, below staffkey.OrganisationID) ([]staffkey.OrganisationID, error) {
+	scope, err := scopeOf(tx, actor)
+	if err != nil || below == "" {
+		return scope, err
+	}
+	o, err := organisationByReference(tx, "organisation", below)
+	if errors.Is(err, staffkey.ErrInvalid) {
+		return nil, staffkey.ErrNotFound
+	}
+	if err != nil {
+		return nil, err
+	}
+	ancestors, err := tx.ListAncestors(o.ID)
+	if err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(ancestors, func(a staffkey.OrganisationID) bool { return slices.Contains(scope, a) }) {
+		return nil, staffkey.ErrNotFound
+	}
+	return []staffkey.OrganisationID{o.ID}, nil
+}
+
+// seesPerson reports whether the actor may look a person up: themselves, or somebody at or below a node where they hold a
+// role.
+func seesPerson(tx *store.Tx, actor staffkey.Actor, p staffkey.Person) (bool, error) {
+	if actor.Console || actor.Person != "" && actor.Person == p.ID {
+		return true, nil
+	}
+	for _, g := range actor.Grants {
+		if within, err := tx.IsWithin(p.Organisation, g.Organisation); within || err != nil {
+			return within, err
+		}
+	}
+	return false, nil
+}

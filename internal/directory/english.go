@@ -1,0 +1,73 @@
+package directory
+
+import (
+	"fmt"
+	"strings"
+
+	"staffkey"
+)
+
+// english holds in plain English what a file or a command line can be told: the programs that run in a terminal have no
+// message files. Pages use the message files; the ids are the same.
+var english = map[string]string{
+	"field.empty":      "is empty",
+	"field.long":       "is too long: at most {Max} characters (there are {Have})",
+	"field.characters": "contains characters that cannot be used here",
+
+	"organisation.unknown":         "there is no organisation “{Code}”",
+	"organisation.code.characters": "may contain letters, digits and - _ . / only",
+	"organisation.code.taken":      "there is an organisation “{Code}” already",
+	"organisation.second_root":     "only one organisation may have no parent",
+	"organisation.parent.fixed":    "the place of an organisation in the tree cannot be changed by an import",
+	"organisation.parent.refused":  "its parent “{Code}” was refused, or is below itself",
+
+	"username.spaces":      "must not contain spaces",
+	"username.other_email": "with an @ must be the same as the e-mail address",
+	"username.taken":       "somebody else has the username “{Username}”",
+	"email.shape":          "is not an e-mail address",
+	"email.taken":          "somebody else has the e-mail address “{Email}”",
+	"person.state":         "must be active or disabled (is “{State}”)",
+
+	"role.unknown":       "there is no role “{Role}”: use operator, local_administrator, helpdesk or auditor",
+	"role.operator_root": "an operator runs the whole installation: grant the role at the first organisation",
+	"role.last_operator": "this is the last operator: make somebody else operator first",
+
+	"policy.max_keys": "must be between {Min} and {Max}",
+	"policy.sessions": "must be between 1 and {Max} minutes",
+	"policy.methods":  "the password and the security key are always there: name the other methods only",
+
+	"name.empty":      "enter a nickname",
+	"name.long":       "use {Max} characters or fewer (there are {Have})",
+	"name.taken":      "there is a token “{Name}” already",
+	"name.characters": "contains characters that cannot be used here",
+	"key.undo.late":   "the key was removed more than 10 minutes ago: register it again",
+
+	"perm.organisation": "is not in an organisation that you look after",
+	"perm.key":          "sign in with a security key to act for others",
+	"perm.rank":         "somebody with a higher role has to do this",
+	"perm.self":         "nobody changes their own roles",
+
+	"import.duplicate":      "is on line {Line} already",
+	"import.conflict":       "was changed by somebody else meanwhile: import the file again",
+	"import.columns":        "the row has {Have} columns, the header {Want}",
+	"import.quote":          "a quotation mark is missing or in the wrong place",
+	"import.row_long":       "a row after line {Line} is longer than 64 KB: is a quotation mark not closed? Nothing after that line was read",
+	"import.header.empty":   "the file is empty: the first line names the columns",
+	"import.header.unknown": "unknown columns: {Columns} (known: {Known})",
+	"import.header.missing": "missing columns: {Columns}",
+	"import.header.twice":   "columns named twice: {Columns}",
+	"import.encoding":       "save the file as UTF-8: this is another encoding",
+}
+
+// English returns a message in plain English, as part of a sentence that has named the field: lower-case, without a full
+// stop. A message that no file or command meets is told by its id.
+func English(m staffkey.Message) string {
+	text, ok := english[m.ID]
+	if !ok {
+		return m.ID
+	}
+	for name, value := range m.Args {
+		text = strings.ReplaceAll(text, "{"+name+"}", fmt.Sprint(value))
+	}
+	return text
+}

@@ -1,0 +1,70 @@
+package directory
+
+import (
+	"errors"
+	"slices"
+
+	"staffkey"
+)
+
+// Report is what an import did.
+type Report struct {
+	// Rows are all rows of the file but the header; every row is in exactly one of the counts below.
+	Rows, Added, Changed, Unchanged, Refused int
+	// Problems tell why rows were refused, in the order of the file; at most [MaxProblems] are kept.
+	Problems []Problem
+}
+
+// MaxProblems bounds the problems that a report keeps, so that a file of nothing but bad rows does not fill the memory.
+// The count of refused rows goes on.
+const MaxProblems = 10_000
+
+// Problem is one row that an import did not take.
+type Problem struct {
+	// Line is where the row begins in the file; the header is line 1.
+	Line int
+	// Column is the column at fault, as named in the header; empty when the row as a whole is.
+	Column string
+	// Message is the reason for pages, and Text the same in English for a terminal.
+	Message staffkey.Message
+	Text    string
+}
+
+// refuse counts a refused row and keeps why.
+func (r *Report) refuse(line int, err error) {
+	r.Refused++
+	if len(r.Problems) < MaxProblems {
+		r.Problems = append(r.Problems, problemOf(line, err))
+	}
+}
+
+// problemOf turns the error of a row into a problem: ErrInvalid, a refusal, or else a conflict with somebody's change.
+func problemOf(line int, err error) Problem {
+	p := Problem{Line: line}
+	var invalid *staffkey.InvalidError
+	var refusal *staffkey.Refusal
+	switch {
+	case errors.As(err, &invalid):
+		p.Column, p.Message = invalid.Field, invalid.Message
+	case errors.As(err, &refusal):
+		p.Message = refusal.Message
+	default:
+		p.Message = staffkey.Msg("import.conflict")
+	}
+	p.Text = English(p.Message)
+	return p
+}
+
+// add counts what became of a batch.
+func (r *Report) add(b Report) {
+	r.Added += b.Added
+	r.Changed += b.Changed
+	r.Unchanged += b.Unchanged
+	r.Refused += b.Refused
+	r.Problems = append(r.Problems, b.Problems[:min(len(b.Problems), MaxProblems-len(r.Problems))]...)
+}
+
+// sort brings problems into the order of the file: some are found when a row is read, others when its batch is stored.
+func (r *Report) sort() {
+	slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.Line - b.Line })
+}

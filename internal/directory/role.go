@@ -1,0 +1,131 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// RoleLine is a role that somebody holds, in a list.
+type RoleLine = store.RoleLine
+
+// GrantRole gives a person a role at an organisation, by id or code, and everything below it. Giving it again changes
+// nothing. An operator runs the whole installation, so that role exists at the first organisation only.
+func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) error {
+	err := d.change(ctx, staffkey.Event(staffkey.EventRoleGranted, actor), func(tx *store.Tx) error {
+		o, err := decideRole(tx, actor, person, role, organisation)
+		if err != nil {
+			return err
+		}
+		if role == staffkey.RoleOperator && o.Parent != "" {
+			return staffkey.Invalid("organisation", "role.operator_root")
+		}
+		added, err := tx.InsertRoleGrant(staffkey.RoleGrant{Person: person, Role: role, Organisation: o.ID, GrantedAt: tx.Now, GrantedBy: actor.Person})
+		if err == nil && !added {
+			return errUnchanged
+		}
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("grant %s: %w", role, err)
+	}
+	return nil
+}
+
+// RevokeRole takes a role back. The last operator keeps theirs (rule last_operator): without one, nobody could grant any
+// role but from the console. ErrNotFound: the person does not hold it there.
+func (d *Directory) RevokeRole(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) error {
+	err := d.change(ctx, staffkey.Event(staffkey.EventRoleRevoked, actor), func(tx *store.Tx) error {
+		o, err := decideRole(tx, actor, person, role, organisation)
+		if err != nil {
+			return err
+		}
+		before, err := tx.CountOperators()
+		if err != nil {
+			return err
+		}
+		if err := tx.DeleteRoleGrant(person, role, o.ID); err != nil {
+			return err
+		}
+		return leavesAnOperator(tx, before)
+	})
+	if err != nil {
+		return fmt.Errorf("revoke %s: %w", role, err)
+	}
+	return nil
+}
+
+// decideRole loads what a change of roles is about, completes its event and asks policy.
+func decideRole(tx *store.Tx, actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) (staffkey.Organisation, error) {
+	tx.Event.Person, tx.Event.Subject = person, string(role)
+	if _, err := staffkey.ParseRole(string(role)); err != nil {
+		return staffkey.Organisation{}, err
+	}
+	o, err := organisationByReference(tx, "organisation", organisation)
+	if err != nil {
+		return o, err
+	}
+	tx.Event.Organisation, tx.Event.SubjectName = o.ID, o.Name
+	p, err := tx.FindPerson(person)
+	if err != nil {
+		return o, err
+	}
+	tx.Event.Detail = map[string]string{"person": p.Name}
+	chain, err := chainOf(tx, o.ID)
+	if err != nil {
+		return o, err
+	}
+	return o, policy.MayGrantRole(actor, person, role, chain)
+}
+
+// leavesAnOperator refuses a change after which no active operator is left, where there was one before. It is asked
+// inside the change, so that of two at once one is refused.
+func leavesAnOperator(tx *store.Tx, before int) error {
+	after, err := tx.CountOperators()
+	if err != nil {
+		return err
+	}
+	if before > 0 && after == 0 {
+		return staffkey.Refused("last_operator", "role.last_operator")
+	}
+	return nil
+}
+
+// ListRoles returns who holds which role at or below an organisation, by id or code, that the actor sees; empty below is
+// everything that the actor sees.
+func (d *Directory) ListRoles(ctx context.Context, actor staffkey.Actor, below staffkey.OrganisationID) ([]RoleLine, error) {
+	var list []RoleLine
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		scope, err := scopeBelow(tx, actor, below)
+		if err != nil {
+			return err
+		}
+		list, err = tx.ListRolesWithin(scope)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list roles: %w", err)
+	}
+	return list, nil
+}
+
+// shownAdministrators is how many Local Administrators a page names.
+const shownAdministrators = 3
+
+// LocalAdministratorsOf returns whom the people of an organisation call: the active Local Administrators of the nearest
+// organisation at or above it that has any. Everybody may know them.
+func (d *Directory) LocalAdministratorsOf(ctx context.Context, organisation staffkey.OrganisationID) ([]staffkey.Person, error) {
+	var people []staffkey.Person
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		people, err = tx.ListNearestAdministrators(organisation, shownAdministrators)
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("administrators of %s: %w", organisation, err)
+	}
+	return people, nil
+}

@@ -1,0 +1,309 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+	"unicode/utf8"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// inUse are the states of the keys on a person's list.
+var inUse = []staffkey.SecurityKeyState{staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended}
+
+// Holdings returns what a person has to sign in with under a policy: the active keys, and the other methods that still
+// work and that the policy allows. The password is in neither, because it is never enough alone.
+func (d *Directory) Holdings(tx *store.Tx, person staffkey.PersonID, p staffkey.Policy) (policy.Holdings, error) {
+	var h policy.Holdings
+	var err error
+	if h.Keys, err = tx.ListSecurityKeys(person, staffkey.SecurityKeyActive); err != nil {
+		return h, err
+	}
+	h.Others, err = d.otherMethods(tx, person, p)
+	return h, err
+}
+
+// otherMethods returns the methods besides password and keys that would sign the person in now.
+func (d *Directory) otherMethods(tx *store.Tx, person staffkey.PersonID, p staffkey.Policy) ([]staffkey.MethodKind, error) {
+	enrolments, err := tx.ListEnrolments(person)
+	if err != nil {
+		return nil, err
+	}
+	var kinds []staffkey.MethodKind
+	for _, e := range enrolments {
+		if e.Method != staffkey.MethodPassword && e.Method != staffkey.MethodSecurityKey && p.Allows(e.Method) && d.usable(e) {
+			kinds = append(kinds, e.Method)
+		}
+	}
+	return kinds, nil
+}
+
+// KeyList is a person's list of keys and what else they can sign in with.
+type KeyList struct {
+	// Keys are the active and the suspended ones, oldest first.
+	Keys []staffkey.SecurityKey
+	// Others are the methods besides password and keys that still work.
+	Others []staffkey.MethodKind
+	// Policy is what holds for the person: how many keys they may have, and which methods.
+	Policy staffkey.Policy
+	// Names of those who registered keys for the person, where that was somebody else.
+	Names map[staffkey.PersonID]string
+}
+
+// ListKeys returns a person's list of keys.
+func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) (KeyList, error) {
+	var list KeyList
+	if err := policy.MayManageKeys(actor, person); err != nil {
+		return list, fmt.Errorf("list keys: %w", err)
+	}
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		p, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		if list.Policy, err = effectivePolicy(tx, p.Organisation); err != nil {
+			return err
+		}
+		if list.Keys, err = tx.ListSecurityKeys(person, inUse...); err != nil {
+			return err
+		}
+		if list.Others, err = d.otherMethods(tx, person, list.Policy); err != nil {
+			return err
+		}
+		list.Names = map[staffkey.PersonID]string{}
+		for _, k := range list.Keys {
+			if _, known := list.Names[k.RegisteredBy]; known || k.RegisteredBy == "" || k.RegisteredBy == person {
+				continue
+			}
+			by, err := tx.FindPerson(k.RegisteredBy)
+			if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+				return err
+			}
+			list.Names[k.RegisteredBy] = by.Name
+		}
+		return nil
+	})
+	if err != nil {
+		return KeyList{}, fmt.Errorf("list keys: %w", err)
+	}
+	return list, nil
+}
+
+// RenameKey gives a key another nickname (F22). ErrInvalid on the field nickname says that it is empty, too long or taken;
+// ErrNotFound that there is no such key in use.
+func (d *Directory) RenameKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID, nickname string) error {
+	nickname, err := staffkey.ValidateNickname(nickname)
+	if err != nil {
+		return err
+	}
+	err = d.change(ctx, keyEvent(staffkey.EventKeyRenamed, actor, person, key), func(tx *store.Tx) error {
+		if err := policy.MayManageKeys(actor, person); err != nil {
+			return err
+		}
+		owner, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = owner.Organisation
+		keys, err := tx.ListSecurityKeys(person, inUse...)
+		if err != nil {
+			return err
+		}
+		i := indexOfKey(keys, key)
+		if i < 0 {
+			return staffkey.ErrNotFound
+		}
+		if keys[i].Nickname == nickname {
+			return errUnchanged
+		}
+		if isTaken(slices.Delete(slices.Clone(keys), i, i+1), nickname) {
+			return staffkey.Invalid("nickname", "name.taken", "Name", nickname)
+		}
+		tx.Event.SubjectName = nickname
+		tx.Event.Detail = map[string]string{"before": keys[i].Nickname}
+		return tx.RenameSecurityKey(person, key, nickname)
+	})
+	if err != nil {
+		return fmt.Errorf("rename key: %w", err)
+	}
+	return nil
+}
+
+// RemoveKey takes a key off the list and ends the sessions that it opened, except the one that asks. It stays possible to
+// take it back for [staffkey.UndoRemovalFor]. The last way in is never removed (F23): what else the person has is read in
+// the same change, so that of two removals at once one is refused.
+func (d *Directory) RemoveKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) error {
+	err := d.change(ctx, keyEvent(staffkey.EventKeyRemoved, actor, person, key), func(tx *store.Tx) error {
+		if err := policy.MayManageKeys(actor, person); err != nil {
+			return err
+		}
+		_, h, err := d.loadHoldings(tx, person)
+		if err != nil {
+			return err
+		}
+		k, err := keyInUse(tx, person, key)
+		if err != nil {
+			return err
+		}
+		tx.Event.SubjectName = k.Nickname
+		if err := policy.MayRemoveKey(actor, person, key, h, tx.Now); err != nil {
+			return err
+		}
+		if err := tx.RemoveSecurityKey(person, key); err != nil {
+			return err
+		}
+		_, err = tx.EndSessionsOfKey(person, key, actor.Session)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("remove key: %w", err)
+	}
+	return nil
+}
+
+// RestoreKey takes back a removal that is at most [staffkey.UndoRemovalFor] old and returns the key, under another
+// nickname ("Lanyard (2)") when its own was given to another key meanwhile. ErrExpired says that it is too late.
+func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) (staffkey.SecurityKey, error) {
+	var restored staffkey.SecurityKey
+	err := d.change(ctx, keyEvent(staffkey.EventKeyRestored, actor, person, key), func(tx *store.Tx) error {
+		if err := policy.MayManageKeys(actor, person); err != nil {
+			return err
+		}
+		p, h, err := d.loadHoldings(tx, person)
+		if err != nil {
+			return err
+		}
+		if restored, err = tx.FindSecurityKey(person, key); err != nil {
+			return err
+		}
+		tx.Event.SubjectName = restored.Nickname
+		since := tx.Now.Add(-staffkey.UndoRemovalFor)
+		if restored.State != staffkey.SecurityKeyRemoved || restored.RemovedAt.Before(since) {
+			return staffkey.Expired("undo_expired", "key.undo.late")
+		}
+		if err := policy.MayRestoreKey(actor, person, p, h, tx.Now); err != nil {
+			return err
+		}
+		keys, err := tx.ListSecurityKeys(person, inUse...)
+		if err != nil {
+			return err
+		}
+		nickname := freeNickname(keys, restored.Nickname)
+		if nickname != restored.Nickname {
+			tx.Event.SubjectName = nickname
+			tx.Event.Detail = map[string]string{"before": restored.Nickname}
+			if err := tx.RenameRemovedKey(person, key, nickname); err != nil {
+				return err
+			}
+		}
+		restored.Nickname, restored.State, restored.RemovedAt = nickname, staffkey.SecurityKeyActive, time.Time{}
+		return tx.RestoreSecurityKey(person, key, since)
+	})
+	if err != nil {
+		return staffkey.SecurityKey{}, fmt.Errorf("restore key: %w", err)
+	}
+	return restored, nil
+}
+
+// Removal is what the confirmation of a removal says.
+type Removal struct {
+	Key staffkey.SecurityKey
+	// Keys and Others would still sign the person in afterwards.
+	Keys   []staffkey.SecurityKey
+	Others []staffkey.MethodKind
+	// Blocked is why the key cannot be removed, or nil. That a fresh proof is needed first does not block.
+	Blocked *staffkey.Refusal
+}
+
+// RemovalPreview tells what would still work without a key. ErrNotFound: there is no such key in use.
+func (d *Directory) RemovalPreview(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) (Removal, error) {
+	var r Removal
+	if err := policy.MayManageKeys(actor, person); err != nil {
+		return r, fmt.Errorf("preview removal: %w", err)
+	}
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		_, h, err := d.loadHoldings(tx, person)
+		if err != nil {
+			return err
+		}
+		if r.Key, err = keyInUse(tx, person, key); err != nil {
+			return err
+		}
+		if err := policy.LeavesAWayIn(key, h); err != nil && !errors.As(err, &r.Blocked) {
+			return err
+		}
+		r.Others = h.Others
+		r.Keys = slices.DeleteFunc(h.Keys, func(k staffkey.SecurityKey) bool { return k.ID == key })
+		return nil
+	})
+	if err != nil {
+		return Removal{}, fmt.Errorf("preview removal: %w", err)
+	}
+	return r, nil
+}
+
+func keyEvent(kind staffkey.EventKind, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) staffkey.AuditEvent {
+	e := staffkey.Event(kind, actor)
+	e.Person, e.Subject = person, string(key)
+	return e
+}
+
+// loadHoldings returns what holds for a person and what they have.
+func (d *Directory) loadHoldings(tx *store.Tx, person staffkey.PersonID) (staffkey.Policy, policy.Holdings, error) {
+	owner, err := tx.FindPerson(person)
+	if err != nil {
+		return staffkey.Policy{}, policy.Holdings{}, err
+	}
+	tx.Event.Organisation = owner.Organisation
+	p, err := effectivePolicy(tx, owner.Organisation)
+	if err != nil {
+		return p, policy.Holdings{}, err
+	}
+	h, err := d.Holdings(tx, person, p)
+	return p, h, err
+}
+
+// keyInUse returns a person's key, if it is on their list.
+func keyInUse(tx *store.Tx, person staffkey.PersonID, key staffkey.SecurityKeyID) (staffkey.SecurityKey, error) {
+	k, err := tx.FindSecurityKey(person, key)
+	if err == nil && !slices.Contains(inUse, k.State) {
+		return k, staffkey.ErrNotFound
+	}
+	return k, err
+}
+
+func indexOfKey(keys []staffkey.SecurityKey, id staffkey.SecurityKeyID) int {
+	return slices.IndexFunc(keys, func(k staffkey.SecurityKey) bool { return k.ID == id })
+}
+
+// isTaken reports whether one of the keys has a nickname, as the store compares them.
+func isTaken(keys []staffkey.SecurityKey, nickname string) bool {
+	folded := store.Fold(nickname)
+	return slices.ContainsFunc(keys, func(k staffkey.SecurityKey) bool { return store.Fold(k.Nickname) == folded })
+}
+
+// freeNickname returns the nickname, or when it is taken the first free one of "name (2)", "name (3)" and so on; a long
+// name is cut so that the number fits.
+func freeNickname(keys []staffkey.SecurityKey, nickname string) string {
+	free := nickname
+	for n := 2; isTaken(keys, free); n++ {
+		suffix := fmt.Sprintf(" (%d)", n)
+		free = firstRunes(nickname, staffkey.MaxNickname-utf8.RuneCountInString(suffix)) + suffix
+	}
+	return free
+}
+
+func firstRunes(s string, n int) string {
+	for i := range s {
+		if n == 0 {
+			return s[:i]
+		}
+		n--
+	}
+	return s
+}

@@ -1,0 +1,282 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin/recoverycode"
+)
+
+// homeSignIns is how many recent sign-ins Home shows.
+const homeSignIns = 5
+
+func (p *Portal) home(r *request) error {
+	actor := r.current.Actor
+	list, err := p.Directory.ListKeys(r.Context(), actor, actor.Person)
+	if err != nil {
+		return err
+	}
+	recent, err := p.Directory.Activity(r.Context(), actor, actor.Person, directory.ActivityQuery{Limit: 30})
+	if err != nil {
+		return err
+	}
+	page := ui.HomePage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys}
+	for _, e := range recent.Events {
+		if isSignIn(e.Kind) && len(page.SignIns) < homeSignIns {
+			page.SignIns = append(page.SignIns, activityItem(e))
+		}
+	}
+	if len(list.Keys) > 0 {
+		if staffkey.PhysicalKeys(list.Keys) < 2 && len(list.Keys) < list.Policy.MaxKeys {
+			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "backup", Href: "/me/tokens/register"})
+		}
+		if len(list.Others) == 0 && list.Policy.Allows(staffkey.MethodRecoveryCode) {
+			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "recovery-codes", Href: "/me/recovery-codes"})
+		}
+	}
+	return p.render(r, http.StatusOK, "home", page)
+}
+
+func isSignIn(kind staffkey.EventKind) bool {
+	return kind == staffkey.EventSignedIn || kind == staffkey.EventSignInRefused || kind == staffkey.EventPromptEnded
+}
+
+func (p *Portal) profile(r *request) error {
+	who := r.current.Person
+	o, err := p.Directory.Organisation(r.Context(), who.Organisation)
+	if err != nil {
+		return err
+	}
+	return p.render(r, http.StatusOK, "profile", ui.ProfilePage{
+		Name: who.Name, Email: who.Email, Username: who.Username, EmployeeNumber: who.EmployeeNumber, Organisation: o.Name, Joined: who.CreatedAt,
+	})
+}
+
+func (p *Portal) selfService(r *request) error {
+	actor := r.current.Actor
+	list, err := p.Directory.ListKeys(r.Context(), actor, actor.Person)
+	if err != nil {
+		return err
+	}
+	sessions, err := p.SignIn.ListSessions(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	left, total, _, err := p.recoveryCodes(r)
+	if err != nil {
+		return err
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.SelfServicePage{
+		Tokens: len(list.Keys), Sessions: len(sessions), CodesLeft: left, CodesTotal: total,
+	})
+}
+
+func (p *Portal) tokens(r *request) error { return p.showTokens(r, http.StatusOK, nil, nil) }
+
+// showTokens shows the list, with one dialog open when its form had an error.
+func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui.FieldError) error {
+	actor := r.current.Actor
+	list, err := p.Directory.ListKeys(r.Context(), actor, actor.Person)
+	if err != nil {
+		return err
+	}
+	page := ui.TokensPage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys, Edit: edit}
+	page.Errors = errs
+	if list.Policy.Allows(staffkey.MethodRecoveryCode) {
+		row, err := p.recoveryCodeRow(r)
+		if err != nil {
+			return err
+		}
+		page.Methods = append(page.Methods, row)
+	}
+	var signal ui.Signal
+	if r.openSealed(cookieSignal, &signal) {
+		r.dropCookie(cookieSignal)
+		page.Signal = &signal
+	}
+	return p.render(r, status, "selfservice", page)
+}
+
+// cookieSignal holds what to tell the browser about a key that was just renamed or removed.
+const cookieSignal = "staffkey-signal"
+
+func (p *Portal) recoveryCodeRow(r *request) (ui.MethodRow, error) {
+	left, total, _, err := p.recoveryCodes(r)
+	row := ui.MethodRow{Kind: "recovery-code", Href: "/me/recovery-codes", State: ui.Text{ID: "methods.state.none"}, Action: ui.Text{ID: "methods.set-up"}}
+	if total > 0 {
+		row.State = ui.Text{ID: "methods.state.codes", Args: map[string]any{"Total": total}, Count: &left}
+		row.Action = ui.Text{ID: "methods.see"}
+	}
+	return row, err
+}
+
+func (p *Portal) editPage(r *request) error {
+	actor := r.current.Actor
+	list, err := p.Directory.ListKeys(r.Context(), actor, actor.Person)
+	if err != nil {
+		return err
+	}
+	k, err := findKey(list, r.PathValue("id"))
+	if err != nil {
+		return err
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.EditPage{ID: string(k.ID), Nickname: k.Nickname, Value: k.Nickname})
+}
+
+func (p *Portal) edit(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	actor, id, nickname := r.current.Actor, r.PathValue("id"), r.PostFormValue("nickname")
+	list, err := p.Directory.ListKeys(r.Context(), actor, actor.Person)
+	if err != nil {
+		return err
+	}
+	k, err := findKey(list, id)
+	if err != nil {
+		return err
+	}
+	err = p.Directory.RenameKey(r.Context(), actor, actor.Person, k.ID, nickname)
+	if errs := fieldError(err); errs != nil {
+		if r.PostFormValue("from") == "list" {
+			return p.showTokens(r, http.StatusUnprocessableEntity, &ui.EditForm{ID: id, Nickname: nickname}, errs)
+		}
+		page := ui.EditPage{ID: id, Nickname: k.Nickname, Value: nickname}
+		page.Errors = errs
+		return p.render(r, http.StatusUnprocessableEntity, "selfservice", page)
+	}
+	if err != nil {
+		return err
+	}
+	clean, err := staffkey.ValidateNickname(nickname)
+	if err != nil {
+		return err
+	}
+	signal := ui.Signal{Kind: "details", RPID: p.RPID, UserID: encodeID(k.UserHandle), Name: r.current.Person.Username, DisplayName: clean}
+	if err := r.putSealed(cookieSignal, signal, 0); err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.renamed", Args: map[string]string{"Nickname": clean}}); err != nil {
+		return err
+	}
+	return r.redirect("/me/tokens")
+}
+
+func (p *Portal) removePage(r *request) error {
+	actor := r.current.Actor
+	removal, err := p.Directory.RemovalPreview(r.Context(), actor, actor.Person, staffkey.SecurityKeyID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	k := removal.Key
+	page := ui.RemovePage{
+		ID: string(k.ID), Nickname: k.Nickname, Blocked: removal.Blocked != nil, Current: k.ID == r.current.Session.SecurityKey,
+		NoBackup: staffkey.PhysicalKeys(removal.Keys) == 1, SameKeyAs: sameKey(k, append(removal.Keys, k)),
+	}
+	for _, other := range removal.Keys {
+		page.Tokens = append(page.Tokens, other.Nickname)
+	}
+	for _, kind := range removal.Others {
+		page.Methods = append(page.Methods, optionKind(kind))
+	}
+	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+func (p *Portal) remove(r *request) error {
+	actor, id := r.current.Actor, staffkey.SecurityKeyID(r.PathValue("id"))
+	removal, err := p.Directory.RemovalPreview(r.Context(), actor, actor.Person, id)
+	if err != nil {
+		return err
+	}
+	if removal.Blocked != nil {
+		return p.removePage(r)
+	}
+	if err := p.Directory.RemoveKey(r.Context(), actor, actor.Person, id); err != nil {
+		return err
+	}
+	if err := r.putSealed(cookieSignal, ui.Signal{Kind: "unknown", RPID: p.RPID, Credential: encodeID(removal.Key.CredentialID)}, 0); err != nil {
+		return err
+	}
+	f := flash{Kind: "success", ID: "flash.removed", Args: map[string]string{"Nickname": removal.Key.Nickname}, Undo: "/me/tokens/" + url.PathEscape(string(id)) + "/restore"}
+	if err := r.setFlash(f); err != nil {
+		return err
+	}
+	return r.redirect("/me/tokens")
+}
+
+func (p *Portal) restore(r *request) error {
+	actor := r.current.Actor
+	k, err := p.Directory.RestoreKey(r.Context(), actor, actor.Person, staffkey.SecurityKeyID(r.PathValue("id")))
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule != "step_up" {
+		f := flash{Kind: "warn", ID: refusal.Message.ID}
+		if refusal.Rule == "key_limit" {
+			f.ID = "flash.restore.full"
+		}
+		if err := r.setFlash(f); err != nil {
+			return err
+		}
+		return r.redirect("/me/tokens")
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.restored", Args: map[string]string{"Nickname": k.Nickname}}); err != nil {
+		return err
+	}
+	return r.redirect("/me/tokens")
+}
+
+func (p *Portal) sessions(r *request) error {
+	list, err := p.SignIn.ListSessions(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	var page ui.SessionsPage
+	for _, s := range list {
+		row := ui.SessionRow{
+			ID: string(s.ID), Device: s.Browser, Where: s.IP, Method: sessionMethod(s), Started: s.CreatedAt, LastUse: s.LastSeenAt,
+			Current: s.ID == r.current.Session.ID,
+		}
+		if row.Current {
+			page.Sessions = append([]ui.SessionRow{row}, page.Sessions...)
+		} else {
+			page.Sessions = append(page.Sessions, row)
+		}
+	}
+	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+func sessionMethod(s staffkey.Session) ui.Text {
+	for _, m := range s.Methods {
+		if m != staffkey.MethodPassword {
+			return ui.Text{ID: "sessions.method." + optionKind(m)}
+		}
+	}
+	return ui.Text{ID: "sessions.method.password"}
+}
+
+func (p *Portal) endSession(r *request) error {
+	if err := p.SignIn.EndSession(r.Context(), r.current.Actor, staffkey.SessionID(r.PathValue("id"))); err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.session.ended"}); err != nil {
+		return err
+	}
+	return r.redirect("/me/sessions")
+}
+
+func (p *Portal) endOtherSessions(r *request) error {
+	if _, err := p.SignIn.EndOtherSessions(r.Context(), r.current.Actor); err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.sessions.ended"}); err != nil {
+		return err
+	}
+	return r.redirect("/me/sessions")
+}
+
+// codesInAll is how many recovery codes a set has.
+const codesInAll = recoverycode.Codes

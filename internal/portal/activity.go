@@ -1,0 +1,147 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal/ui"
+)
+
+const activityPage = 25
+
+func (p *Portal) activity(r *request) error {
+	actor := r.current.Actor
+	q := directory.ActivityQuery{
+		Before: staffkey.AuditEventID(clipID(r.FormValue("before"))), After: staffkey.AuditEventID(clipID(r.FormValue("after"))), Limit: activityPage,
+	}
+	if q.Before != "" {
+		q.After = ""
+	}
+	events, err := p.Directory.Activity(r.Context(), actor, actor.Person, q)
+	if err != nil {
+		return err
+	}
+	var page ui.ActivityPage
+	for _, e := range events.Events {
+		page.Items = append(page.Items, activityItem(e))
+	}
+	if n := len(events.Events); n > 0 {
+		if events.Newer {
+			page.Newer = "/me/activity?after=" + url.QueryEscape(string(events.Events[0].ID))
+		}
+		if events.Older {
+			page.Older = "/me/activity?before=" + url.QueryEscape(string(events.Events[n-1].ID))
+		}
+	}
+	return p.render(r, http.StatusOK, "activity", page)
+}
+
+// clipID keeps what can be an id.
+func clipID(s string) string {
+	if len(s) > 36 {
+		return ""
+	}
+	return s
+}
+
+// activityItem tells an event to the person it happened to.
+func activityItem(e staffkey.AuditEvent) ui.ActivityItem {
+	item := ui.ActivityItem{At: e.At, Where: where(e), Result: "ok"}
+	switch e.Outcome {
+	case staffkey.OutcomeRefused:
+		item.Result = "refused"
+	case staffkey.OutcomeEnded:
+		item.Result = "noanswer"
+	}
+	item.Sentence = sentence(e, item.Result)
+	return item
+}
+
+func where(e staffkey.AuditEvent) string {
+	var parts []string
+	for _, s := range []string{e.Browser, e.IP} {
+		if s != "" {
+			parts = append(parts, s)
+		}
+	}
+	return strings.Join(parts, ", ")
+}
+
+func sentence(e staffkey.AuditEvent, result string) ui.Text {
+	named := map[string]any{"Nickname": e.SubjectName}
+	byOther := e.Actor != e.Person
+	if byOther {
+		named["By"] = e.ActorName
+	}
+	switch e.Kind {
+	case staffkey.EventSignedIn:
+		switch {
+		case e.SubjectName != "":
+			return ui.Text{ID: "activity.signin.key", Args: named}
+		case strings.Contains(e.Detail["methods"], string(staffkey.MethodRecoveryCode)):
+			return ui.Text{ID: "activity.signin.recovery-code"}
+		}
+		return ui.Text{ID: "activity.signin.password"}
+	case staffkey.EventSignInRefused:
+		return ui.Text{ID: "activity.signin.refused"}
+	case staffkey.EventPromptEnded:
+		return ui.Text{ID: "activity.signin.noanswer"}
+	}
+	if result == "refused" {
+		if e.Kind == staffkey.EventKeyRegistered {
+			return ui.Text{ID: "activity.token.refused"}
+		}
+		return ui.Text{ID: "activity.change.refused"}
+	}
+	switch e.Kind {
+	case staffkey.EventProved:
+		return ui.Text{ID: "activity.confirmed"}
+	case staffkey.EventSignedOut:
+		return ui.Text{ID: "activity.signed-out"}
+	case staffkey.EventSessionEnded:
+		if e.Subject == "" {
+			return ui.Text{ID: "activity.session.others-ended"}
+		}
+		return ui.Text{ID: "activity.session.ended"}
+	case staffkey.EventKeyRegistered:
+		return ui.Text{ID: "activity.token.touched"}
+	case staffkey.EventKeyNamed:
+		if byOther {
+			return ui.Text{ID: "activity.token.registered-by", Args: named}
+		}
+		return ui.Text{ID: "activity.token.registered", Args: named}
+	case staffkey.EventKeyRenamed:
+		named["From"] = e.Detail["before"]
+		return ui.Text{ID: "activity.token.renamed", Args: named}
+	case staffkey.EventKeyTried:
+		return ui.Text{ID: "activity.token.tried", Args: named}
+	case staffkey.EventKeyRemoved:
+		if byOther {
+			return ui.Text{ID: "activity.token.removed-by", Args: named}
+		}
+		return ui.Text{ID: "activity.token.removed", Args: named}
+	case staffkey.EventKeyRestored:
+		return ui.Text{ID: "activity.token.restored", Args: named}
+	case staffkey.EventMethodEnrolled, staffkey.EventMethodChanged:
+		if e.Subject == string(staffkey.MethodRecoveryCode) {
+			return ui.Text{ID: "activity.codes.made"}
+		}
+		return ui.Text{ID: "activity.password.set"}
+	case staffkey.EventLinkUsed:
+		return ui.Text{ID: "activity.password.set"}
+	case staffkey.EventLinkIssued:
+		return ui.Text{ID: "activity.link"}
+	case staffkey.EventPersonAdded, staffkey.EventSetUp:
+		return ui.Text{ID: "activity.added"}
+	case staffkey.EventPersonChanged:
+		return ui.Text{ID: "activity.changed"}
+	case staffkey.EventRoleGranted:
+		return ui.Text{ID: "activity.role.granted"}
+	case staffkey.EventRoleRevoked:
+		return ui.Text{ID: "activity.role.revoked"}
+	}
+	return ui.Text{ID: "activity.other", Args: map[string]any{"Event": string(e.Kind)}}
+}

@@ -1,0 +1,173 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+	"strings"
+
+	"staffkey"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// cookieReturn holds where a confirmation leads back to, while prompts come and go.
+const cookieReturn = "staffkey-return"
+
+// confirmPage asks a person to prove again that it is them, before a change (F10).
+func (p *Portal) confirmPage(r *request) error {
+	next := localPath(r.FormValue("next"), "/me/tokens")
+	if err := r.putSealed(cookieReturn, next, signin.AttemptLife); err != nil {
+		return err
+	}
+	return p.showConfirm(r, http.StatusOK, next, nil)
+}
+
+func (r *request) confirmedNext() string {
+	var next string
+	r.openSealed(cookieReturn, &next)
+	return localPath(next, "/me/tokens")
+}
+
+func (p *Portal) showConfirm(r *request, status int, next string, errs []ui.FieldError) error {
+	begun, err := p.SignIn.BeginStepUp(r.Context(), r.current.Actor, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	page := ui.ConfirmPage{
+		Reason: confirmReason(next), Username: r.current.Person.Username, Tokens: p.tokenRows(r, begun.Subject.Keys),
+		Ceremony: confirmCeremony(begun), Next: next, Cancel: cancelOf(next),
+	}
+	// Where there is a key, a weaker proof does not open a change of methods, so none is offered.
+	if len(page.Tokens) == 0 {
+		page.Options = options("/me/confirm", begun.Others)
+		page.Password = len(begun.Others) == 0
+	}
+	page.Errors = errs
+	return p.render(r, status, "selfservice", page)
+}
+
+func confirmCeremony(begun signin.Begun) ui.Ceremony {
+	return ui.Ceremony{
+		Kind: "get", Action: "/me/confirm/key", Outcome: "/me/confirm/outcome", Refresh: "/me/confirm/options", Step: "confirm",
+		Options: string(begun.Options), Sealed: begun.Sealed,
+	}
+}
+
+func confirmReason(next string) ui.Text {
+	switch {
+	case strings.HasPrefix(next, "/me/tokens/register"):
+		return ui.Text{ID: "confirm.reason.register"}
+	case strings.HasSuffix(next, "/remove"):
+		return ui.Text{ID: "confirm.reason.remove"}
+	case strings.HasPrefix(next, "/me/recovery-codes"):
+		return ui.Text{ID: "confirm.reason.recovery-codes"}
+	}
+	return ui.Text{ID: "confirm.text"}
+}
+
+// cancelOf is a page that does not ask for the proof again.
+func cancelOf(next string) string {
+	if strings.HasPrefix(next, "/me/tokens") {
+		return "/me/tokens"
+	}
+	return "/me/self-service"
+}
+
+func (p *Portal) confirmOptions(r *request) error {
+	begun, err := p.SignIn.BeginStepUp(r.Context(), r.current.Actor, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	return r.writeOptions(confirmCeremony(begun))
+}
+
+func (p *Portal) confirmKey(r *request) error {
+	answer, token, noScript, err := r.readAnswer()
+	if err != nil {
+		return err
+	}
+	if noScript {
+		return p.promptEnded(r, "confirm", signin.Prompt{Name: "nojs", Token: token})
+	}
+	in, err := p.SignIn.FinishStepUp(r.Context(), r.current.Actor, answer, r.current.Session)
+	if err != nil {
+		return p.refused(r, "confirm", token, "/me/outcome", err)
+	}
+	return p.confirmed(r, in)
+}
+
+func (p *Portal) confirmed(r *request, in signin.SignedIn) error {
+	next := r.confirmedNext()
+	r.dropCookie(cookieReturn)
+	return p.entered(r, in, next)
+}
+
+func (p *Portal) confirmPromptEnded(r *request) error {
+	prompt, err := r.readPrompt()
+	if err != nil {
+		return err
+	}
+	return p.promptEnded(r, "confirm", prompt)
+}
+
+// confirmPassword proves it again by password, for a person who has nothing stronger.
+func (p *Portal) confirmPassword(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	next := localPath(r.PostFormValue("next"), "/me/tokens")
+	in, err := p.SignIn.StepUpWithPassword(r.Context(), r.current.Actor, r.PostFormValue("password"), r.current.Session)
+	refusal := asRefusal(err)
+	switch {
+	case refusal != nil && errors.Is(err, staffkey.ErrThrottled):
+		return p.showConfirm(r, http.StatusTooManyRequests, next, []ui.FieldError{{Message: text(refusal.Message)}})
+	case refusal != nil:
+		return p.showConfirm(r, http.StatusUnprocessableEntity, next, []ui.FieldError{{Field: "password", Message: ui.Text{ID: "confirm.wrong"}}})
+	case err != nil:
+		return err
+	}
+	return p.entered(r, in, next)
+}
+
+func (p *Portal) confirmCodePage(r *request) error { return p.showConfirmCode(r, http.StatusOK, nil) }
+
+func (p *Portal) showConfirmCode(r *request, status int, errs []ui.FieldError) error {
+	begun, err := p.SignIn.BeginStepUp(r.Context(), r.current.Actor, staffkey.MethodRecoveryCode)
+	if err != nil {
+		return err
+	}
+	page := ui.CodePage{Kind: "recovery-code", Action: "/me/confirm/recovery-code", Username: r.current.Person.Username, Sealed: begun.Sealed}
+	page.Errors = errs
+	return p.render(r, status, "selfservice", page)
+}
+
+func (p *Portal) confirmCode(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: staffkey.MethodRecoveryCode, Body: []byte(r.PostFormValue("code"))}
+	in, err := p.SignIn.FinishStepUp(r.Context(), r.current.Actor, answer, r.current.Session)
+	if refusal := asRefusal(err); refusal != nil {
+		return p.showConfirmCode(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "code", Message: codeMessage(refusal)}})
+	}
+	if err != nil {
+		return err
+	}
+	return p.confirmed(r, in)
+}
+
+// confirmOutcome offers the next step of a confirmation.
+func (p *Portal) confirmOutcome(r *request, o outcome, page *ui.OutcomePage) error {
+	begun, err := p.SignIn.BeginStepUp(r.Context(), r.current.Actor, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	again := "/me/confirm?next=" + r.confirmedNext()
+	page.Username, page.StartAgain, page.ChooseAnother = r.current.Person.Username, again, again
+	page.Cancel = cancelOf(r.confirmedNext())
+	if mayRetry(o.Message) {
+		c := confirmCeremony(begun)
+		page.Retry, page.RetryToken = &c, p.tokenRow(r, begun.Subject.Keys, o.Token)
+	}
+	return nil
+}

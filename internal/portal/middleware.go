@@ -1,0 +1,187 @@
+package portal
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/netip"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"time"
+
+	"staffkey"
+)
+
+// contentPolicy allows what our own pages need and nothing else: no inline script or style, no frames, no plug-ins.
+const contentPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; " +
+	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'; require-trusted-types-for 'script'"
+
+func setSecurityHeaders(h http.Header, secure bool) {
+	h.Set("Content-Security-Policy", contentPolicy)
+	h.Set("Permissions-Policy", "publickey-credentials-get=(self), publickey-credentials-create=(self)")
+	h.Set("Referrer-Policy", "same-origin")
+	h.Set("X-Content-Type-Options", "nosniff")
+	h.Set("X-Frame-Options", "DENY")
+	h.Set("Cross-Origin-Opener-Policy", "same-origin")
+	h.Set("Cross-Origin-Resource-Policy", "same-origin")
+	if secure {
+		h.Set("Strict-Transport-Security", "max-age=63072000; includeSubDomains")
+	}
+}
+
+// wrap puts around all routes what holds for all of them.
+func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
+	guard := http.NewCrossOriginProtection()
+	if err := guard.AddTrustedOrigin(p.Address); err != nil {
+		return nil, err
+	}
+	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		p.serve(w, r, anyone, func(r *request) error {
+			return &statusError{http.StatusForbidden, "cross-site request"}
+		})
+	}))
+	inner := guard.Handler(routes)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		setSecurityHeaders(w.Header(), p.secure)
+		start := time.Now()
+		counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
+		switch {
+		case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
+			inner.ServeHTTP(counted, r) // asked by address, not by name
+		case r.Host != p.host:
+			p.otherHost(counted, r)
+		default:
+			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
+			inner.ServeHTTP(counted, r)
+		}
+		p.Metrics.observeRequest(r.Pattern, counted.status, time.Since(start))
+	}), nil
+}
+
+// otherHost sends a visitor who came by another name or by number to the configured address: keys work only there.
+func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		http.Redirect(w, r, p.Address+localPath(r.URL.RequestURI(), "/"), http.StatusTemporaryRedirect)
+		return
+	}
+	p.serve(w, r, anyone, func(r *request) error {
+		return &statusError{http.StatusMisdirectedRequest, "other host name"}
+	})
+}
+
+type statusWriter struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *statusWriter) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Unwrap lets http.ResponseController reach the connection.
+func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// serve runs one handler: it finds the session, asks the requirement, and turns whatever goes wrong into a page.
+func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requirement, handle handler) {
+	r := &request{Request: hr, w: w, p: p, origin: p.originOf(hr)}
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			p.Log.LogAttrs(hr.Context(), slog.LevelError, "handler panicked", slog.Any("panic", v), slog.String("stack", string(debug.Stack())))
+			p.showError(r, errors.New("panic"))
+		}
+	}()
+	if err := p.findSession(r); err != nil {
+		p.showError(r, err)
+		return
+	}
+	if err := needs(r); err != nil {
+		p.showError(r, err)
+		return
+	}
+	if err := handle(r); err != nil {
+		p.showError(r, err)
+	}
+}
+
+func (p *Portal) findSession(r *request) error {
+	secret := r.cookie(cookieSession)
+	if secret == "" {
+		return nil
+	}
+	cur, err := p.SignIn.Find(r.Context(), r.origin, secret)
+	switch {
+	case errors.Is(err, staffkey.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	}
+	r.current, r.signedIn = cur, true
+	return nil
+}
+
+// originOf tells where a request came from.
+func (p *Portal) originOf(r *http.Request) staffkey.Origin {
+	return staffkey.Origin{IP: clientIP(r, p.TrustedProxies), Browser: describeBrowser(r.UserAgent()), RequestID: rand.Text()}
+}
+
+// clientIP is the address of the peer, or behind trusted proxies the nearest address in X-Forwarded-For that is not one of
+// them. The header of anybody else says nothing.
+func clientIP(r *http.Request, trusted []netip.Prefix) string {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return ""
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil {
+		return ""
+	}
+	ip = ip.Unmap()
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0 && isTrusted(ip, trusted); i-- {
+		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		ip = next.Unmap().WithZone("")
+	}
+	return ip.String()
+}
+
+func isTrusted(ip netip.Addr, trusted []netip.Prefix) bool {
+	for _, t := range trusted {
+		if t.Contains(ip) {
+			return true
+		}
+	}
+	return false
+}
+
+// health answers that the process runs, and ready that it can serve.
+func (p *Portal) health(w http.ResponseWriter, _ *http.Request) { writePlain(w, http.StatusOK, "ok") }
+
+func (p *Portal) ready(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
+	defer cancel()
+	if err := p.Health(ctx); err != nil {
+		p.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.Any("error", err))
+		writePlain(w, http.StatusServiceUnavailable, "database does not answer")
+		return
+	}
+	writePlain(w, http.StatusOK, "ready")
+}
+
+func writePlain(w http.ResponseWriter, status int, text string) {
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	w.Header().Set("Cache-Control", "no-store")
+	w.Header().Set("Content-Length", strconv.Itoa(len(text)+1))
+	w.WriteHeader(status)
+	_, _ = w.Write([]byte(text + "\n")) // a monitor that has gone needs no answer
+}

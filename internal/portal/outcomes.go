@@ -1,0 +1,224 @@
+package portal
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// rawJSON keeps a member of a JSON object as it came.
+type rawJSON = json.RawMessage
+
+// outcome is how the latest ceremony of this browser ended, sealed into a cookie so that the page that tells it can be
+// reloaded and is not written by the address bar.
+type outcome struct {
+	Purpose string // signin, confirm, register, try, error
+	Message string
+	Args    map[string]any `json:",omitempty"`
+	When    *time.Time     `json:",omitempty"`
+	Code    string
+	Token   staffkey.SecurityKeyID
+	// Failures counts prompts without an answer in a row.
+	Failures int
+	Status   int `json:",omitempty"`
+	// Credential that we do not know, for the browser to forget.
+	Credential string `json:",omitempty"`
+}
+
+// promptBody is what the page's script sends when the browser's prompt ended without an answer.
+type promptBody struct {
+	Token  staffkey.SecurityKeyID `json:"token"`
+	Name   string                 `json:"name"`
+	Millis float64                `json:"ms"`
+	Detail string                 `json:"detail"`
+}
+
+func (r *request) readPrompt() (signin.Prompt, error) {
+	var body promptBody
+	if r.mediaType() != "application/json" {
+		return signin.Prompt{}, &statusError{http.StatusUnsupportedMediaType, "JSON expected"}
+	}
+	if err := r.readJSON(&body); err != nil {
+		return signin.Prompt{}, err
+	}
+	ms := min(max(body.Millis, 0), float64(time.Hour/time.Millisecond))
+	return signin.Prompt{Name: body.Name, Elapsed: time.Duration(ms * float64(time.Millisecond)), Detail: body.Detail, Token: body.Token}, nil
+}
+
+func (p *Portal) signInPromptEnded(r *request) error {
+	prompt, err := r.readPrompt()
+	if err != nil {
+		return err
+	}
+	return p.promptEnded(r, "signin", prompt)
+}
+
+// promptEnded records how a prompt ended and goes to the page that tells it.
+func (p *Portal) promptEnded(r *request, purpose string, prompt signin.Prompt) error {
+	actor, person := r.current.Actor, r.current.Person.ID
+	if !r.signedIn {
+		actor.Origin = r.origin
+		person = r.attempt().Person
+	}
+	out, err := p.SignIn.RecordPrompt(r.Context(), actor, person, prompt)
+	if err != nil {
+		return err
+	}
+	o := outcome{Purpose: purpose, Message: out.Message, Code: out.SupportCode, Token: prompt.Token, Failures: r.failures(purpose) + 1}
+	if err := r.putSealed(cookieOutcome, o, 0); err != nil {
+		return err
+	}
+	return r.proceed(http.StatusOK, outcomePath(purpose))
+}
+
+func outcomePath(purpose string) string {
+	if purpose == "signin" {
+		return "/signin/outcome"
+	}
+	return "/me/outcome"
+}
+
+func (r *request) failures(purpose string) int {
+	var before outcome
+	if r.openSealed(cookieOutcome, &before) && before.Purpose == purpose {
+		return before.Failures
+	}
+	return 0
+}
+
+// refused tells a refusal of an answer on the outcome page. Anything that is no refusal stays an error.
+func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyID, path string, err error) error {
+	refusal := asRefusal(err)
+	if refusal == nil || refusal.Rule == "step_up" {
+		return err
+	}
+	o := outcome{Purpose: purpose, Message: refusal.Message.ID, Code: refusal.SupportCode, Token: token, Failures: r.failures(purpose) + 1}
+	if n, ok := refusal.Message.Args["Count"].(int); ok {
+		o.Args = map[string]any{"Count": n}
+	}
+	if t, ok := refusal.Message.Args["When"].(time.Time); ok {
+		o.When = &t
+	}
+	if err := r.putSealed(cookieOutcome, o, 0); err != nil {
+		return err
+	}
+	return r.proceed(http.StatusOK, path)
+}
+
+// problem shows an error that the page's script ran into.
+func (p *Portal) problem(r *request) error {
+	var o outcome
+	if !r.openSealed(cookieOutcome, &o) || o.Purpose != "error" {
+		return r.redirect("/")
+	}
+	page := ui.ErrorPage{Message: ui.Text{ID: o.Message}, SupportCode: o.Code, Action: homeAction(r)}
+	if o.Message == "rate" {
+		page.Message = ui.StatusMessage(http.StatusTooManyRequests)
+	}
+	return p.render(r, o.Status, "", page)
+}
+
+// outcomePage tells how the latest prompt ended and offers the next step.
+func (p *Portal) outcomePage(r *request) error {
+	var o outcome
+	signIn := r.URL.Path == "/signin/outcome"
+	if !r.openSealed(cookieOutcome, &o) || (o.Purpose == "signin") != signIn || o.Purpose == "error" {
+		if r.signedIn {
+			return r.redirect("/me")
+		}
+		return r.redirect("/signin")
+	}
+	page := ui.OutcomePage{
+		Purpose: o.Purpose, Message: ui.Text{ID: o.Message, Args: map[string]any{"Host": r.Host, "Name": p.host}}, Failures: o.Failures, SupportCode: o.Code,
+	}
+	if n, ok := o.Args["Count"].(float64); ok { // as JSON gives numbers back
+		count := int(n)
+		page.Message.Count = &count
+	}
+	if o.When != nil {
+		page.Message.Args["When"] = *o.When
+	}
+	switch o.Message {
+	case "wa.domain":
+		page.Address = p.Address
+	case "wa.perm":
+		page.NewWindow = "/signin"
+	}
+	var err error
+	switch o.Purpose {
+	case "signin":
+		err = p.signInOutcome(r, o, &page)
+	case "confirm":
+		err = p.confirmOutcome(r, o, &page)
+	case "register":
+		err = p.registerOutcome(r, o, &page)
+	case "try":
+		err = p.tryOutcome(r, o, &page)
+	}
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return r.redirect("/me/tokens")
+	}
+	if err != nil {
+		return err
+	}
+	nav := ""
+	if r.signedIn {
+		nav = "selfservice"
+	}
+	return p.render(r, http.StatusOK, nav, page)
+}
+
+// mayRetry reports whether the same key may do better when it is tried again.
+func mayRetry(message string) bool {
+	switch message {
+	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.clone", "key.other", "key.limit", "key.exists":
+		return false
+	}
+	return true
+}
+
+// signInOutcome offers the next step in a sign-in, with or without a name given.
+func (p *Portal) signInOutcome(r *request, o outcome, page *ui.OutcomePage) error {
+	a := r.attempt()
+	if a.Person == "" {
+		page.StartAgain = "/signin"
+		if !mayRetry(o.Message) {
+			return nil
+		}
+		c, err := p.passwordless(r)
+		page.Retry = &c
+		return err
+	}
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	page.Username, page.Options = begun.Subject.Person.Username, options("/signin", begun.Others)
+	page.StartAgain = "/signin/key"
+	if len(begun.Subject.Keys) > 1 || !mayRetry(o.Message) {
+		page.ChooseAnother = "/signin/key"
+	}
+	if mayRetry(o.Message) {
+		c := signInCeremony(begun)
+		page.Retry, page.RetryToken = &c, p.tokenRow(r, begun.Subject.Keys, o.Token)
+	}
+	return nil
+}
+
+// tokenRow is the row of one key, or the zero row for any key.
+func (p *Portal) tokenRow(r *request, keys []staffkey.SecurityKey, id staffkey.SecurityKeyID) ui.TokenRow {
+	for _, row := range p.tokenRows(r, keys) {
+		if row.ID == string(id) {
+			return row
+		}
+	}
+	return ui.TokenRow{}
+}
+
+func encodeID(raw []byte) string { return base64.RawURLEncoding.EncodeToString(raw) }

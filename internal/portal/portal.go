@@ -1,0 +1,141 @@
+// Package portal is the web pages: sign-in, self-service and first-run set-up. routes.go lists every route in one
+// function with what it requires. A handler reads the form, calls one operation of signin or directory with the Actor,
+// and renders one page; it returns errors, and errors.go turns them into pages. No rule is decided here: policy is asked
+// inside the operations.
+package portal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"sync"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// Sealer closes small values into cookies.
+type Sealer interface {
+	Seal(place string, plain []byte) ([]byte, error)
+	Open(place string, sealed []byte) ([]byte, error)
+}
+
+// Deps are what a Portal works with.
+type Deps struct {
+	SignIn    *signin.Service
+	Directory *directory.Directory
+	Sealer    Sealer
+	UI        *ui.UI
+	// Address is the public address, scheme and host, from configuration ("https://signin.example").
+	Address string
+	// RPID is the relying party id, for signals to the browser.
+	RPID string
+	// TrustedProxies may set X-Forwarded-For.
+	TrustedProxies []netip.Prefix
+	// Location is the time zone of times on pages.
+	Location *time.Location
+	// ModelName names an authenticator model by AAGUID, or returns "".
+	ModelName func(aaguid string) string
+	// Health reports whether the database answers.
+	Health  func(context.Context) error
+	Metrics *Metrics
+	Log     *slog.Logger
+	Now     func() time.Time
+}
+
+// Portal serves the pages.
+type Portal struct {
+	Deps
+	secure  bool // cookies travel over https only
+	host    string
+	handler http.Handler
+	root    rootName
+}
+
+// New returns the portal; its routes are fixed from then on.
+func New(d Deps) (*Portal, error) {
+	u, err := url.Parse(d.Address)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("public address %q: is no address", d.Address)
+	}
+	if d.Now == nil {
+		d.Now = time.Now
+	}
+	if d.Location == nil {
+		d.Location = time.UTC
+	}
+	if d.Log == nil {
+		d.Log = slog.New(slog.DiscardHandler)
+	}
+	if d.Metrics == nil {
+		d.Metrics = NewMetrics()
+	}
+	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host}
+	p.handler, err = p.wrap(p.routes())
+	return p, err
+}
+
+// ServeHTTP implements http.Handler.
+func (p *Portal) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.handler.ServeHTTP(w, r) }
+
+// rootName remembers the name of the organisation above all, which every page for visitors shows.
+type rootName struct {
+	mu    sync.Mutex
+	name  string
+	until time.Time
+}
+
+const rootNameLife = 30 * time.Second
+
+func (p *Portal) rootName(ctx context.Context) string {
+	p.root.mu.Lock()
+	defer p.root.mu.Unlock()
+	if now := p.Now(); now.After(p.root.until) {
+		name, err := p.Directory.RootName(ctx)
+		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+			return p.root.name // the page is still good without a newer name
+		}
+		p.root.name, p.root.until = name, now.Add(rootNameLife)
+	}
+	return p.root.name
+}
+
+// frame is what surrounds a page for this request. The notice of the request before is shown once.
+func (p *Portal) frame(r *request) ui.Frame {
+	f := ui.Frame{
+		Lang: ui.DefaultLanguage, Theme: r.theme(), Path: r.URL.Path, Now: p.Now(), Location: p.Location, Flash: r.takeFlash(),
+	}
+	if !r.signedIn {
+		f.Organisation = p.rootName(r.Context())
+		return f
+	}
+	cur := r.current
+	f.SignedIn, f.PersonName = true, cur.Person.Name
+	f.SessionEndsAt = cur.Session.LastSeenAt.Add(cur.Session.IdleLimit)
+	if cur.Session.ExpiresAt.Before(f.SessionEndsAt) {
+		f.SessionEndsAt = cur.Session.ExpiresAt
+	}
+	if o, err := p.Directory.Organisation(r.Context(), cur.Person.Organisation); err == nil {
+		f.Organisation = o.Name
+	}
+	if admins, err := p.Directory.LocalAdministratorsOf(r.Context(), cur.Person.Organisation); err == nil {
+		for _, a := range admins {
+			f.Administrators = append(f.Administrators, ui.Contact{Name: a.Name, Phone: a.Phone, Email: a.Email})
+		}
+	}
+	return f
+}
+
+// render shows a page.
+func (p *Portal) render(r *request, status int, nav string, page ui.Page) error {
+	f := p.frame(r)
+	f.Nav = nav
+	return p.UI.Render(r.w, status, f, page)
+}

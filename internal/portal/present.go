@@ -1,0 +1,98 @@
+package portal
+
+import (
+	"slices"
+	"strings"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal/ui"
+)
+
+// tokenRows turns keys into the list to choose from: last used in this browser first, then by last use.
+func (p *Portal) tokenRows(r *request, keys []staffkey.SecurityKey) []ui.TokenRow {
+	here := r.device().Keys
+	place := func(k staffkey.SecurityKey) int {
+		if i := slices.Index(here, k.ID); i >= 0 {
+			return i
+		}
+		return len(here)
+	}
+	var active []staffkey.SecurityKey
+	for _, k := range keys {
+		if k.State == staffkey.SecurityKeyActive {
+			active = append(active, k)
+		}
+	}
+	slices.SortStableFunc(active, func(a, b staffkey.SecurityKey) int {
+		if c := place(a) - place(b); c != 0 {
+			return c
+		}
+		return b.LastUsedAt.Compare(a.LastUsedAt)
+	})
+	rows := make([]ui.TokenRow, 0, len(active))
+	for i, k := range active {
+		rows = append(rows, ui.TokenRow{
+			ID: string(k.ID), Nickname: k.Nickname, Credential: encodeID(k.CredentialID), Connects: ui.Connects(k.Transports),
+			LastUsed: k.LastUsedAt, LastHere: i == 0 && len(here) > 0 && place(k) < len(here),
+		})
+	}
+	return rows
+}
+
+// optionKind is a method's name in pages and paths.
+func optionKind(kind staffkey.MethodKind) string { return strings.ReplaceAll(string(kind), "_", "-") }
+
+func optionHref(base string, kind staffkey.MethodKind) string { return base + "/" + optionKind(kind) }
+
+func options(base string, kinds []staffkey.MethodKind) []ui.OtherOption {
+	list := make([]ui.OtherOption, 0, len(kinds))
+	for _, k := range kinds {
+		list = append(list, ui.OtherOption{Kind: optionKind(k), Href: optionHref(base, k)})
+	}
+	return list
+}
+
+// cards turns a person's keys into the cards of their list.
+func (p *Portal) cards(r *request, list directory.KeyList) []ui.TokenCard {
+	cards := make([]ui.TokenCard, 0, len(list.Keys))
+	for _, k := range list.Keys {
+		cards = append(cards, ui.TokenCard{
+			ID: string(k.ID), Nickname: k.Nickname, Model: p.ModelName(k.AAGUID), Connects: ui.Connects(k.Transports),
+			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: k.LastUsedWhere,
+			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
+			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),
+			Suspended: k.State == staffkey.SecurityKeySuspended,
+		})
+	}
+	return cards
+}
+
+// sameKey names the other entries that are known to be the same key.
+func sameKey(k staffkey.SecurityKey, keys []staffkey.SecurityKey) []string {
+	root := keyRoot(k)
+	var names []string
+	for _, o := range keys {
+		if o.ID != k.ID && keyRoot(o) == root {
+			names = append(names, o.Nickname)
+		}
+	}
+	return names
+}
+
+func keyRoot(k staffkey.SecurityKey) staffkey.SecurityKeyID {
+	if k.SameKeyAs != "" {
+		return k.SameKeyAs
+	}
+	return k.ID
+}
+
+// findKey returns the key of that id on a list, or ErrNotFound.
+func findKey(list directory.KeyList, id string) (staffkey.SecurityKey, error) {
+	for _, k := range list.Keys {
+		if string(k.ID) == id {
+			return k, nil
+		}
+	}
+	return staffkey.SecurityKey{}, staffkey.ErrNotFound
+}

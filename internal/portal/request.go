@@ -1,0 +1,258 @@
+package portal
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// request is one request with what every handler needs.
+type request struct {
+	*http.Request
+	w http.ResponseWriter
+	p *Portal
+	// current is the live session; signedIn says whether there is one.
+	current  signin.Current
+	signedIn bool
+	origin   staffkey.Origin
+}
+
+// Names of cookies. Over https they carry the __Host- prefix, which ties them to exactly this host.
+const (
+	cookieSession = "staffkey-session"
+	cookieAttempt = "staffkey-attempt" // a sign-in under way
+	cookieOutcome = "staffkey-outcome" // how the latest prompt ended
+	cookieDevice  = "staffkey-device"  // keys used in this browser
+	cookieFlash   = "staffkey-notice"  // a notice for the next page
+	cookieSetUp   = "staffkey-setup"   // the set-up link, out of the address bar
+	cookieTheme   = "staffkey-theme"
+)
+
+const deviceLife = 400 * 24 * time.Hour // the longest that browsers keep a cookie (RFC 6265bis §5.5)
+
+func (p *Portal) cookieName(name string) string {
+	if p.secure {
+		return "__Host-" + name
+	}
+	return name
+}
+
+func (r *request) cookie(name string) string {
+	c, err := r.Cookie(r.p.cookieName(name))
+	if err != nil {
+		return ""
+	}
+	return c.Value
+}
+
+// setCookie sets a cookie until the browser closes, or for life when that is positive. An empty value deletes it.
+func (r *request) setCookie(name, value string, life time.Duration) {
+	c := &http.Cookie{
+		Name: r.p.cookieName(name), Value: value, Path: "/", HttpOnly: true, Secure: r.p.secure, SameSite: http.SameSiteLaxMode,
+	}
+	switch {
+	case value == "":
+		c.MaxAge = -1
+	case life > 0:
+		c.MaxAge = int(life / time.Second)
+	}
+	http.SetCookie(r.w, c)
+}
+
+// dropCookie deletes a cookie if the browser sent it.
+func (r *request) dropCookie(name string) {
+	if r.cookie(name) != "" {
+		r.setCookie(name, "", 0)
+	}
+}
+
+// putSealed stores a value in a cookie that the browser can neither read nor change.
+func (r *request) putSealed(name string, value any, life time.Duration) error {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	sealed, err := r.p.Sealer.Seal("cookie/"+name, plain)
+	if err != nil {
+		return err
+	}
+	r.setCookie(name, base64.RawURLEncoding.EncodeToString(sealed), life)
+	return nil
+}
+
+// openSealed reads what putSealed stored and reports whether there was anything.
+func (r *request) openSealed(name string, value any) bool {
+	raw, err := base64.RawURLEncoding.DecodeString(r.cookie(name))
+	if err != nil || len(raw) == 0 {
+		return false
+	}
+	plain, err := r.p.Sealer.Open("cookie/"+name, raw)
+	return err == nil && json.Unmarshal(plain, value) == nil
+}
+
+func (r *request) theme() string {
+	c, err := r.Cookie(cookieTheme)
+	if err == nil && (c.Value == "light" || c.Value == "dark") {
+		return c.Value
+	}
+	return ""
+}
+
+// flash is a notice on its way to the next page.
+type flash struct {
+	Kind string            `json:"k"`
+	ID   string            `json:"i"`
+	Args map[string]string `json:"a,omitempty"`
+	Undo string            `json:"u,omitempty"`
+}
+
+func (r *request) setFlash(f flash) error { return r.putSealed(cookieFlash, f, 0) }
+
+func (r *request) takeFlash() *ui.Flash {
+	var f flash
+	if !r.openSealed(cookieFlash, &f) {
+		return nil
+	}
+	r.setCookie(cookieFlash, "", 0)
+	shown := &ui.Flash{Kind: f.Kind, Message: ui.Text{ID: f.ID, Args: make(map[string]any, len(f.Args))}}
+	for k, v := range f.Args {
+		shown.Message.Args[k] = v
+	}
+	if f.Undo != "" {
+		shown.Undo = &ui.UndoButton{Action: f.Undo, Label: ui.Text{ID: "undo"}}
+	}
+	return shown
+}
+
+// attempt is the sign-in under way in this browser.
+func (r *request) attempt() signin.Attempt { return r.p.SignIn.OpenAttempt(r.cookie(cookieAttempt)) }
+
+func (r *request) putAttempt(a signin.Attempt) error {
+	sealed, err := r.p.SignIn.SealAttempt(a)
+	if err != nil {
+		return err
+	}
+	r.setCookie(cookieAttempt, sealed, 0)
+	return nil
+}
+
+// device is what a browser remembers of the keys used in it: their ids, and nothing about people.
+type device struct {
+	Keys []staffkey.SecurityKeyID `json:"k"`
+}
+
+const deviceKeys = 8
+
+func (r *request) device() device {
+	var d device
+	r.openSealed(cookieDevice, &d)
+	return d
+}
+
+func (r *request) rememberKey(id staffkey.SecurityKeyID) error {
+	d := device{Keys: []staffkey.SecurityKeyID{id}}
+	for _, k := range r.device().Keys {
+		if k != id && len(d.Keys) < deviceKeys {
+			d.Keys = append(d.Keys, k)
+		}
+	}
+	return r.putSealed(cookieDevice, d, deviceLife)
+}
+
+func (r *request) redirect(path string) error {
+	r.w.Header().Set("Cache-Control", "no-store")
+	http.Redirect(r.w, r.Request, path, http.StatusSeeOther)
+	return nil
+}
+
+// wantsJSON tells the page's script from a form.
+func (r *request) wantsJSON() bool { return r.Header.Get("Accept") == "application/json" }
+
+// proceed sends the browser on: by JSON for the page's script, by redirect for a form.
+func (r *request) proceed(status int, path string) error {
+	if !r.wantsJSON() {
+		return r.redirect(path)
+	}
+	return r.writeJSON(status, map[string]string{"next": path})
+}
+
+func (r *request) writeJSON(status int, value any) error {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	h := r.w.Header()
+	h.Set("Content-Type", "application/json")
+	h.Set("Cache-Control", "no-store")
+	r.w.WriteHeader(status)
+	_, err = r.w.Write(body)
+	return err
+}
+
+// statusError is a request that HTTP itself has a word for.
+type statusError struct {
+	status int
+	reason string
+}
+
+func (e *statusError) Error() string { return fmt.Sprintf("%d: %s", e.status, e.reason) }
+
+// maxBody bounds what a page may send; an attestation with its certificates takes a few kilobytes.
+const maxBody = 64 << 10
+
+func (r *request) mediaType() string {
+	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
+	if err != nil {
+		return ""
+	}
+	return t
+}
+
+// parseForm reads a form; anything else is refused with the status that says so.
+func (r *request) parseForm() error {
+	if t := r.mediaType(); t != "application/x-www-form-urlencoded" {
+		return &statusError{http.StatusUnsupportedMediaType, "form expected"}
+	}
+	return bodyError(r.ParseForm())
+}
+
+func bodyError(err error) error {
+	var tooLarge *http.MaxBytesError
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &tooLarge):
+		return &statusError{http.StatusRequestEntityTooLarge, "body too large"}
+	}
+	return &statusError{http.StatusBadRequest, "unreadable body"}
+}
+
+// readJSON reads one JSON object, and nothing else. A field that is not known is left alone: a newer page may send more.
+func (r *request) readJSON(into any) error {
+	dec := json.NewDecoder(r.Body)
+	if err := dec.Decode(into); err != nil {
+		return bodyError(err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return &statusError{http.StatusBadRequest, "something behind the object"}
+	}
+	return nil
+}
+
+// localPath returns a path of this server, or fallback: whatever could leave it is not followed.
+func localPath(path, fallback string) string {
+	if !strings.HasPrefix(path, "/") || strings.HasPrefix(path, "//") || strings.ContainsAny(path, "\\\r\n\t") || len(path) > 512 {
+		return fallback
+	}
+	return path
+}

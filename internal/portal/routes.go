@@ -1,0 +1,143 @@
+package portal
+
+import (
+	"net/http"
+)
+
+// handler answers one request or returns why not.
+type handler func(*request) error
+
+// requirement says who may use a route at all. What they may do there, the operation asks.
+type requirement func(*request) error
+
+// anyone may use the route.
+func anyone(*request) error { return nil }
+
+// person needs a live session.
+func person(r *request) error {
+	if !r.signedIn {
+		return errSignedOut
+	}
+	return nil
+}
+
+// Route is one line of the list, for the tests that walk it.
+type Route struct {
+	Method, Pattern string
+	Needs           string
+}
+
+// Routes lists every route of the portal with what it needs.
+func Routes() []Route {
+	var list []Route
+	(&Portal{}).each(func(method, pattern, needs string, _ requirement, _ handler) {
+		list = append(list, Route{method, pattern, needs})
+	})
+	return list
+}
+
+// each calls add for every route: method, path, who may, handler.
+func (p *Portal) each(add func(method, pattern, needs string, r requirement, h handler)) {
+	visitor := func(method, pattern string, h handler) { add(method, pattern, "anyone", anyone, h) }
+	signedIn := func(method, pattern string, h handler) { add(method, pattern, "person", person, h) }
+
+	visitor("GET", "/{$}", p.front)
+	visitor("POST", "/theme", p.setTheme)
+	visitor("GET", "/problem", p.problem)
+
+	visitor("GET", "/signin", p.signInPage)
+	visitor("POST", "/signin", p.signInPassword)
+	visitor("GET", "/signin/options", p.passwordlessOptions)
+	visitor("POST", "/signin/passwordless", p.signInPasswordless)
+	visitor("GET", "/signin/method", p.methodPage)
+	visitor("GET", "/signin/key", p.keyPage)
+	visitor("GET", "/signin/key/options", p.keyOptions)
+	visitor("POST", "/signin/key", p.signInKey)
+	visitor("POST", "/signin/outcome", p.signInPromptEnded)
+	visitor("GET", "/signin/outcome", p.outcomePage)
+	visitor("GET", "/signin/recovery-code", p.codePage)
+	visitor("POST", "/signin/recovery-code", p.signInCode)
+	visitor("POST", "/signin/not-you", p.notYou)
+	visitor("GET", "/signin/help", p.cannotSignIn)
+	visitor("GET", "/unsupported", p.unsupportedPage)
+	visitor("POST", "/signout", p.signOut)
+	visitor("GET", "/signed-out", p.signedOut)
+	visitor("GET", "/session-ended", p.sessionEnded)
+	visitor("GET", "/welcome", p.welcomePage)
+	visitor("POST", "/welcome", p.welcome)
+
+	visitor("GET", "/setup", p.setUpPage)
+	visitor("GET", "/setup/you", p.setUpYouPage)
+	visitor("POST", "/setup/you", p.setUpYou)
+	signedIn("GET", "/setup/organisation", p.setUpOrganisationPage)
+	signedIn("POST", "/setup/organisation", p.setUpOrganisation)
+	signedIn("GET", "/setup/methods", p.setUpMethodsPage)
+	signedIn("POST", "/setup/methods", p.setUpMethods)
+	signedIn("GET", "/setup/address", p.setUpAddressPage)
+	signedIn("POST", "/setup/address", p.setUpAddress)
+	signedIn("POST", "/setup/finish", p.setUpFinish)
+
+	signedIn("GET", "/me", p.home)
+	signedIn("GET", "/me/profile", p.profile)
+	signedIn("GET", "/me/self-service", p.selfService)
+	signedIn("GET", "/me/tokens", p.tokens)
+	signedIn("GET", "/me/tokens/register", p.registerPage)
+	signedIn("POST", "/me/tokens/register", p.register)
+	signedIn("GET", "/me/tokens/register/options", p.registerOptions)
+	signedIn("POST", "/me/tokens/register/outcome", p.registerPromptEnded)
+	signedIn("GET", "/me/tokens/register/exists", p.existsPage)
+	signedIn("GET", "/me/tokens/{id}/name", p.namePage)
+	signedIn("POST", "/me/tokens/{id}/name", p.name)
+	signedIn("GET", "/me/tokens/{id}/try", p.tryPage)
+	signedIn("POST", "/me/tokens/{id}/try", p.try)
+	signedIn("GET", "/me/tokens/{id}/try/options", p.tryOptions)
+	signedIn("POST", "/me/tokens/{id}/try/outcome", p.tryPromptEnded)
+	signedIn("GET", "/me/tokens/{id}/done", p.donePage)
+	signedIn("GET", "/me/tokens/{id}/edit", p.editPage)
+	signedIn("POST", "/me/tokens/{id}/edit", p.edit)
+	signedIn("GET", "/me/tokens/{id}/remove", p.removePage)
+	signedIn("POST", "/me/tokens/{id}/remove", p.remove)
+	signedIn("POST", "/me/tokens/{id}/restore", p.restore)
+	signedIn("GET", "/me/outcome", p.outcomePage)
+	signedIn("GET", "/me/confirm", p.confirmPage)
+	signedIn("POST", "/me/confirm", p.confirmPassword)
+	signedIn("GET", "/me/confirm/options", p.confirmOptions)
+	signedIn("POST", "/me/confirm/key", p.confirmKey)
+	signedIn("POST", "/me/confirm/outcome", p.confirmPromptEnded)
+	signedIn("GET", "/me/confirm/recovery-code", p.confirmCodePage)
+	signedIn("POST", "/me/confirm/recovery-code", p.confirmCode)
+	signedIn("GET", "/me/sessions", p.sessions)
+	signedIn("POST", "/me/sessions/{id}/end", p.endSession)
+	signedIn("POST", "/me/sessions/end-others", p.endOtherSessions)
+	signedIn("GET", "/me/activity", p.activity)
+	signedIn("GET", "/me/recovery-codes", p.recoveryCodesPage)
+	signedIn("POST", "/me/recovery-codes", p.makeRecoveryCodes)
+}
+
+// routes builds the handler of all routes, health checks and static files.
+func (p *Portal) routes() http.Handler {
+	mux := http.NewServeMux()
+	methods := make(map[string][]string)
+	p.each(func(method, pattern, _ string, needs requirement, h handler) {
+		methods[pattern] = append(methods[pattern], method)
+		mux.HandleFunc(method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, needs, h) })
+	})
+	// The same paths with another method, and all other paths, get our pages instead of the library's plain text.
+	for pattern, allowed := range methods {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			for _, m := range allowed {
+				w.Header().Add("Allow", m)
+			}
+			p.serve(w, r, anyone, func(*request) error { return &statusError{http.StatusMethodNotAllowed, "method not allowed"} })
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		p.serve(w, r, anyone, func(*request) error { return &statusError{http.StatusNotFound, "no such page"} })
+	})
+	mux.HandleFunc("GET /healthz", p.health)
+	mux.HandleFunc("GET /readyz", p.ready)
+	if p.UI != nil {
+		mux.Handle("GET /static/", p.UI.Static())
+	}
+	return mux
+}

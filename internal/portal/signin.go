@@ -1,0 +1,386 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// front sends people where they can start.
+func (p *Portal) front(r *request) error {
+	if r.signedIn {
+		return r.redirect("/me")
+	}
+	needs, err := p.SignIn.NeedsSetUp(r.Context())
+	if err != nil {
+		return err
+	}
+	if needs {
+		return r.redirect("/setup")
+	}
+	return r.redirect("/signin")
+}
+
+func (p *Portal) setTheme(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	c := &http.Cookie{Name: cookieTheme, Path: "/", Value: r.PostFormValue("theme"), MaxAge: int(deviceLife.Seconds()), HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode}
+	if c.Value != "light" && c.Value != "dark" {
+		c.Value, c.MaxAge = "", -1
+	}
+	http.SetCookie(r.w, c)
+	return r.redirect(localPath(r.PostFormValue("return"), "/"))
+}
+
+// passwordless begins a sign-in in which the key says who it is.
+func (p *Portal) passwordless(r *request) (ui.Ceremony, error) {
+	begun, err := p.SignIn.BeginSignIn(r.Context(), signin.Attempt{}, staffkey.MethodSecurityKey)
+	return ui.Ceremony{
+		Kind: "get", Action: "/signin/passwordless", Outcome: "/signin/outcome", Refresh: "/signin/options", Step: "passwordless",
+		Options: string(begun.Options), Sealed: begun.Sealed,
+	}, err
+}
+
+func (p *Portal) signInPage(r *request) error {
+	if r.signedIn {
+		return r.redirect(localPath(r.FormValue("next"), "/me"))
+	}
+	if yes, _ := unsupported(r.UserAgent()); yes && r.FormValue("anyway") == "" {
+		return r.redirect("/unsupported")
+	}
+	return p.showSignIn(r, http.StatusOK, ui.SignInPage{Next: localPath(r.FormValue("next"), "")})
+}
+
+func (p *Portal) showSignIn(r *request, status int, page ui.SignInPage) error {
+	var err error
+	page.SeenHere = len(r.device().Keys) > 0
+	if page.Key, err = p.passwordless(r); err != nil {
+		return err
+	}
+	return p.render(r, status, "", page)
+}
+
+func (p *Portal) passwordlessOptions(r *request) error {
+	c, err := p.passwordless(r)
+	if err != nil {
+		return err
+	}
+	return r.writeOptions(c)
+}
+
+// writeOptions answers the page's script with a new challenge for a page that has been open long.
+func (r *request) writeOptions(c ui.Ceremony) error {
+	return r.writeJSON(http.StatusOK, map[string]string{"ceremony": c.Sealed, "options": c.Options})
+}
+
+func (p *Portal) signInPassword(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	a := r.attempt()
+	a.Person = "" // a new name starts over
+	a.Return = localPath(r.PostFormValue("next"), a.Return)
+	username, password := r.PostFormValue("username"), r.PostFormValue("password")
+	page := ui.SignInPage{Username: username, Next: a.Return}
+	if len(username) > 4*staffkey.MaxUsername {
+		page.Username = ""
+	}
+	switch {
+	case username == "":
+		page.Errors = append(page.Errors, ui.FieldError{Field: "username", Message: ui.Text{ID: "signin.username.empty"}})
+	case password == "":
+		page.Errors = append(page.Errors, ui.FieldError{Field: "password", Message: ui.Text{ID: "signin.password.empty"}})
+	}
+	if len(page.Errors) > 0 {
+		return p.showSignIn(r, http.StatusUnprocessableEntity, page)
+	}
+	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, a, username, password)
+	var refusal *staffkey.Refusal
+	switch {
+	case errors.As(err, &refusal):
+		page.Errors = []ui.FieldError{{Message: text(refusal.Message)}}
+		if errors.Is(err, staffkey.ErrThrottled) {
+			return p.showSignIn(r, http.StatusTooManyRequests, page)
+		}
+		return p.showSignIn(r, http.StatusUnauthorized, page)
+	case errors.Is(err, staffkey.ErrBusy):
+		r.w.Header().Set("Retry-After", "5")
+		page.Errors = []ui.FieldError{{Message: ui.Text{ID: "pw.busy"}}}
+		return p.showSignIn(r, http.StatusServiceUnavailable, page)
+	case err != nil:
+		return err
+	}
+	in, err := p.SignIn.Enter(r.Context(), r.origin, a, r.current.Session)
+	if errors.As(err, &refusal) && refusal.Rule == policy.NeedsSecond {
+		if err := r.putAttempt(a); err != nil {
+			return err
+		}
+		return r.redirect("/signin/key")
+	}
+	if err != nil {
+		return err
+	}
+	return p.entered(r, in, a.Return)
+}
+
+// entered puts a new session into the browser and goes on to where the person wanted to be.
+func (p *Portal) entered(r *request, in signin.SignedIn, next string) error {
+	r.setCookie(cookieSession, in.Secret, 0)
+	r.dropCookie(cookieAttempt)
+	r.dropCookie(cookieOutcome)
+	if in.Key != "" {
+		if err := r.rememberKey(in.Key); err != nil {
+			return err
+		}
+	}
+	return r.proceed(http.StatusOK, localPath(next, "/me"))
+}
+
+// answerBody is what the page's script sends.
+type answerBody struct {
+	Ceremony   string                 `json:"ceremony"`
+	Token      staffkey.SecurityKeyID `json:"token"`
+	Credential rawJSON                `json:"credential"`
+}
+
+// readAnswer reads the answer of a key. A form instead of JSON means that no script ran: noScript is true.
+func (r *request) readAnswer() (a signin.Answer, token staffkey.SecurityKeyID, noScript bool, err error) {
+	switch r.mediaType() {
+	case "application/json":
+		var body answerBody
+		if err := r.readJSON(&body); err != nil {
+			return a, "", false, err
+		}
+		return signin.Answer{Sealed: body.Ceremony, Method: staffkey.MethodSecurityKey, Body: body.Credential}, body.Token, false, nil
+	case "application/x-www-form-urlencoded":
+		if err := r.parseForm(); err != nil {
+			return a, "", false, err
+		}
+		return a, staffkey.SecurityKeyID(r.PostFormValue("token")), true, nil
+	}
+	return a, "", false, &statusError{http.StatusUnsupportedMediaType, "JSON or form expected"}
+}
+
+func (p *Portal) signInPasswordless(r *request) error { return p.finishSignIn(r, signin.Attempt{}) }
+
+func (p *Portal) signInKey(r *request) error { return p.finishSignIn(r, r.attempt()) }
+
+func (p *Portal) finishSignIn(r *request, a signin.Attempt) error {
+	answer, token, noScript, err := r.readAnswer()
+	if err != nil {
+		return err
+	}
+	if noScript {
+		return p.promptEnded(r, "signin", signin.Prompt{Name: "nojs", Token: token})
+	}
+	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
+	if err != nil {
+		return p.refused(r, "signin", token, "/signin/outcome", err)
+	}
+	return p.entered(r, in, r.attempt().Return)
+}
+
+// keyPage lists the tokens of a person who has given a right password.
+func (p *Portal) keyPage(r *request) error {
+	a := r.attempt()
+	if a.Person == "" {
+		return r.redirect("/signin")
+	}
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	rows := p.tokenRows(r, begun.Subject.Keys)
+	if len(rows) == 0 && len(begun.Others) == 1 {
+		return r.redirect(optionHref("/signin", begun.Others[0]))
+	}
+	return p.render(r, http.StatusOK, "", ui.KeyPage{
+		Username: begun.Subject.Person.Username, Tokens: rows, Ceremony: signInCeremony(begun), Options: options("/signin", begun.Others),
+	})
+}
+
+func signInCeremony(begun signin.Begun) ui.Ceremony {
+	return ui.Ceremony{
+		Kind: "get", Action: "/signin/key", Outcome: "/signin/outcome", Refresh: "/signin/key/options", Step: "signin",
+		Options: string(begun.Options), Sealed: begun.Sealed,
+	}
+}
+
+func (p *Portal) keyOptions(r *request) error {
+	a := r.attempt()
+	if a.Person == "" {
+		return r.proceed(http.StatusOK, "/signin")
+	}
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	return r.writeOptions(signInCeremony(begun))
+}
+
+func (p *Portal) methodPage(r *request) error {
+	a := r.attempt()
+	if a.Person == "" {
+		return r.redirect("/signin")
+	}
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	page := ui.MethodPage{Username: begun.Subject.Person.Username, Methods: options("/signin", begun.Others)}
+	if len(begun.Subject.Keys) > 0 {
+		page.Methods = append([]ui.OtherOption{{Kind: "key", Href: "/signin/key"}}, page.Methods...)
+	}
+	return p.render(r, http.StatusOK, "", page)
+}
+
+func (p *Portal) codePage(r *request) error {
+	return p.showCode(r, http.StatusOK, r.attempt(), nil)
+}
+
+func (p *Portal) showCode(r *request, status int, a signin.Attempt, errs []ui.FieldError) error {
+	if a.Person == "" {
+		return r.redirect("/signin")
+	}
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodRecoveryCode)
+	if err != nil {
+		return err
+	}
+	page := ui.CodePage{Kind: "recovery-code", Action: "/signin/recovery-code", Username: begun.Subject.Person.Username, Sealed: begun.Sealed}
+	page.Errors = errs
+	if len(begun.Subject.Keys) > 0 {
+		page.Options = []ui.OtherOption{{Kind: "key", Href: "/signin/key"}}
+	}
+	return p.render(r, status, "", page)
+}
+
+func (p *Portal) signInCode(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	a := r.attempt()
+	if a.Person == "" {
+		return r.redirect("/signin")
+	}
+	if r.PostFormValue("code") == "" {
+		return p.showCode(r, http.StatusUnprocessableEntity, a, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "rec.empty"}}})
+	}
+	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: staffkey.MethodRecoveryCode, Body: []byte(r.PostFormValue("code"))}
+	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
+	if refusal := asRefusal(err); refusal != nil {
+		return p.showCode(r, http.StatusUnauthorized, a, []ui.FieldError{{Field: "code", Message: codeMessage(refusal)}})
+	}
+	if err != nil {
+		return err
+	}
+	return p.entered(r, in, a.Return)
+}
+
+// codeMessage is what a code form says of a refusal; the texts about pages open too long have a shorter form here.
+func codeMessage(refusal *staffkey.Refusal) ui.Text {
+	if refusal.Message.ID == "key.late" {
+		return ui.Text{ID: "code.late"}
+	}
+	return text(refusal.Message)
+}
+
+func asRefusal(err error) *staffkey.Refusal {
+	var refusal *staffkey.Refusal
+	if errors.As(err, &refusal) {
+		return refusal
+	}
+	return nil
+}
+
+func (p *Portal) notYou(r *request) error {
+	r.dropCookie(cookieAttempt)
+	r.dropCookie(cookieOutcome)
+	return r.redirect("/signin")
+}
+
+func (p *Portal) cannotSignIn(r *request) error {
+	return p.render(r, http.StatusOK, "", ui.CannotSignInPage{})
+}
+
+func (p *Portal) unsupportedPage(r *request) error {
+	_, ie := unsupported(r.UserAgent())
+	return p.UI.RenderUnsupported(r.w, ui.DefaultLanguage, ui.UnsupportedPage{
+		Organisation: p.rootName(r.Context()), Address: p.Address + "/signin", InternetExplorer: ie, CodeHref: "/signin?anyway=1",
+	})
+}
+
+func (p *Portal) signOut(r *request) error {
+	if r.signedIn {
+		if err := p.SignIn.SignOut(r.Context(), r.current.Actor); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{cookieSession, cookieAttempt, cookieOutcome, cookieFlash} {
+		r.dropCookie(name)
+	}
+	r.w.Header().Set("Clear-Site-Data", `"cache"`)
+	return r.redirect("/signed-out")
+}
+
+func (p *Portal) signedOut(r *request) error {
+	if r.signedIn {
+		return r.redirect("/me")
+	}
+	return p.render(r, http.StatusOK, "", ui.SignedOutPage{})
+}
+
+func (p *Portal) sessionEnded(r *request) error {
+	if r.signedIn {
+		return r.redirect("/me")
+	}
+	why := r.FormValue("why")
+	if why != "idle" && why != "limit" {
+		why = "ended"
+	}
+	r.dropCookie(cookieSession)
+	return p.render(r, http.StatusOK, "", ui.SessionEndedPage{Reason: why})
+}
+
+// welcomePage is a one-time link to choose a first password. Opening it uses nothing up.
+func (p *Portal) welcomePage(r *request) error {
+	return p.showWelcome(r, http.StatusOK, r.FormValue("t"), nil)
+}
+
+func (p *Portal) showWelcome(r *request, status int, secret string, errs []ui.FieldError) error {
+	who, err := p.SignIn.CheckFirstPasswordLink(r.Context(), secret)
+	if errors.Is(err, staffkey.ErrExpired) {
+		return p.render(r, http.StatusGone, "", ui.LinkProblemPage{Problem: "unknown"})
+	}
+	if err != nil {
+		return err
+	}
+	page := ui.FirstPasswordPage{PersonName: who.Name, Username: who.Username, Action: "/welcome", Secret: secret}
+	page.Errors = errs
+	return p.render(r, status, "", page)
+}
+
+func (p *Portal) welcome(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	secret := r.PostFormValue("link")
+	_, err := p.SignIn.UseFirstPasswordLink(r.Context(), r.origin, secret, r.PostFormValue("password"))
+	if errs := fieldError(err); errs != nil {
+		return p.showWelcome(r, http.StatusUnprocessableEntity, secret, errs)
+	}
+	if errors.Is(err, staffkey.ErrExpired) {
+		return p.render(r, http.StatusGone, "", ui.LinkProblemPage{Problem: "unknown"})
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "welcome.done"}); err != nil {
+		return err
+	}
+	return r.redirect("/signin")
+}

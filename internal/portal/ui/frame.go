@@ -1,0 +1,91 @@
+package ui
+
+import "time"
+
+// Frame is what surrounds every page: the header, the main tabs, the notice at
+// the top and the footer.
+type Frame struct {
+	// Lang is the language of the page, such as "en".
+	Lang string
+	// Theme is "light", "dark", or "" to follow the person's system.
+	Theme string
+	// Organisation is shown under the product name. May be empty.
+	Organisation string
+	// PersonName is shown in the header when SignedIn.
+	PersonName string
+	// SignedIn adds the person and Sign out to the header.
+	SignedIn bool
+	// Nav is the current main tab: "home", "profile", "selfservice" or
+	// "activity". "" leaves the tabs out.
+	Nav string
+	// Administrators are the person's own Local Administrators, for the footer.
+	Administrators []Contact
+	// Flash is the notice at the top of the page, or nil.
+	Flash *Flash
+	// Path is the path of the page, to come back to after a theme change.
+	Path string
+	// Now is the time of the request. Times on the page are told relative to it.
+	Now time.Time
+	// Location is the time zone of the times on the page. Nil means UTC.
+	Location *time.Location
+	// SessionEndsAt is when the session ends if nothing happens. When set, the
+	// script warns two minutes before. It needs Now as well.
+	SessionEndsAt time.Time
+}
+
+// sessionSeconds returns how long the session still lasts, and false when the
+// frame does not say.
+func (f *Frame) sessionSeconds() (int, bool) {
+	if f.SessionEndsAt.IsZero() || f.Now.IsZero() {
+		return 0, false
+	}
+	return max(0, int(f.SessionEndsAt.Sub(f.Now)/time.Second)), true
+}
+
+// Contact is a Local Administrator as people see them.
+type Contact struct {
+	Name string
+	// Phone and Email may be empty.
+	Phone, Email string
+}
+
+// Flash is a notice about something that has just happened.
+type Flash struct {
+	// Kind is "success", "note" or "warn".
+	Kind    string
+	Message Text
+	// Undo is a button inside the notice, or nil.
+	Undo *UndoButton
+}
+
+// UndoButton posts to Action.
+type UndoButton struct {
+	Action string
+	Label  Text
+}
+
+// FieldError says what is wrong with one field of a form.
+type FieldError struct {
+	// Field is the name of the input, which is also its id. "" means the form
+	// as a whole.
+	Field   string
+	Message Text
+}
+
+// Form is embedded by pages that hold a form. Errors are listed at the top of
+// the page and beside their fields, and the title then begins with "Error:".
+type Form struct {
+	Errors []FieldError
+}
+
+func (f Form) fieldErrors() []FieldError { return f.Errors }
+
+// Error returns the first error of a field, or nil. Templates call it.
+func (f Form) Error(field string) *FieldError {
+	for i := range f.Errors {
+		if f.Errors[i].Field == field {
+			return &f.Errors[i]
+		}
+	}
+	return nil
+}

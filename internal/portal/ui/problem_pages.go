@@ -1,0 +1,37 @@
+package ui
+
+import "strconv"
+
+// ErrorPage says that a request cannot be answered.
+type ErrorPage struct {
+	// Message has the id of a pair of texts: "http.400", "http.403",
+	// "http.404", "http.405", "http.413", "http.415", "http.421", "rate" (with
+	// Count minutes), "srv.500", "srv.503" or "ses.lost".
+	Message Text
+	// SupportCode is read to the helpdesk, or "".
+	SupportCode string
+	// Action is the one thing to do next, or nil.
+	Action *Action
+}
+
+func (ErrorPage) layout() (string, bool) { return "problem/error", false }
+
+// Action is a link that looks like a button.
+type Action struct {
+	Href  string
+	Label Text
+}
+
+// StatusMessage is the message for an HTTP status: the texts of [ErrorPage].
+func StatusMessage(status int) Text {
+	switch status {
+	case 400, 403, 404, 405, 413, 415, 421:
+		return Text{ID: "http." + strconv.Itoa(status)}
+	case 429:
+		return Text{ID: "rate", Count: new(1)}
+	case 503:
+		return Text{ID: "srv.503"}
+	default:
+		return Text{ID: "srv.500"}
+	}
+}

@@ -1,0 +1,133 @@
+// Small comforts for forms. Every page works without them.
+{
+  const all = (selector, root = document) => [...root.querySelectorAll(selector)];
+  const focus = (el) => el && el.focus();
+
+  // What has just happened comes first: the error summary, a notice, an outcome.
+  const open = document.querySelector('dialog[data-open="true"]');
+  if (!open) focus(document.querySelector("[data-focus]"));
+
+  // A form is sent once; a second press is ignored. Ceremonies look after themselves.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (form.dataset.ceremony || event.defaultPrevented) return;
+    if (form.dataset.sent) return event.preventDefault();
+    form.dataset.sent = "1";
+    const button = event.submitter;
+    if (button) {
+      button.setAttribute("aria-disabled", "true");
+      if (button.dataset.busy) {
+        button.dataset.idle = button.textContent;
+        button.textContent = button.dataset.busy;
+      }
+    }
+  });
+  // The page may come back from the browser's memory, as it was left.
+  addEventListener("pageshow", (event) => {
+    if (!event.persisted) return;
+    for (const form of all("form[data-sent]")) delete form.dataset.sent;
+    for (const button of all("button[aria-disabled]")) {
+      button.removeAttribute("aria-disabled");
+      if (button.dataset.idle) button.textContent = button.dataset.idle;
+    }
+  });
+
+  for (const button of all("[data-reveal]")) {
+    const input = document.getElementById(button.dataset.reveal);
+    const words = [[button.textContent, button.ariaLabel], [button.dataset.hide, button.dataset.hideLabel]];
+    const show = (yes) => {
+      input.type = yes ? "text" : "password";
+      [button.textContent, button.ariaLabel] = words[+yes];
+    };
+    button.addEventListener("click", () => show(input.type === "password"));
+    // Never left open: browsers would remember it as ordinary text.
+    input.form.addEventListener("submit", () => show(false));
+  }
+
+  for (const input of all("[data-count]")) {
+    const line = document.getElementById(input.id + "-count");
+    const max = +input.dataset.count;
+    const update = () => {
+      const n = [...input.value.normalize()].length;
+      line.textContent = line.dataset.text.replace("{n}", n).replace("{max}", max);
+      line.classList.toggle("count-over", n > max);
+    };
+    input.addEventListener("input", update);
+    update();
+  }
+
+  for (const chip of all("[data-fill]")) {
+    chip.addEventListener("click", () => {
+      const input = document.getElementById(chip.dataset.fill);
+      input.value = chip.value;
+      input.dispatchEvent(new Event("input"));
+      input.focus();
+    });
+  }
+
+  // Links that open their page as a dialog on this one.
+  const show = (dialog) => {
+    dialog.showModal();
+    focus(dialog.querySelector("input:not([type=hidden])"));
+  };
+  for (const link of all("[data-dialog]")) {
+    link.addEventListener("click", (event) => {
+      const dialog = document.getElementById(link.dataset.dialog);
+      if (!dialog || !dialog.showModal || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();
+      show(dialog);
+    });
+  }
+  for (const link of all("dialog [data-close]")) {
+    link.addEventListener("click", (event) => {
+      event.preventDefault();
+      link.closest("dialog").close();
+    });
+  }
+  if (open && open.showModal) show(open);
+
+  for (const button of all("[data-copy]")) {
+    button.addEventListener("click", async () => {
+      const lines = all("code", document.getElementById(button.dataset.copy)).map((c) => c.textContent);
+      await navigator.clipboard.writeText(lines.join("\n"));
+      document.querySelector("[data-copy-status]").textContent = button.dataset.copied;
+    });
+  }
+  for (const button of all("[data-print]")) button.addEventListener("click", () => print());
+
+  // Set-up: does the browser see the same address as the server?
+  const origin = document.querySelector("[data-origin]");
+  if (origin) {
+    const same = location.origin === origin.dataset.origin;
+    document.querySelector("[data-origin-seen]").textContent = location.origin;
+    if (!same) {
+      origin.querySelector("[data-origin-same]").hidden = true;
+      origin.querySelector("[data-origin-different]").hidden = false;
+    }
+  }
+
+  // Two minutes before the session ends, ask. Staying asks the server for this
+  // page again, which moves the end; the answer's header says by how much.
+  const dialog = document.getElementById("session-dialog");
+  if (dialog && dialog.showModal) {
+    let timer;
+    const plan = (seconds) => {
+      clearTimeout(timer);
+      const end = Date.now() + seconds * 1000;
+      dialog.querySelector("[data-session-clock]").textContent =
+        new Date(end).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
+      timer = setTimeout(() => {
+        if (!dialog.open) dialog.showModal();
+        timer = setTimeout(() => location.assign(dialog.dataset.ended), Math.max(0, end - Date.now()));
+      }, Math.max(0, seconds - 120) * 1000);
+    };
+    dialog.querySelector("[data-session-stay]").addEventListener("click", async () => {
+      const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store" }).catch(() => null);
+      const left = answer && answer.headers.get("Session-Left");
+      dialog.close();
+      if (left) plan(+left);
+      else location.assign(dialog.dataset.ended);
+    });
+    plan(+document.body.dataset.session);
+  }
+}

@@ -1,0 +1,202 @@
+package ui
+
+import (
+	"embed"
+	"fmt"
+	"html/template"
+	"io/fs"
+	"regexp"
+	"strings"
+	"time"
+)
+
+//go:embed layout parts pages unsupported.html
+var templateFiles embed.FS
+
+// view is what a template sees. Its methods are the words of the template
+// language that depend on the request; what every page needs is a field, which
+// costs a template less to read.
+type view struct {
+	// F is the frame, P the page.
+	F *Frame
+	P Page
+	// Tag is the language of the page.
+	Tag string
+	// Wide chooses the wider column; Light and Dark the theme.
+	Wide, Light, Dark bool
+	// SessionSeconds is how long the session lasts, or 0 when nobody said.
+	SessionSeconds int
+	// Errors are those of the page's form.
+	Errors []FieldError
+	*locale
+}
+
+// scope hands a part of a page its data (D) without losing the view.
+type scope struct {
+	*view
+	D any
+}
+
+// With is how templates call a part: {{template "x" ($.With .)}}.
+func (v *view) With(data any) scope { return scope{view: v, D: data} }
+
+// Text shows a message that a handler passed.
+func (v *view) Text(t Text) string { return v.text(v.F, t) }
+
+// Part shows one part of a message that a handler passed, "title" or "text";
+// "" when the message has no such part.
+func (v *view) Part(t Text, part string) string {
+	whole := t.ID
+	t.ID += "." + part
+	switch {
+	case v.has(t.ID):
+		return v.text(v.F, t)
+	case part == "title" && v.has(whole):
+		t.ID = whole
+		return v.text(v.F, t)
+	}
+	return ""
+}
+
+// Say shows the message id; names and values alternate in args.
+func (v *view) Say(id string, args ...any) (string, error) {
+	t, err := sentence(id, args)
+	return v.text(v.F, t), err
+}
+
+// Count shows the message id in the plural form for n.
+func (v *view) Count(id string, n int, args ...any) (string, error) {
+	t, err := sentence(id, args)
+	t.Count = &n
+	return v.text(v.F, t), err
+}
+
+func sentence(id string, args []any) (Text, error) {
+	t := Text{ID: id, Args: make(map[string]any, len(args)/2)}
+	if len(args)%2 != 0 {
+		return t, fmt.Errorf("message %s: names and values must alternate", id)
+	}
+	for i := 0; i < len(args); i += 2 {
+		name, ok := args[i].(string)
+		if !ok {
+			return t, fmt.Errorf("message %s: name %v is not a string", id, args[i])
+		}
+		t.Args[name] = args[i+1]
+	}
+	return t, nil
+}
+
+// EditDialog is the closed nickname form of a token on a page without errors.
+func (v *view) EditDialog(id, nickname string) EditPage {
+	return TokensPage{}.Dialog(id, nickname)
+}
+
+// When, Date and Stamp tell times: see when, date and stamp.
+func (v *view) When(t time.Time) string  { return v.when(v.F, t) }
+func (v *view) Date(t time.Time) string  { return v.date(v.F, t) }
+func (v *view) Stamp(t time.Time) string { return v.stamp(v.F, t) }
+
+// ISO is a time for the datetime attribute of <time>.
+func (v *view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
+
+// Clock is the time of day, 24 hours.
+func (v *view) Clock(t time.Time) string { return t.In(v.F.zone()).Format("15:04") }
+
+// parseTemplates makes one template per page: the layout, all parts, the page.
+func (l *locale) parseTemplates(static *staticFiles) error {
+	base := template.New("base").Funcs(template.FuncMap{"join": join}).Option("missingkey=error")
+	for _, dir := range []string{"layout", "parts"} {
+		if err := l.parseDir(base, dir, static); err != nil {
+			return err
+		}
+	}
+	l.pages = make(map[string]*template.Template)
+	err := fs.WalkDir(templateFiles, "pages", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		page, err := base.Clone()
+		if err != nil {
+			return err
+		}
+		if err := l.parseFile(page, name, static); err != nil {
+			return err
+		}
+		key := strings.TrimSuffix(strings.TrimPrefix(name, "pages/"), ".html")
+		l.pages[key] = page.Lookup("layout")
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	l.unsupported = template.New("unsupported.html").Funcs(template.FuncMap{"edge": edgeLink}).Option("missingkey=error")
+	return l.parseFile(l.unsupported, "unsupported.html", static)
+}
+
+func (l *locale) parseDir(t *template.Template, dir string, static *staticFiles) error {
+	names, err := fs.Glob(templateFiles, dir+"/*.html")
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		if err := l.parseFile(t, name, static); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (l *locale) parseFile(t *template.Template, name string, static *staticFiles) error {
+	text, err := fs.ReadFile(templateFiles, name)
+	if err != nil {
+		return err
+	}
+	source, err := l.fill(string(text), static)
+	if err == nil {
+		_, err = t.Parse(source)
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+var (
+	// constant matches what never changes after start: {{msg "id"}} for a
+	// message without placeholders, {{asset "app.css"}} for a static file.
+	constant = regexp.MustCompile(`\{\{(msg|asset) "([^"]+)"\}\}`)
+	// indent matches line breaks and the white space around them, which the
+	// browser would read as one space.
+	indent = regexp.MustCompile(`[ \t]*\n\s*`)
+)
+
+// fill puts constants into the source of a template, so that they cost nothing
+// when the page is shown, and takes the indentation out.
+func (l *locale) fill(source string, static *staticFiles) (string, error) {
+	var missing error
+	source = constant.ReplaceAllStringFunc(source, func(action string) string {
+		m := constant.FindStringSubmatch(action)
+		kind, name := m[1], m[2]
+		value, ok := l.plain[name]
+		if kind == "asset" {
+			value, ok = static.paths[name]
+		}
+		if !ok {
+			missing = fmt.Errorf("no %s %q without placeholders", kind, name)
+		}
+		return template.HTMLEscapeString(value)
+	})
+	return indent.ReplaceAllString(source, "\n"), missing
+}
+
+// join makes an id out of its pieces: {{join "edit-" .ID}}.
+func join(pieces ...string) string { return strings.Join(pieces, "") }
+
+// edgeLink makes Internet Explorer open an address in Edge. The scheme is not
+// one that html/template lets through by itself, so the address is checked here.
+func edgeLink(address string) template.URL {
+	if !strings.HasPrefix(address, "https://") && !strings.HasPrefix(address, "http://localhost") {
+		return ""
+	}
+	return template.URL("microsoft-edge:" + address)
+}

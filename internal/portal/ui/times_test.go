@@ -1,0 +1,41 @@
+package ui
+
+import (
+	"testing"
+	"time"
+)
+
+func TestTimes(t *testing.T) {
+	t.Parallel()
+	u, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	london := time.FixedZone("BST", 3600)
+	f := &Frame{Now: time.Date(2026, time.August, 4, 8, 0, 0, 0, time.UTC), Location: london}
+	l := u.locale("en")
+	tests := []struct {
+		name                  string
+		at                    time.Time
+		when, on, date, stamp string
+	}{
+		{"this morning", time.Date(2026, time.August, 4, 6, 12, 0, 0, time.UTC), "today 07:12", "today 07:12", "today", "today 07:12"},
+		{"after midnight in the zone of the page", time.Date(2026, time.August, 3, 23, 30, 0, 0, time.UTC), "today 00:30", "today 00:30", "today", "today 00:30"},
+		{"yesterday", time.Date(2026, time.August, 3, 15, 40, 0, 0, time.UTC), "yesterday 16:40", "yesterday 16:40", "3 August 2026", "3 August 2026, 16:40"},
+		{"this year", time.Date(2026, time.May, 12, 9, 0, 0, 0, time.UTC), "12 May", "on 12 May", "12 May 2026", "12 May 2026, 10:00"},
+		{"another year", time.Date(2025, time.May, 12, 9, 0, 0, 0, time.UTC), "12 May 2025", "on 12 May 2025", "12 May 2025", "12 May 2025, 10:00"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			for _, c := range []struct{ form, got, want string }{
+				{"when", l.when(f, tt.at), tt.when}, {"on", l.on(f, tt.at), tt.on},
+				{"date", l.date(f, tt.at), tt.date}, {"stamp", l.stamp(f, tt.at), tt.stamp},
+			} {
+				if c.got != c.want {
+					t.Errorf("%s is %q, want %q", c.form, c.got, c.want)
+				}
+			}
+		})
+	}
+}

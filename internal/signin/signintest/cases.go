@@ -1,0 +1,354 @@
+package signintest
+
+import (
+	"context"
+	"testing"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/signin"
+)
+
+func rightAnswer(t *testing.T, b *bench) {
+	in := b.signIn(t)
+	want := staffkey.Assurance{Level: b.subject.Level, PhishingResistant: b.subject.PhishingResistant}
+	if in.Session.Assurance != want {
+		t.Errorf("got assurance %+v, want %+v", in.Session.Assurance, want)
+	}
+	if in.Session.Person != b.person.ID {
+		t.Errorf("signed in person %s, want %s", in.Session.Person, b.person.ID)
+	}
+	if n := len(b.Refusals(t)); n != 0 {
+		t.Errorf("%d refused events after right answers, want none", n)
+	}
+}
+
+func rightStepUp(t *testing.T, b *bench) {
+	in := b.signIn(t)
+	b.Clock.Advance(instantly)
+	c := b.beginStepUp(t, in)
+	renewed, err := b.finishStepUp(t.Context(), in, c, b.hand.Answer(c.Options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := b.Browser(t, renewed)
+	if now.Session.ID == in.Session.ID || now.Secret == in.Secret {
+		t.Error("the session kept its id or its secret, want both new")
+	}
+	if !now.Session.ProvedAt.After(in.Session.ProvedAt) {
+		t.Errorf("proved at %v, want later than %v", now.Session.ProvedAt, in.Session.ProvedAt)
+	}
+	if _, err := b.Service.Find(t.Context(), Origin, in.Secret); err == nil {
+		t.Error("the session from before is still alive, want it ended")
+	}
+}
+
+func wrongAnswer(t *testing.T, b *bench) {
+	c := b.begin(t, b.person)
+	b.Refused(t, b.subject.Wrong, func() error {
+		_, err := b.finish(t.Context(), c, b.hand.Wrong(c.Options))
+		return err
+	})
+	b.Refused(t, "ceremony_spent", func() error {
+		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
+		return err
+	})
+	in := b.signIn(t)
+	again := b.beginStepUp(t, in)
+	b.Refused(t, b.subject.Wrong, func() error {
+		_, err := b.finishStepUp(t.Context(), in, again, b.hand.Wrong(again.Options))
+		return err
+	})
+}
+
+func sameCeremony(t *testing.T, b *bench) {
+	c := b.begin(t, b.person)
+	body := b.hand.Answer(c.Options)
+	if _, err := b.finish(t.Context(), c, body); err != nil {
+		t.Fatal(err)
+	}
+	before := len(b.Refusals(t))
+	sessions := b.Sessions(t)
+	if _, err := b.finish(t.Context(), c, body); RuleOf(err) == "" {
+		t.Errorf("got error %v, want a refusal", err)
+	}
+	if added := len(b.Refusals(t)) - before; added != 1 {
+		t.Errorf("%d refused events, want 1", added)
+	}
+	if got := b.Sessions(t); got != sessions {
+		t.Errorf("%d open sessions, want %d", got, sessions)
+	}
+	b.stillWorks(t)
+}
+
+func newCeremony(t *testing.T, b *bench) {
+	c := b.begin(t, b.person)
+	body := b.hand.Answer(c.Options)
+	if _, err := b.finish(t.Context(), c, body); err != nil {
+		t.Fatal(err)
+	}
+	next := b.begin(t, b.person)
+	b.Refused(t, b.subject.Replayed, func() error {
+		_, err := b.finish(t.Context(), next, body)
+		return err
+	})
+	b.stillWorks(t)
+}
+
+func expired(t *testing.T, b *bench) {
+	c, last := b.begin(t, b.person), b.begin(t, b.person)
+	b.Clock.Advance(late - instantly)
+	if _, err := b.finish(t.Context(), last, b.hand.Answer(last.Options)); err != nil {
+		t.Errorf("at the last instant: %v", err)
+	}
+	b.Clock.Advance(instantly)
+	b.Refused(t, "ceremony_expired", func() error {
+		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
+		return err
+	})
+}
+
+func anothersCeremony(t *testing.T, b *bench) {
+	ben, hand, _ := b.somebody(t, "ben")
+	c := b.begin(t, ben)
+	c.attempt = b.Attempt(b.person)
+	b.Refused(t, "ceremony_owner", func() error { // my answer to a page that was made for somebody else
+		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
+		return err
+	})
+	c = b.begin(t, ben)
+	c.attempt = b.Attempt(b.person)
+	b.Refused(t, "ceremony_owner", func() error { // their own answer, in my name
+		_, err := b.finish(t.Context(), c, hand.Answer(c.Options))
+		return err
+	})
+	b.stillWorks(t)
+}
+
+func anothersAnswer(t *testing.T, b *bench) {
+	ben, hand, _ := b.somebody(t, "ben")
+	theirs, mine := b.begin(t, ben), b.begin(t, b.person)
+	body := hand.Answer(theirs.Options)
+	b.Refused(t, b.subject.Another, func() error {
+		_, err := b.finish(t.Context(), mine, body)
+		return err
+	})
+	b.stillWorks(t)
+}
+
+func otherPurpose(t *testing.T, b *bench) {
+	in := b.signIn(t)
+	signIn := func() begun { return b.begin(t, b.person) }
+	stepUp := func() begun { return b.beginStepUp(t, in) }
+	enrol := func() begun {
+		started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return begun{Begun: started}
+	}
+	uses := map[string]func(begun, []byte) error{
+		"sign_in": func(c begun, body []byte) error {
+			c.attempt = b.Attempt(b.person)
+			_, err := b.finish(t.Context(), c, body)
+			return err
+		},
+		"step_up": func(c begun, body []byte) error {
+			_, err := b.finishStepUp(t.Context(), in, c, body)
+			return err
+		},
+		"enrol": func(c begun, body []byte) error {
+			_, err := b.enrol(t, in, c.Sealed, body)
+			return err
+		},
+		"try": func(c begun, body []byte) error {
+			_, err := b.Service.FinishTry(t.Context(), in.Actor, signin.Answer{Sealed: c.Sealed, Method: b.kind, Body: body})
+			return err
+		},
+	}
+	for _, begin := range []struct {
+		purpose string
+		start   func() begun
+	}{{"sign_in", signIn}, {"step_up", stepUp}, {"enrol", enrol}} {
+		for use, do := range uses {
+			if use == begin.purpose {
+				continue
+			}
+			c := begin.start()
+			body := b.hand.Wrong(c.Options) // what it says must not matter: the ceremony is the wrong one
+			b.Refused(t, "ceremony_purpose", func() error { return do(c, body) })
+		}
+	}
+	c := signIn()
+	body := b.hand.Answer(c.Options)
+	b.Refused(t, "ceremony_purpose", func() error { return uses["step_up"](c, body) })
+	b.Refused(t, "ceremony_spent", func() error { return uses["sign_in"](c, body) })
+}
+
+func otherMethod(t *testing.T, b *bench) {
+	a := b.Attempt(b.person)
+	other, err := b.Service.BeginSignIn(t.Context(), a, decoyKind)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := b.begin(t, b.person)
+	b.Refused(t, "ceremony_purpose", func() error { // an answer of ours to their ceremony
+		_, err := b.finish(t.Context(), begun{other, a}, b.hand.Answer(c.Options))
+		return err
+	})
+	b.Refused(t, "ceremony_purpose", func() error { // an answer of theirs to our ceremony
+		_, err := b.Service.FinishSignIn(t.Context(), Origin, c.attempt, signin.Answer{Sealed: c.Sealed, Method: decoyKind}, staffkey.Session{})
+		return err
+	})
+	b.stillWorks(t)
+}
+
+func otherSession(t *testing.T, b *bench) {
+	one, two := b.signIn(t), b.signIn(t)
+	c := b.beginStepUp(t, one)
+	b.Refused(t, "ceremony_owner", func() error {
+		_, err := b.finishStepUp(t.Context(), two, c, b.hand.Answer(c.Options))
+		return err
+	})
+	started, err := b.Service.BeginEnrolment(t.Context(), one.Actor, b.kind, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Refused(t, "ceremony_owner", func() error {
+		_, err := b.enrol(t, two, started.Sealed, b.subject.Hand(t, b.Store, b.Clock).Enrol(started.Options))
+		return err
+	})
+}
+
+func disabled(t *testing.T, b *bench) {
+	in := b.signIn(t)
+	again := b.beginStepUp(t, in)
+	c := b.begin(t, b.person)
+	b.Disable(t, b.person)
+	b.Refused(t, "person_disabled", func() error {
+		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
+		return err
+	})
+	b.Refused(t, "person_disabled", func() error {
+		_, err := b.finishStepUp(t.Context(), in, again, b.hand.Answer(again.Options))
+		return err
+	})
+	if _, err := b.Service.Find(t.Context(), Origin, in.Secret); err == nil {
+		t.Error("the session of a disabled person is found, want none")
+	}
+}
+
+func anothersEnrolment(t *testing.T, b *bench) {
+	p := b.AddPerson(t, "ben")
+	theirs := b.Enter(t, p)
+	mine := b.signIn(t)
+	started, err := b.Service.BeginEnrolment(t.Context(), theirs.Actor, b.kind, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := b.subject.Hand(t, b.Store, b.Clock).Enrol(started.Options)
+	b.Refused(t, "ceremony_owner", func() error {
+		_, err := b.enrol(t, mine, started.Sealed, body)
+		return err
+	})
+	b.Refused(t, "ceremony_spent", func() error {
+		_, err := b.enrol(t, theirs, started.Sealed, body)
+		return err
+	})
+	// Nothing was set up: the password alone still signs in, as it does for somebody who has nothing stronger.
+	b.Enter(t, p)
+}
+
+func enrolmentOnce(t *testing.T, b *bench) {
+	p := b.AddPerson(t, "ben")
+	in := b.Enter(t, p)
+	started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := b.subject.Hand(t, b.Store, b.Clock).Enrol(started.Options)
+	Once(t, Parallel(8, func(int) error {
+		_, err := b.enrol(t, in, started.Sealed, body)
+		return err
+	}))
+	if got, want := len(b.Refusals(t)), 7; got != want {
+		t.Errorf("%d refused events, want %d", got, want)
+	}
+}
+
+func forbidden(t *testing.T, b *bench) {
+	if b.subject.Always {
+		b.allow(t)
+		b.stillWorks(t)
+		return
+	}
+	in := b.signIn(t)
+	c := b.begin(t, b.person)
+	started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.allow(t, decoyKind)
+	b.Refused(t, "method_not_allowed", func() error {
+		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
+		return err
+	})
+	b.Refused(t, "method_not_allowed", func() error {
+		_, err := b.enrol(t, in, started.Sealed, b.hand.Enrol(started.Options))
+		return err
+	})
+	if _, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false); RuleOf(err) != "method_not_allowed" {
+		t.Errorf("begin enrolment: got error %v, want a refusal by method_not_allowed", err)
+	}
+	b.Enter(t, b.person) // what policy forbids is no second proof that the password would have to wait for
+}
+
+func notSetUp(t *testing.T, b *bench) {
+	c := b.begin(t, b.AddPerson(t, "ben"))
+	b.Refused(t, b.subject.Another, func() error {
+		mine := b.begin(t, b.person)
+		_, err := b.finish(t.Context(), c, b.hand.Answer(mine.Options))
+		return err
+	})
+	if _, err := b.Service.Enter(t.Context(), Origin, b.Attempt(b.person), staffkey.Session{}); RuleOf(err) != policy.NeedsSecond {
+		t.Errorf("got error %v for a password alone beside this method, want a refusal by %s", err, policy.NeedsSecond)
+	}
+}
+
+func raceOneCeremony(t *testing.T, b *bench) {
+	for range rounds {
+		c := b.begin(t, b.person)
+		body := b.hand.Answer(c.Options)
+		b.race(t, func(ctx context.Context, _ int) error {
+			_, err := b.finish(ctx, c, body)
+			return err
+		})
+	}
+}
+
+func raceOneAnswer(t *testing.T, b *bench) {
+	for range rounds {
+		var cs []begun
+		for range runners {
+			cs = append(cs, b.begin(t, b.person))
+		}
+		body := b.hand.Answer(cs[0].Options)
+		b.race(t, func(ctx context.Context, i int) error {
+			_, err := b.finish(ctx, cs[i], body)
+			return err
+		})
+	}
+}
+
+// race lets many try the same at once: one session opens, and everybody else is refused and recorded.
+func (b *bench) race(t *testing.T, try func(ctx context.Context, i int) error) {
+	t.Helper()
+	refusals, sessions := len(b.Refusals(t)), b.Sessions(t)
+	Once(t, Parallel(runners, func(i int) error { return try(t.Context(), i) }))
+	if got, want := len(b.Refusals(t))-refusals, runners-1; got != want {
+		t.Errorf("%d refused events, want %d", got, want)
+	}
+	if got := b.Sessions(t) - sessions; got != 1 {
+		t.Errorf("%d sessions opened, want 1", got)
+	}
+}

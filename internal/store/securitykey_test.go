@@ -1,0 +1,265 @@
+package store_test
+
+import (
+	"context"
+	"math"
+	"testing"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var allStates = []staffkey.SecurityKeyState{
+	staffkey.SecurityKeyPending, staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended, staffkey.SecurityKeyRemoved,
+}
+
+func findKey(k staffkey.SecurityKey) func(*store.Tx) (staffkey.SecurityKey, error) {
+	return func(tx *store.Tx) (staffkey.SecurityKey, error) { return tx.FindSecurityKey(k.Person, k.ID) }
+}
+
+// withoutRegistration is a key as lists return it: without the registration bytes.
+func withoutRegistration(k staffkey.SecurityKey) staffkey.SecurityKey {
+	k.AttestationObject, k.ClientDataJSON = nil, nil
+	return k
+}
+
+func TestSecurityKeyRoundTrip(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		w := plant(t, s)
+		amara, bryn := addPerson(t, s, w.trust.ID, "amara"), addPerson(t, s, w.trust.ID, "bryn")
+		full := newKey(amara.ID, "Allwedd <b>las</b>")
+		full.State, full.SignCount, full.BackupEligible, full.BackupState = staffkey.SecurityKeySuspended, math.MaxUint32, true, true
+		full.SameKeyAs, full.RegisteredBy, full.LastUsedWhere = "older", bryn.ID, "Chrome on Windows"
+		full.RegisteredAt, full.LastUsedAt = odd, odd.Add(time.Microsecond)
+		bare := newKey(amara.ID, "")
+		bare.State, bare.SignCount, bare.Transports, bare.UserVerified = staffkey.SecurityKeyPending, 0, nil, false
+		bare.RegisteredAt = odd.Add(time.Second)
+		change(t, s, func(tx *store.Tx) error {
+			if err := tx.InsertSecurityKey(full); err != nil {
+				return err
+			}
+			return tx.InsertSecurityKey(bare)
+		})
+		wantFull, wantBare := withoutRegistration(full), withoutRegistration(bare)
+		wantFull.RegisteredAt, wantFull.LastUsedAt = stored, stored.Add(time.Microsecond)
+		wantBare.RegisteredAt = stored.Add(time.Second)
+		for _, want := range []staffkey.SecurityKey{wantFull, wantBare} {
+			if diff := cmp.Diff(want, get(t, s, findKey(want)), exactTimes); diff != "" {
+				t.Errorf("by id (-want +got)\n%s", diff)
+			}
+			got := get(t, s, func(tx *store.Tx) (staffkey.SecurityKey, error) {
+				return tx.FindSecurityKeyByCredential(want.CredentialID)
+			})
+			if diff := cmp.Diff(want, got, exactTimes); diff != "" {
+				t.Errorf("by credential (-want +got)\n%s", diff)
+			}
+		}
+		for _, test := range []struct {
+			states []staffkey.SecurityKeyState
+			want   []staffkey.SecurityKey
+		}{
+			{nil, nil},
+			{allStates, []staffkey.SecurityKey{wantFull, wantBare}},
+			{allStates[:1], []staffkey.SecurityKey{wantBare}},
+			{[]staffkey.SecurityKeyState{staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended}, []staffkey.SecurityKey{wantFull}},
+		} {
+			got := get(t, s, func(tx *store.Tx) ([]staffkey.SecurityKey, error) {
+				return tx.ListSecurityKeys(amara.ID, test.states...)
+			})
+			if diff := cmp.Diff(test.want, got, exactTimes); diff != "" {
+				t.Errorf("in states %v (-want +got)\n%s", test.states, diff)
+			}
+		}
+	})
+}
+
+func TestSecurityKeyRefusals(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		w := plant(t, s)
+		amara, bryn := addPerson(t, s, w.trust.ID, "amara"), addPerson(t, s, w.trust.ID, "bryn")
+		blue := addKey(t, s, amara.ID, "Blue")
+		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { // the same credential, another person
+			k := newKey(bryn.ID, "Blue")
+			k.CredentialID = blue.CredentialID
+			return tx.InsertSecurityKey(k)
+		})
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.InsertSecurityKey(newKey("nobody", "x")) })
+		missing(t, s, staffkey.ErrNotFound, func(tx *store.Tx) (staffkey.SecurityKey, error) { return tx.FindSecurityKey(bryn.ID, blue.ID) })
+		missing(t, s, staffkey.ErrNotFound, func(tx *store.Tx) (staffkey.SecurityKey, error) { return tx.FindSecurityKeyByCredential(nil) })
+		for name, fn := range map[string]func(tx *store.Tx, person staffkey.PersonID, id staffkey.SecurityKeyID) error{
+			"rename": func(tx *store.Tx, p staffkey.PersonID, id staffkey.SecurityKeyID) error {
+				return tx.RenameSecurityKey(p, id, "Red")
+			},
+			"remove": func(tx *store.Tx, p staffkey.PersonID, id staffkey.SecurityKeyID) error {
+				return tx.RemoveSecurityKey(p, id)
+			},
+			"name": func(tx *store.Tx, p staffkey.PersonID, id staffkey.SecurityKeyID) error {
+				return tx.NameSecurityKey(p, id, "Red")
+			},
+		} {
+			t.Run(name, func(t *testing.T) {
+				refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return fn(tx, bryn.ID, blue.ID) })
+				refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return fn(tx, amara.ID, "none") })
+			})
+		}
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.NameSecurityKey(amara.ID, blue.ID, "Red") }) // named already
+		if diff := cmp.Diff(withoutRegistration(blue), get(t, s, findKey(blue)), exactTimes); diff != "" {
+			t.Errorf("the refusals changed the key (-want +got)\n%s", diff)
+		}
+	})
+}
+
+func TestNicknames(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		w := plant(t, s)
+		amara, bryn := addPerson(t, s, w.trust.ID, "amara"), addPerson(t, s, w.trust.ID, "bryn")
+		addKey(t, s, bryn.ID, "Blue") // another person's nicknames do not matter
+		blue := addKey(t, s, amara.ID, "Blue")
+		suspended := newKey(amara.ID, "Grey")
+		suspended.State = staffkey.SecurityKeySuspended
+		var pending [2]staffkey.SecurityKey
+		change(t, s, func(tx *store.Tx) error {
+			for i := range pending { // both without a name
+				pending[i] = newKey(amara.ID, "")
+				pending[i].State = staffkey.SecurityKeyPending
+				if err := tx.InsertSecurityKey(pending[i]); err != nil {
+					return err
+				}
+			}
+			return tx.InsertSecurityKey(suspended)
+		})
+		name := func(nickname string) func(*store.Tx) error {
+			return func(tx *store.Tx) error { return tx.NameSecurityKey(amara.ID, pending[0].ID, nickname) }
+		}
+		for _, taken := range []string{"Blue", "BLUE", "Ｂｌｕｅ", "grey"} {
+			refused(t, s, staffkey.ErrConflict, name(taken))
+			refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.InsertSecurityKey(newKey(amara.ID, taken)) })
+		}
+		change(t, s, name("Red"))
+		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RenameSecurityKey(amara.ID, pending[0].ID, "blue") })
+		change(t, s, func(tx *store.Tx) error { return tx.RenameSecurityKey(amara.ID, blue.ID, "BLUE") }) // its own, in another spelling
+		change(t, s, func(tx *store.Tx) error { return tx.RenameSecurityKey(amara.ID, suspended.ID, "Silver") })
+		if got := get(t, s, findKey(blue)); got.Nickname != "BLUE" || got.State != staffkey.SecurityKeyActive {
+			t.Errorf("renamed key is %q, %s", got.Nickname, got.State)
+		}
+		if got := get(t, s, findKey(pending[0])); got.Nickname != "Red" || got.State != staffkey.SecurityKeyActive {
+			t.Errorf("named key is %q, %s", got.Nickname, got.State)
+		}
+
+		// A removed key gives its nickname back, and cannot be renamed or removed again.
+		change(t, s, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, blue.ID) })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RenameSecurityKey(amara.ID, blue.ID, "Green") })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, blue.ID) })
+		addKey(t, s, amara.ID, "blue")
+		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RestoreSecurityKey(amara.ID, blue.ID, time.Time{}) })
+	})
+}
+
+func TestRestoreSecurityKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		w := plant(t, s)
+		amara, bryn := addPerson(t, s, w.trust.ID, "amara"), addPerson(t, s, w.trust.ID, "bryn")
+		blue := addKey(t, s, amara.ID, "Blue")
+		restore := func(tx *store.Tx) error {
+			return tx.RestoreSecurityKey(amara.ID, blue.ID, tx.Now.Add(-staffkey.UndoRemovalFor))
+		}
+		refused(t, s, staffkey.ErrExpired, restore) // nothing to restore
+
+		change(t, s, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, blue.ID) })
+		if got := get(t, s, findKey(blue)); got.State != staffkey.SecurityKeyRemoved || got.RemovedAt != clock.Now() {
+			t.Errorf("removed key is %s at %v, want %v", got.State, got.RemovedAt, clock.Now())
+		}
+		refused(t, s, staffkey.ErrExpired, func(tx *store.Tx) error { return tx.RestoreSecurityKey(bryn.ID, blue.ID, time.Time{}) })
+		clock.Advance(staffkey.UndoRemovalFor) // the last instant
+		change(t, s, restore)
+		if diff := cmp.Diff(withoutRegistration(blue), get(t, s, findKey(blue)), exactTimes); diff != "" {
+			t.Errorf("restored key (-want +got)\n%s", diff)
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, blue.ID) })
+		clock.Advance(staffkey.UndoRemovalFor + time.Microsecond)
+		refused(t, s, staffkey.ErrExpired, restore)
+	})
+}
+
+func TestUseSecurityKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		key := addKey(t, s, amara.ID, "Blue")
+		use := func(k staffkey.SecurityKey, seen, count uint32) func(*store.Tx) error {
+			return func(tx *store.Tx) error {
+				return tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux"})
+			}
+		}
+		change(t, s, use(key, 41, math.MaxUint32))
+		want := withoutRegistration(key)
+		want.SignCount, want.BackupState, want.LastUsedAt, want.LastUsedWhere = math.MaxUint32, true, clock.Now(), "Firefox on Linux"
+		if diff := cmp.Diff(want, get(t, s, findKey(key)), exactTimes); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		clock.Advance(time.Hour)
+		refused(t, s, staffkey.ErrConflict, use(key, 41, 42)) // compared with a counter that has moved
+		for _, state := range allStates {
+			if state == staffkey.SecurityKeyActive {
+				continue
+			}
+			k := newKey(amara.ID, "Key "+string(state))
+			k.State = state
+			change(t, s, func(tx *store.Tx) error { return tx.InsertSecurityKey(k) })
+			refused(t, s, staffkey.ErrConflict, use(k, 41, 42))
+		}
+		refused(t, s, staffkey.ErrConflict, use(staffkey.SecurityKey{ID: "none"}, 41, 42))
+		if diff := cmp.Diff(want, get(t, s, findKey(key)), exactTimes); diff != "" {
+			t.Errorf("a refused use changed the key (-want +got)\n%s", diff)
+		}
+
+		// Of many answers with the same counter one counts.
+		for round := range uint32(3) {
+			key := addKey(t, s, amara.ID, "Round "+string(rune('a'+round)))
+			oneOnly(t, parallel(16, func(int) error { return s.Change(context.Background(), event, use(key, 41, 42)) }), staffkey.ErrConflict)
+		}
+	})
+}
+
+func TestPendingKeys(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		w := plant(t, s)
+		amara, bryn := addPerson(t, s, w.trust.ID, "amara"), addPerson(t, s, w.trust.ID, "bryn")
+		add := func(p staffkey.Person, state staffkey.SecurityKeyState, at time.Time) staffkey.SecurityKey {
+			k := newKey(p.ID, "")
+			k.State, k.RegisteredAt = state, at
+			change(t, s, func(tx *store.Tx) error { return tx.InsertSecurityKey(k) })
+			return k
+		}
+		limit := clock.Now().Add(-staffkey.PendingKeyLife)
+		old := add(amara, staffkey.SecurityKeyPending, limit.Add(-time.Microsecond))
+		young := add(amara, staffkey.SecurityKeyPending, limit)
+		active := add(amara, staffkey.SecurityKeyActive, limit.Add(-time.Hour))
+		other := add(bryn, staffkey.SecurityKeyPending, clock.Now())
+		var swept int64
+		change(t, s, func(tx *store.Tx) (err error) {
+			swept, err = tx.SweepPendingKeys(limit)
+			return err
+		})
+		if swept != 1 {
+			t.Errorf("swept %d keys, want 1", swept)
+		}
+		missing(t, s, staffkey.ErrNotFound, findKey(old))
+
+		next := add(amara, staffkey.SecurityKeyPending, clock.Now())
+		change(t, s, func(tx *store.Tx) error { return tx.DeletePendingKeys(amara.ID, next.ID) })
+		missing(t, s, staffkey.ErrNotFound, findKey(young))
+		for _, k := range []staffkey.SecurityKey{next, active, other} {
+			get(t, s, findKey(k))
+		}
+	})
+}
