@@ -11,7 +11,7 @@ import (
 // message files. Pages use the message files; the ids are the same.
 var english = map[string]string{
 	"field.empty":      "is empty",
-	"field.long":       "is too long: at most {Max} characters (there are {Have})",
+	"field.long":       "is too long: at most {Max} characters (there are {Count})",
 	"field.characters": "contains characters that cannot be used here",
 
 	"organisation.unknown":         "there is no organisation “{Code}”",
@@ -37,8 +37,8 @@ var english = map[string]string{
 	"policy.methods":  "the password and the security key are always there: name the other methods only",
 
 	"name.empty":      "enter a nickname",
-	"name.long":       "use {Max} characters or fewer (there are {Have})",
-	"name.taken":      "there is a token “{Name}” already",
+	"name.long":       "use {Max} characters or fewer (there are {Count})",
+	"name.taken":      "there is a token “{Nickname}” already",
 	"name.characters": "contains characters that cannot be used here",
 	"key.undo.late":   "the key was removed more than 10 minutes ago: register it again",
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"staffkey"
 )
@@ -41,7 +42,16 @@ func (r row) get(column string) (string, bool) {
 	if !ok {
 		return "", false
 	}
-	return strings.TrimSpace(r.values[i]), true
+	return unguarded(strings.TrimSpace(r.values[i])), true
+}
+
+// unguarded takes away the apostrophe that our lists put before what a spreadsheet would take for a formula, so that a list
+// can be changed and imported again: "'+44 1632 960001" is a telephone number.
+func unguarded(value string) string {
+	if len(value) > 1 && value[0] == '\'' && strings.IndexByte("=+-@", value[1]) >= 0 {
+		return value[1:]
+	}
+	return value
 }
 
 // openTable reads the header. A file without one, a column that is not known, and a required one that is not there are
@@ -133,6 +143,11 @@ func (t *table) next() (row, error) {
 		t.last = r.line
 		if len(values) != len(t.columns) {
 			return r, staffkey.Invalid("", "import.columns", "Have", len(values), "Want", len(t.columns))
+		}
+		for i, v := range values {
+			if !utf8.ValidString(v) || strings.ContainsRune(v, 0) { // a database of text does not even look it up
+				return r, staffkey.Invalid(t.columns[i], "field.characters")
+			}
 		}
 		return r, nil
 	}

@@ -69,6 +69,7 @@ func TestImportPeople(t *testing.T) {
 			`"Two`,
 			`lines";A;two.lines;;;`,
 			"=1+1;A;formula;;;",
+			"Latin;A;ren\xe9;;;", "Nothing;A\x00;nothing;;;",
 			"Left;B;leaver;;;Disabled",
 		}, "\r\n")
 		var progress []int
@@ -76,9 +77,10 @@ func TestImportPeople(t *testing.T) {
 		problems := []string{
 			"4 name field.empty", "5 organisation organisation.unknown", "6 username import.duplicate", "7 email import.duplicate",
 			"8 email email.taken", "9  import.columns", "10 state person.state", "12  import.quote", "13 name field.characters",
+			"16 username field.characters", "17 organisation field.characters",
 		}
-		wantReport(t, report, err, "13 rows: added 4, changed 0, unchanged 0, refused 9", problems...)
-		if diff := cmp.Diff([]int{13}, progress); diff != "" {
+		wantReport(t, report, err, "15 rows: added 4, changed 0, unchanged 0, refused 11", problems...)
+		if diff := cmp.Diff([]int{15}, progress); diff != "" {
 			t.Errorf("progress (-want +got):\n%s", diff)
 		}
 		amara, err := w.FindPerson(ctx, console, "amara.okafor")
@@ -91,7 +93,7 @@ func TestImportPeople(t *testing.T) {
 		}
 
 		report, err = w.ImportPeople(ctx, console, strings.NewReader(file), nil)
-		wantReport(t, report, err, "13 rows: added 0, changed 0, unchanged 4, refused 9", problems...)
+		wantReport(t, report, err, "15 rows: added 0, changed 0, unchanged 4, refused 11", problems...)
 		if got := len(w.events(t, staffkey.EventPersonAdded, staffkey.OutcomeDone)); got != 5 {
 			t.Errorf("again: want no further event, got %d", got)
 		}
@@ -99,11 +101,14 @@ func TestImportPeople(t *testing.T) {
 		// Fewer columns leave what is stored; an empty value clears it; taken moves and gets another address.
 		report, err = w.ImportPeople(ctx, console, strings.NewReader("username,name,organisation\namara.okafor,Amara Okafor,A\nsian.llwyd,Siân Llŵyd,A\n"), nil)
 		wantReport(t, report, err, "2 rows: added 0, changed 1, unchanged 1, refused 0")
-		report, err = w.ImportPeople(ctx, console, strings.NewReader("username,name,organisation,email,phone\ntaken,"+taken.Name+",A,,01632 960001\nnew,New,A,taken@x.example,\n"), nil)
+		report, err = w.ImportPeople(ctx, console, strings.NewReader("username,name,organisation,email,phone\ntaken,"+taken.Name+",A,,'+44 1632 960001\nnew,New,A,taken@x.example,\n"), nil)
 		wantReport(t, report, err, "2 rows: added 1, changed 1, unchanged 0, refused 0")
 		changed := w.events(t, staffkey.EventPersonChanged, staffkey.OutcomeDone)
 		if len(changed) != 2 || changed[0].Detail["changed"] != "name, organisation" || changed[1].Detail["changed"] != "organisation, email, phone" || changed[1].Detail["moved_from"] != string(w.organisations["B"].ID) {
 			t.Errorf("want two person_changed that name the fields, got %+v", changed)
+		}
+		if p, err := w.FindPerson(ctx, console, "taken"); err != nil || p.Phone != "+44 1632 960001" || p.Email != "" {
+			t.Errorf("want the number without the apostrophe of a list, got %+v, %v", p, err)
 		}
 		if amara, err := w.FindPerson(ctx, console, "amara.okafor"); err != nil || amara.EmployeeNumber != "1001" || amara.Email != "amara@x.example" {
 			t.Errorf("want number and address kept, got %+v, %v", amara, err)

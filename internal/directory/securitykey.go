@@ -122,7 +122,7 @@ func (d *Directory) RenameKey(ctx context.Context, actor staffkey.Actor, person 
 			return errUnchanged
 		}
 		if isTaken(slices.Delete(slices.Clone(keys), i, i+1), nickname) {
-			return staffkey.Invalid("nickname", "name.taken", "Name", nickname)
+			return staffkey.Invalid("nickname", "name.taken", "Nickname", nickname)
 		}
 		tx.Event.SubjectName = nickname
 		tx.Event.Detail = map[string]string{"before": keys[i].Nickname}

@@ -97,7 +97,7 @@ func TestRenameKey(t *testing.T) {
 		wantInvalid(t, w.RenameKey(ctx, self, p.ID, lanyard, strings.Repeat("é", 41)), "nickname", "name.long")
 		err := w.RenameKey(ctx, self, p.ID, lanyard, "ＤＲＡＷＥＲ")
 		wantInvalid(t, err, "nickname", "name.taken")
-		if invalid := (*staffkey.InvalidError)(nil); errors.As(err, &invalid) && invalid.Message.Args["Name"] != "ＤＲＡＷＥＲ" {
+		if invalid := (*staffkey.InvalidError)(nil); errors.As(err, &invalid) && invalid.Message.Args["Nickname"] != "ＤＲＡＷＥＲ" {
 			t.Errorf("want the name told, got %+v", invalid.Message)
 		}
 		if err := w.RenameKey(ctx, w.actor(t, other), other.ID, lanyard, "Mine"); !errors.Is(err, staffkey.ErrNotFound) {

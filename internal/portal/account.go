@@ -105,10 +105,10 @@ const cookieSignal = "staffkey-signal"
 
 func (p *Portal) recoveryCodeRow(r *request) (ui.MethodRow, error) {
 	left, total, _, err := p.recoveryCodes(r)
-	row := ui.MethodRow{Kind: "recovery-code", Href: "/me/recovery-codes", State: ui.Text{ID: "methods.state.none"}, Action: ui.Text{ID: "methods.set-up"}}
+	row := ui.MethodRow{Kind: "recovery-code", Href: "/me/recovery-codes", State: ui.Text{ID: "method.state.not-set-up"}, Action: ui.Text{ID: "method.action.set-up"}}
 	if total > 0 {
-		row.State = ui.Text{ID: "methods.state.codes", Args: map[string]any{"Total": total}, Count: &left}
-		row.Action = ui.Text{ID: "methods.see"}
+		row.State = ui.Text{ID: "method.state.left", Args: map[string]any{"Left": left, "Total": total}}
+		row.Action = ui.Text{ID: "method.action.see"}
 	}
 	return row, err
 }
@@ -211,9 +211,9 @@ func (p *Portal) restore(r *request) error {
 	actor := r.current.Actor
 	k, err := p.Directory.RestoreKey(r.Context(), actor, actor.Person, staffkey.SecurityKeyID(r.PathValue("id")))
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule != "step_up" {
-		f := flash{Kind: "warn", ID: refusal.Message.ID}
+		f := flash{Kind: "warn", ID: "flash.undo-late"}
 		if refusal.Rule == "key_limit" {
-			f.ID = "flash.restore.full"
+			f.ID = "flash.undo-full"
 		}
 		if err := r.setFlash(f); err != nil {
 			return err
@@ -251,18 +251,22 @@ func (p *Portal) sessions(r *request) error {
 
 func sessionMethod(s staffkey.Session) ui.Text {
 	for _, m := range s.Methods {
-		if m != staffkey.MethodPassword {
-			return ui.Text{ID: "sessions.method." + optionKind(m)}
+		switch m {
+		case staffkey.MethodPassword:
+		case staffkey.MethodSecurityKey:
+			return ui.Text{ID: "session.method.key"}
+		default:
+			return ui.Text{ID: "session.method." + optionKind(m)}
 		}
 	}
-	return ui.Text{ID: "sessions.method.password"}
+	return ui.Text{ID: "session.method.password"}
 }
 
 func (p *Portal) endSession(r *request) error {
 	if err := p.SignIn.EndSession(r.Context(), r.current.Actor, staffkey.SessionID(r.PathValue("id"))); err != nil {
 		return err
 	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.session.ended"}); err != nil {
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.session-ended"}); err != nil {
 		return err
 	}
 	return r.redirect("/me/sessions")
@@ -272,7 +276,7 @@ func (p *Portal) endOtherSessions(r *request) error {
 	if _, err := p.SignIn.EndOtherSessions(r.Context(), r.current.Actor); err != nil {
 		return err
 	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.sessions.ended"}); err != nil {
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.others-ended"}); err != nil {
 		return err
 	}
 	return r.redirect("/me/sessions")

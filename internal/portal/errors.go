@@ -136,11 +136,18 @@ func text(m staffkey.Message) ui.Text {
 	return t
 }
 
-// fieldError returns the form errors of invalid input, or nil when err is something else.
-func fieldError(err error) []ui.FieldError {
+// fieldError returns the form errors of invalid input, or nil when err is something else. Pairs of "field/message" and
+// message say it in the words of one form.
+func fieldError(err error, words ...string) []ui.FieldError {
 	var invalid *staffkey.InvalidError
 	if !errors.As(err, &invalid) {
 		return nil
 	}
-	return []ui.FieldError{{Field: invalid.Field, Message: text(invalid.Message)}}
+	t := text(invalid.Message)
+	for i := 0; i+1 < len(words); i += 2 {
+		if words[i] == invalid.Field+"/"+invalid.Message.ID {
+			t.ID = words[i+1]
+		}
+	}
+	return []ui.FieldError{{Field: invalid.Field, Message: t}}
 }

@@ -129,7 +129,7 @@ func (r *request) takeFlash() *ui.Flash {
 		shown.Message.Args[k] = v
 	}
 	if f.Undo != "" {
-		shown.Undo = &ui.UndoButton{Action: f.Undo, Label: ui.Text{ID: "undo"}}
+		shown.Undo = &ui.UndoButton{Action: f.Undo, Label: ui.Text{ID: "flash.undo"}}
 	}
 	return shown
 }

@@ -122,7 +122,9 @@ func (p *Portal) setUpYou(r *request) error {
 		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"), Username: r.PostFormValue("username"), Password: r.PostFormValue("password"),
 	}
 	in, err := p.SignIn.SetUp(r.Context(), r.origin, r.setUpSecret(), f)
-	if errs := fieldError(err); errs != nil {
+	errs := fieldError(err, "name/field.empty", "person.name.empty", "username/field.empty", "username.new-empty",
+		"email/field.empty", "email.empty", "password/password.empty", "password.new-empty")
+	if errs != nil {
 		page := ui.SetupYouPage{Name: f.Name, Email: f.Email, Username: f.Username}
 		page.Errors = errs
 		return p.render(r, http.StatusUnprocessableEntity, "", page)
@@ -157,7 +159,7 @@ func (p *Portal) setUpOrganisation(r *request) error {
 	}
 	o.Name, o.Code = r.PostFormValue("name"), r.PostFormValue("code")
 	err = p.Directory.NameSetUpOrganisation(r.Context(), actor, o)
-	if errs := fieldError(err); errs != nil {
+	if errs := fieldError(err, "name/field.empty", "organisation.name.empty", "code/field.empty", "organisation.code.empty"); errs != nil {
 		page := ui.SetupOrganisationPage{Name: o.Name, Code: o.Code}
 		page.Errors = errs
 		return p.render(r, http.StatusUnprocessableEntity, "", page)
@@ -203,7 +205,7 @@ func (p *Portal) setUpMethods(r *request) error {
 		}
 		return r.redirect("/setup")
 	}
-	return p.showSetUpMethods(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "preset", Message: ui.Text{ID: "setup.methods.choose"}}})
+	return p.showSetUpMethods(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "preset", Message: ui.Text{ID: "preset.empty"}}})
 }
 
 func (p *Portal) setUpAddressPage(r *request) error {

@@ -92,9 +92,9 @@ func (p *Portal) signInPassword(r *request) error {
 	}
 	switch {
 	case username == "":
-		page.Errors = append(page.Errors, ui.FieldError{Field: "username", Message: ui.Text{ID: "signin.username.empty"}})
+		page.Errors = append(page.Errors, ui.FieldError{Field: "username", Message: ui.Text{ID: "username.empty"}})
 	case password == "":
-		page.Errors = append(page.Errors, ui.FieldError{Field: "password", Message: ui.Text{ID: "signin.password.empty"}})
+		page.Errors = append(page.Errors, ui.FieldError{Field: "password", Message: ui.Text{ID: "password.empty"}})
 	}
 	if len(page.Errors) > 0 {
 		return p.showSignIn(r, http.StatusUnprocessableEntity, page)
@@ -115,8 +115,13 @@ func (p *Portal) signInPassword(r *request) error {
 	case err != nil:
 		return err
 	}
+	return p.passedPassword(r, a)
+}
+
+// passedPassword goes on after a right password: to the second proof, or in when there is nothing stronger yet.
+func (p *Portal) passedPassword(r *request, a signin.Attempt) error {
 	in, err := p.SignIn.Enter(r.Context(), r.origin, a, r.current.Session)
-	if errors.As(err, &refusal) && refusal.Rule == policy.NeedsSecond {
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule == policy.NeedsSecond {
 		if err := r.putAttempt(a); err != nil {
 			return err
 		}
@@ -268,7 +273,7 @@ func (p *Portal) signInCode(r *request) error {
 		return r.redirect("/signin")
 	}
 	if r.PostFormValue("code") == "" {
-		return p.showCode(r, http.StatusUnprocessableEntity, a, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "rec.empty"}}})
+		return p.showCode(r, http.StatusUnprocessableEntity, a, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
 	}
 	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: staffkey.MethodRecoveryCode, Body: []byte(r.PostFormValue("code"))}
 	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
@@ -368,9 +373,9 @@ func (p *Portal) welcome(r *request) error {
 	if err := r.parseForm(); err != nil {
 		return err
 	}
-	secret := r.PostFormValue("link")
-	_, err := p.SignIn.UseFirstPasswordLink(r.Context(), r.origin, secret, r.PostFormValue("password"))
-	if errs := fieldError(err); errs != nil {
+	secret, password := r.PostFormValue("link"), r.PostFormValue("password")
+	who, err := p.SignIn.UseFirstPasswordLink(r.Context(), r.origin, secret, password)
+	if errs := fieldError(err, "password/password.empty", "password.new-empty"); errs != nil {
 		return p.showWelcome(r, http.StatusUnprocessableEntity, secret, errs)
 	}
 	if errors.Is(err, staffkey.ErrExpired) {
@@ -379,8 +384,13 @@ func (p *Portal) welcome(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.setFlash(flash{Kind: "success", ID: "welcome.done"}); err != nil {
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.password-set"}); err != nil {
 		return err
 	}
-	return r.redirect("/signin")
+	// Straight in, as the button says: the password just chosen is checked like any other.
+	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, signin.Attempt{}, who.Username, password)
+	if err != nil {
+		return err
+	}
+	return p.passedPassword(r, a)
 }

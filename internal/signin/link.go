@@ -84,6 +84,9 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 	if err := staffkey.ValidatePerson(person); err != nil {
 		return in, err
 	}
+	if err := staffkey.ValidateEmail("email", person.Email); err != nil { // whoever runs it must be reachable
+		return in, err
+	}
 	state, err := s.passwordState(ctx, person, f.Password)
 	if err != nil {
 		return in, err

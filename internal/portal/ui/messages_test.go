@@ -16,8 +16,8 @@ import (
 // chosenElsewhere are the families of messages that no template names whole:
 // handlers pass them, or a page puts the id together from its data.
 var chosenElsewhere = []string{
-	"wa.", "key.", "http.", "srv.", "ses.", "rate.", // outcomes and problems
-	"pw.", "rec.", "name.", "username.", "password.", "email.", "person.", "organisation.", "preset.", "code.", "confirm.", // field errors, reasons
+	"wa.", "key.", "http.", "srv.", "ses.", "rate.", "perm.", "setup.done_already.", // outcomes and problems
+	"pw.", "rec.", "name.", "username.", "password.", "email.", "person.", "organisation.", "preset.", "code.", "confirm.", "field.empty", "field.long", "field.characters", // field errors, reasons
 	"method.", "connects.", "session.method.", "activity.", "flash.", "action.", // facts about a person
 	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", // made from data
 }

@@ -100,21 +100,21 @@ func check(password string, p staffkey.Person) (string, error) {
 		return "", staffkey.Invalid("password", "password.characters")
 	}
 	if len(password) > maxTyped {
-		return "", staffkey.Invalid("password", "password.long", "Max", MaxLength)
+		return "", staffkey.Invalid("password", "password.long", "Count", MaxLength)
 	}
 	password = norm.NFC.String(password)
 	switch n := utf8.RuneCountInString(password); {
 	case n == 0:
 		return "", staffkey.Invalid("password", "password.empty")
 	case n < MinLength:
-		return "", staffkey.Invalid("password", "password.short", "Min", MinLength)
+		return "", staffkey.Invalid("password", "password.short", "Count", MinLength)
 	case n > MaxLength:
-		return "", staffkey.Invalid("password", "password.long", "Max", MaxLength)
+		return "", staffkey.Invalid("password", "password.long", "Count", MaxLength)
 	}
 	folded := strings.ToLower(password)
 	for _, own := range []string{p.Username, p.Email, p.Name} {
 		if own != "" && folded == strings.ToLower(own) {
-			return "", staffkey.Invalid("password", "password.name")
+			return "", staffkey.Invalid("password", "password.same")
 		}
 	}
 	if first, _ := utf8.DecodeRuneInString(folded); strings.Trim(folded, string(first)) == "" { // one letter many times

@@ -56,6 +56,9 @@ var (
 		"none-es256-crossOrigin": {"cross_origin", "", "pages of ours are never in a frame of another site"},
 		"none-es256-topOrigin":   {"cross_origin", "", "pages of ours are never in a frame of another site"},
 		"packed-ed448":           {"registration_unverified", "algorithm", "Ed448 is not among the algorithms that we offer"},
+		"tpm-es256":              {"registration_unverified", "Invalid TPM manufacturer", "the certificate names no maker of the TCG's list"},
+		"android-key-es256":      {"registration_unverified", "x5c cert chain", "the library binds the format to Google's roots, and the vectors have their own"},
+		"apple-es256":            {"registration_unverified", "x5c cert chain", "the library binds the format to Apple's root, and the vectors have their own"},
 	}
 	refusedAuthentications = map[string]refusal{
 		"none-es256-crossOrigin": {"cross_origin", "", "pages of ours are never in a frame of another site"},

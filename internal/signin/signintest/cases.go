@@ -110,10 +110,10 @@ func expired(t *testing.T, b *bench) {
 
 func anothersCeremony(t *testing.T, b *bench) {
 	ben, hand, _ := b.somebody(t, "ben")
-	c := b.begin(t, ben)
+	c, mine := b.begin(t, ben), b.begin(t, b.person)
 	c.attempt = b.Attempt(b.person)
 	b.Refused(t, "ceremony_owner", func() error { // my answer to a page that was made for somebody else
-		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
+		_, err := b.finish(t.Context(), c, b.hand.Answer(mine.Options))
 		return err
 	})
 	c = b.begin(t, ben)

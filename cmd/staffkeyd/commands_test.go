@@ -1,0 +1,95 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"testing"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/store/storetest"
+
+	"github.com/alecthomas/kong"
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// linkFor issues links that name the person instead of a secret.
+type linkFor struct{}
+
+func (linkFor) IssueFirstPasswordLink(_ context.Context, _ staffkey.Actor, person staffkey.PersonID) (string, error) {
+	return "https://staffkey.example/welcome/" + string(person), nil
+}
+
+// administration is the part of the command line that the scripts of testdata/administration are about.
+type administration struct {
+	Person       personCommands       `cmd:""`
+	Organisation organisationCommands `cmd:""`
+	Role         roleCommands         `cmd:""`
+	Policy       policyCommands       `cmd:""`
+	Audit        auditCommands        `cmd:""`
+}
+
+// TestAdministration runs each script of testdata/administration on an empty store of each engine. "staffkeyd" runs a
+// command and sets $status to its exit code; "terminal" does so as on a terminal.
+func TestAdministration(t *testing.T) {
+	t.Parallel()
+	for _, engine := range storetest.Engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			testscript.Run(t, testscript.Params{
+				Dir: filepath.Join("testdata", "administration"),
+				Setup: func(e *testscript.Env) error {
+					clock := storetest.NewClock()
+					s := storetest.Open(e.T().(testing.TB), engine, clock.Now)
+					e.Values["environment"] = &environment{
+						ctx: context.Background(), stdin: bytes.NewReader(nil), store: s, directory: directory.New(directory.Deps{Store: s}), signin: linkFor{}, now: clock.Now,
+					}
+					return nil
+				},
+				Cmds: map[string]func(*testscript.TestScript, bool, []string){
+					"staffkeyd": func(ts *testscript.TestScript, neg bool, args []string) { administer(ts, neg, args, false) },
+					"terminal":  func(ts *testscript.TestScript, neg bool, args []string) { administer(ts, neg, args, true) },
+				},
+			})
+		})
+	}
+}
+
+func administer(ts *testscript.TestScript, neg bool, args []string, terminal bool) {
+	env := *ts.Value("environment").(*environment)
+	env.stdout, env.stderr, env.isTerminal = ts.Stdout(), ts.Stderr(), terminal
+	for i, a := range args { // kong opens files from here, the script from its own folder
+		if _, err := os.Stat(ts.MkAbs(a)); err == nil {
+			args[i] = ts.MkAbs(a)
+		}
+	}
+	err := func() error {
+		parser, err := kong.New(&administration{}, kong.Name("staffkeyd"), kong.Exit(func(int) {}), kong.Writers(env.stdout, env.stderr))
+		if err != nil {
+			return err
+		}
+		kctx, err := parser.Parse(args)
+		if err != nil {
+			return err
+		}
+		return kctx.Run(&env)
+	}()
+	status := 0
+	var exit exitStatus
+	switch {
+	case errors.As(err, &exit):
+		status = exit.ExitCode()
+	case err != nil:
+		status = 1
+		fmt.Fprintln(env.stderr, "staffkeyd:", err)
+	}
+	ts.Setenv("status", strconv.Itoa(status))
+	if neg == (status == 0) {
+		ts.Fatalf("exit status %d: %v", status, err)
+	}
+}
