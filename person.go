@@ -48,7 +48,8 @@ func ValidatePerson(p Person) error {
 			return err
 		}
 	}
-	if strings.Contains(p.Username, "@") && !strings.EqualFold(p.Username, p.Email) {
+	// Also the full-width and small forms of @: a typed name is folded to the plain one.
+	if strings.ContainsAny(p.Username, "@\uFF20\uFE6B") && !strings.EqualFold(p.Username, p.Email) {
 		return Invalid("username", "username.other_email")
 	}
 	if err := ValidateOptionalText("employee_number", p.EmployeeNumber, MaxEmployeeNumber); err != nil {

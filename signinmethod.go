@@ -12,6 +12,9 @@ const (
 	MethodRecoveryCode MethodKind = "recovery_code"
 )
 
+// RecoveryCodes is how many codes a set has (F43).
+const RecoveryCodes = 10
+
 // Proof is what a verified answer showed. Policy works on proofs and never on the names of methods.
 type Proof struct {
 	Method MethodKind

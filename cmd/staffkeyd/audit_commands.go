@@ -19,10 +19,10 @@ type auditCommands struct {
 
 // auditFilter narrows the log from the command line.
 type auditFilter struct {
-	From   moment `help:"First day (2026-11-23, UTC) or instant (RFC 3339)." placeholder:"TIME"`
-	To     moment `help:"Day or instant before which to stop." placeholder:"TIME"`
-	Person string `help:"Username or e-mail address of the person concerned." placeholder:"PERSON"`
-	Kind   string `help:"Kind of event, such as key_removed." placeholder:"KIND"`
+	From   moment `help:"First day (2026-11-23, UTC) or instant (RFC 3339)." placeholder:"TIME" env:"-"`
+	To     moment `help:"Day or instant before which to stop." placeholder:"TIME" env:"-"`
+	Person string `help:"Username or e-mail address of the person concerned." placeholder:"PERSON" env:"-"`
+	Kind   string `help:"Kind of event, such as key_removed." placeholder:"KIND" env:"-"`
 }
 
 func (f auditFilter) resolve(env *environment, actor staffkey.Actor) (directory.AuditFilter, error) {
@@ -50,7 +50,7 @@ func (m *moment) UnmarshalText(text []byte) error {
 }
 
 type auditList struct {
-	Limit int `help:"The most events, up to 1,000." default:"50"`
+	Limit int `help:"The most events, up to 1,000." default:"50" env:"-"`
 	auditFilter
 	listFormat
 }
@@ -87,7 +87,7 @@ func (c *auditList) Run(env *environment) error {
 }
 
 type auditExport struct {
-	Format string `help:"csv, or jsonl for one JSON object a line." enum:"csv,jsonl" default:"csv"`
+	Format string `help:"csv, or jsonl for one JSON object a line." enum:"csv,jsonl" default:"csv" env:"-"`
 	auditFilter
 }
 

@@ -12,8 +12,8 @@ import (
 
 // listFormat is how a list is printed: aligned columns for people, or one of the forms for programs.
 type listFormat struct {
-	CSV  bool `help:"Print comma-separated values with a header." xor:"format"`
-	JSON bool `help:"Print one JSON object." xor:"format"`
+	CSV  bool `help:"Print comma-separated values with a header." xor:"format" env:"-"`
+	JSON bool `help:"Print one JSON object." xor:"format" env:"-"`
 }
 
 // column is a column of a list: its name for programs, its title, and its width on a terminal in characters.

@@ -16,9 +16,9 @@ type organisationCommands struct {
 
 type organisationAdd struct {
 	Code   string `arg:"" help:"Short name that files and people use, such as RX1; unique without regard to case."`
-	Name   string `required:"" help:"Name as people say it."`
-	Parent string `help:"Code of the organisation above; the first organisation has none." placeholder:"CODE"`
-	Phone  string `help:"Telephone number of the local helpdesk."`
+	Name   string `required:"" help:"Name as people say it." env:"-"`
+	Parent string `help:"Code of the organisation above; the first organisation has none." placeholder:"CODE" env:"-"`
+	Phone  string `help:"Telephone number of the local helpdesk." env:"-"`
 }
 
 // Run adds the organisation.
@@ -34,7 +34,7 @@ func (c *organisationAdd) Run(env *environment) error {
 
 type organisationImport struct {
 	File string `arg:"" help:"CSV file with a header: code, name, parent (a code; empty for the one above all) and optionally phone. \"-\" reads standard input."`
-	JSON bool   `help:"Print the result as one JSON object."`
+	JSON bool   `help:"Print the result as one JSON object." env:"-"`
 }
 
 // Run imports the file.
@@ -95,20 +95,20 @@ func (c *organisationList) Run(env *environment) error {
 		}
 		below[parent] = append(below[parent], i)
 	}
-	var print func(parent staffkey.OrganisationID, depth int) error
-	print = func(parent staffkey.OrganisationID, depth int) error {
+	var tree func(parent staffkey.OrganisationID, depth int) error
+	tree = func(parent staffkey.OrganisationID, depth int) error {
 		for _, i := range below[parent] {
 			l := lines[i]
 			if err := list.line(l.Code, strings.Repeat("  ", depth)+l.Name, grouped(l.People)); err != nil {
 				return err
 			}
-			if err := print(l.ID, depth+1); err != nil {
+			if err := tree(l.ID, depth+1); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := print("", 0); err != nil {
+	if err := tree("", 0); err != nil {
 		return err
 	}
 	return list.close()

@@ -17,7 +17,7 @@ type policyCommands struct {
 
 type policyShow struct {
 	Organisation string `arg:"" help:"Code of the organisation."`
-	JSON         bool   `help:"Print one JSON object."`
+	JSON         bool   `help:"Print one JSON object." env:"-"`
 }
 
 // Run shows the policy and which of it the organisation has decided itself.
@@ -68,10 +68,10 @@ func prefixed(names []string) string {
 
 type policySet struct {
 	Organisation string   `arg:"" help:"Code of the organisation."`
-	MaxKeys      *int     `help:"The most security keys of a person." placeholder:"N"`
-	Methods      []string `help:"Methods besides the password and the security key, such as recovery_code." placeholder:"METHOD"`
-	Sessions     []int    `help:"Limits in minutes: idle and in all at AAL2, idle and in all at AAL3, as in 60,1440,15,720." placeholder:"MINUTES"`
-	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions." enum:"max-keys,methods,sessions" placeholder:"SETTING"`
+	MaxKeys      *int     `help:"The most security keys of a person." placeholder:"N" env:"-"`
+	Methods      []string `help:"Methods besides the password and the security key, such as recovery_code." placeholder:"METHOD" env:"-"`
+	Sessions     []int    `help:"Limits in minutes: idle and in all at AAL2, idle and in all at AAL3, as in 60,1440,15,720." placeholder:"MINUTES" env:"-"`
+	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions." enum:"max-keys,methods,sessions" placeholder:"SETTING" env:"-"`
 }
 
 // Run changes the settings that are named and leaves the others.

@@ -18,7 +18,7 @@ type roleCommands struct {
 type roleHeld struct {
 	Person       string `arg:"" help:"Username or e-mail address."`
 	Role         string `arg:"" help:"operator, local-administrator, helpdesk or auditor."`
-	Organisation string `help:"Code of the organisation; the first one when left out." placeholder:"CODE"`
+	Organisation string `help:"Code of the organisation; the first one when left out." placeholder:"CODE" env:"-"`
 }
 
 // find returns the person, role and organisation that the arguments name.

@@ -17,12 +17,12 @@ type personCommands struct {
 
 type personAdd struct {
 	Username       string `arg:"" help:"Name to sign in with, such as amara.okafor; unique without regard to case."`
-	Name           string `required:"" help:"Name as people say it: \"Amara Okafor\"."`
-	Organisation   string `required:"" help:"Code of the organisation." placeholder:"CODE"`
-	Email          string `help:"E-mail address; unique."`
-	EmployeeNumber string `help:"Number in the staff records." placeholder:"NUMBER"`
-	Phone          string `help:"Telephone number; shown to others for Local Administrators only."`
-	NoLink         bool   `help:"Print no link; \"person link\" makes one later."`
+	Name           string `required:"" help:"Name as people say it: \"Amara Okafor\"." env:"-"`
+	Organisation   string `required:"" help:"Code of the organisation." placeholder:"CODE" env:"-"`
+	Email          string `help:"E-mail address; unique." env:"-"`
+	EmployeeNumber string `help:"Number in the staff records." placeholder:"NUMBER" env:"-"`
+	Phone          string `help:"Telephone number; shown to others for Local Administrators only." env:"-"`
+	NoLink         bool   `help:"Print no link; \"person link\" makes one later." env:"-"`
 }
 
 // Run adds the person.
@@ -67,7 +67,7 @@ func printLink(env *environment, actor staffkey.Actor, p staffkey.Person) error 
 
 type personImport struct {
 	File string `arg:"" help:"CSV file with a header: username, name and organisation (a code), and optionally email, employee_number, phone and state (active or disabled). \"-\" reads standard input."`
-	JSON bool   `help:"Print the result as one JSON object."`
+	JSON bool   `help:"Print the result as one JSON object." env:"-"`
 }
 
 // Run imports the file.
@@ -85,7 +85,7 @@ func (c *personImport) Run(env *environment) error {
 
 type personList struct {
 	Prefix       string `arg:"" optional:"" help:"Beginning of a name, username or e-mail address."`
-	Organisation string `help:"Code of the organisation whose people to list, with those of all below it." placeholder:"CODE"`
+	Organisation string `help:"Code of the organisation whose people to list, with those of all below it." placeholder:"CODE" env:"-"`
 	listFormat
 }
 

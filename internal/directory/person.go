@@ -131,15 +131,23 @@ func updatePerson(tx *store.Tx, current, next staffkey.Person) error {
 	if !disabled {
 		return tx.UpdatePerson(next)
 	}
-	before, err := tx.CountOperators()
+	grants, err := tx.ListRoleGrants(current.ID)
 	if err != nil {
 		return err
+	}
+	before := 0
+	if len(grants) > 0 { // most leavers hold no role, and need no count
+		if before, err = tx.CountOperators(); err != nil {
+			return err
+		}
 	}
 	if err := tx.UpdatePerson(next); err != nil {
 		return err
 	}
-	if err := leavesAnOperator(tx, before); err != nil {
-		return err
+	if before > 0 {
+		if err := leavesAnOperator(tx, before); err != nil {
+			return err
+		}
 	}
 	_, err = tx.EndSessions(next.ID, "")
 	return err

@@ -7,7 +7,6 @@ import (
 	"staffkey"
 	"staffkey/internal/directory"
 	"staffkey/internal/portal/ui"
-	"staffkey/internal/signin/recoverycode"
 )
 
 // homeSignIns is how many recent sign-ins Home shows.
@@ -165,7 +164,9 @@ func (p *Portal) edit(r *request) error {
 	return r.redirect("/me/tokens")
 }
 
-func (p *Portal) removePage(r *request) error {
+func (p *Portal) removePage(r *request) error { return p.showRemove(r, http.StatusOK) }
+
+func (p *Portal) showRemove(r *request, status int) error {
 	actor := r.current.Actor
 	removal, err := p.Directory.RemovalPreview(r.Context(), actor, actor.Person, staffkey.SecurityKeyID(r.PathValue("id")))
 	if err != nil {
@@ -182,7 +183,7 @@ func (p *Portal) removePage(r *request) error {
 	for _, kind := range removal.Others {
 		page.Methods = append(page.Methods, optionKind(kind))
 	}
-	return p.render(r, http.StatusOK, "selfservice", page)
+	return p.render(r, status, "selfservice", page)
 }
 
 func (p *Portal) remove(r *request) error {
@@ -192,7 +193,7 @@ func (p *Portal) remove(r *request) error {
 		return err
 	}
 	if removal.Blocked != nil {
-		return p.removePage(r)
+		return p.showRemove(r, http.StatusConflict)
 	}
 	if err := p.Directory.RemoveKey(r.Context(), actor, actor.Person, id); err != nil {
 		return err
@@ -281,6 +282,3 @@ func (p *Portal) endOtherSessions(r *request) error {
 	}
 	return r.redirect("/me/sessions")
 }
-
-// codesInAll is how many recovery codes a set has.
-const codesInAll = recoverycode.Codes

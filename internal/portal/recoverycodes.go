@@ -15,7 +15,7 @@ func (p *Portal) recoveryCodes(r *request) (left, total int, made time.Time, err
 	if err != nil || e == nil {
 		return 0, 0, made, err
 	}
-	return p.SignIn.Remaining(*e), codesInAll, e.CreatedAt, nil
+	return p.SignIn.Remaining(*e), staffkey.RecoveryCodes, e.CreatedAt, nil
 }
 
 func (p *Portal) recoveryCodesPage(r *request) error {

@@ -118,6 +118,9 @@ func (p *Portal) setUpYou(r *request) error {
 	if err := r.parseForm(); err != nil {
 		return err
 	}
+	if r.setUpSecret() == "" {
+		return r.redirect("/setup")
+	}
 	f := signin.FirstOperator{
 		Name: r.PostFormValue("name"), Email: r.PostFormValue("email"), Username: r.PostFormValue("username"), Password: r.PostFormValue("password"),
 	}
@@ -183,6 +186,9 @@ var presets = []struct {
 func (p *Portal) setUpMethodsPage(r *request) error { return p.showSetUpMethods(r, http.StatusOK, nil) }
 
 func (p *Portal) showSetUpMethods(r *request, status int, errs []ui.FieldError) error {
+	if _, err := p.Directory.SetUpOrganisation(r.Context(), r.current.Actor); err != nil {
+		return err
+	}
 	page := ui.SetupMethodsPage{Chosen: presets[0].value}
 	page.Errors = errs
 	for _, preset := range presets {
@@ -209,6 +215,9 @@ func (p *Portal) setUpMethods(r *request) error {
 }
 
 func (p *Portal) setUpAddressPage(r *request) error {
+	if _, err := p.Directory.SetUpOrganisation(r.Context(), r.current.Actor); err != nil {
+		return err
+	}
 	scheme := "http://"
 	if r.TLS != nil || p.secure {
 		scheme = "https://"

@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -22,7 +23,7 @@ func (s *Service) BeginStepUp(ctx context.Context, actor staffkey.Actor, kind st
 	return s.beginVerification(ctx, c, "")
 }
 
-// BeginTry starts trying one key of the list.
+// BeginTry starts trying one key of the actor's own list; ErrNotFound when it is not on it.
 func (s *Service) BeginTry(ctx context.Context, actor staffkey.Actor, key staffkey.SecurityKeyID) (Begun, error) {
 	c := staffkey.Ceremony{Purpose: staffkey.PurposeTry, Method: staffkey.MethodSecurityKey, Person: actor.Person, Actor: actor.Person, Session: actor.Session}
 	return s.beginVerification(ctx, c, key)
@@ -45,6 +46,9 @@ func (s *Service) beginVerification(ctx context.Context, c staffkey.Ceremony, on
 		}
 	}
 	begun := Begun{Subject: h.subject(c.Method), Others: h.holdings.Others}
+	if only != "" && !slices.ContainsFunc(begun.Subject.Keys, func(k staffkey.SecurityKey) bool { return k.ID == only }) {
+		return Begun{}, staffkey.ErrNotFound
+	}
 	challenge, err := m.BeginVerification(ctx, Verifying{Subject: begun.Subject, Purpose: c.Purpose, Only: only, Now: s.now()})
 	if err != nil {
 		return Begun{}, err

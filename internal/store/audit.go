@@ -17,7 +17,7 @@ const auditColumns = `id, at, kind, outcome, actor_id, actor_name, person_id, or
 // Record adds events to the log, in the transaction of what they tell of. Id and time are set here.
 func (tx *Tx) Record(events ...staffkey.AuditEvent) error {
 	for len(events) > 0 {
-		n := min(len(events), personBatch)
+		n := min(len(events), tx.batch)
 		args := make([]any, 0, n*16)
 		for _, e := range events[:n] {
 			detail := ""

@@ -71,6 +71,14 @@ func pgCode(err error) string {
 	return ""
 }
 
+// Rows of one insert. SQLite looks numbered parameters up one by one, so its cost grows with the square of their number;
+// PostgreSQL pays per round trip (measured on 100,000 people: 20 rows are 2.6 times as fast as 200 on SQLite, and a tenth
+// as fast on PostgreSQL).
+const (
+	sqliteBatch   = 20
+	postgresBatch = 200
+)
+
 // defaultReaders is the number of concurrent readers of SQLite.
 const defaultReaders = 4
 

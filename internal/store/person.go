@@ -17,14 +17,11 @@ func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Pers
 	return p, found(err)
 }
 
-// personBatch bounds the rows of one insert: both engines allow many more parameters (SQLite 32,766, PostgreSQL 65,535),
-// but longer statements no longer get faster.
-const personBatch = 200
 
 // InsertPeople adds people. A username or e-mail address that is taken is ErrConflict, and nobody is added.
 func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
 	for len(people) > 0 {
-		n := min(len(people), personBatch)
+		n := min(len(people), tx.batch)
 		args := make([]any, 0, n*12)
 		for _, p := range people[:n] {
 			args = append(args, p.ID, p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name,
@@ -67,7 +64,7 @@ func (tx *Tx) FindPersonByLogin(login string) (staffkey.Person, error) {
 func (tx *Tx) FindPeopleByUsername(usernames []string) (map[string]staffkey.Person, error) {
 	people := make(map[string]staffkey.Person, len(usernames))
 	for len(usernames) > 0 {
-		n := min(len(usernames), personBatch)
+		n := min(len(usernames), tx.batch)
 		args := make([]any, n)
 		for i, u := range usernames[:n] {
 			args[i] = Fold(u)

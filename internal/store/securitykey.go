@@ -32,11 +32,11 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 // InsertSecurityKey stores a registered key. A credential id that is stored already, whoever has it, is ErrConflict
 // (WebAuthn Level 3 §7.1 step 26).
 func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
-	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json)
-		VALUES `+placeholders(1, 24), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
+	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json, state_before)
+		VALUES `+placeholders(1, 25), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
 		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
 		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt), Fold(k.Nickname),
-		k.AttestationObject, k.ClientDataJSON)
+		k.AttestationObject, k.ClientDataJSON, "")
 }
 
 // FindSecurityKey returns a key by id, if it is that person's.
@@ -83,16 +83,16 @@ func (tx *Tx) RenameSecurityKey(person staffkey.PersonID, id staffkey.SecurityKe
 
 // RemoveSecurityKey takes a key out of use; the row stays, so that the removal can be undone and explained.
 func (tx *Tx) RemoveSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID) error {
-	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = $1, removed_at = $2
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state_before = state, state = $1, removed_at = $2
 		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended')`, staffkey.SecurityKeyRemoved, tx.Now, id, person)
 }
 
-// RestoreSecurityKey undoes a removal made since a given instant. ErrExpired: it was earlier; ErrConflict: another key has
+// RestoreSecurityKey undoes a removal made since a given instant: the key is what it was, on hold or in use. ErrExpired: it was earlier; ErrConflict: another key has
 // the nickname now.
 func (tx *Tx) RestoreSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, since time.Time) error {
-	return tx.one(staffkey.ErrExpired, `UPDATE security_keys SET state = $1, removed_at = NULL
-		WHERE id = $2 AND person_id = $3 AND state = $4 AND removed_at >= $5`,
-		staffkey.SecurityKeyActive, id, person, staffkey.SecurityKeyRemoved, instant(since))
+	return tx.one(staffkey.ErrExpired, `UPDATE security_keys SET state = state_before, state_before = '', removed_at = NULL
+		WHERE id = $1 AND person_id = $2 AND state = $3 AND removed_at >= $4`,
+		id, person, staffkey.SecurityKeyRemoved, instant(since))
 }
 
 // KeyUse is what a verified answer of a key changes in its row.

@@ -263,3 +263,20 @@ func TestPendingKeys(t *testing.T) {
 		}
 	})
 }
+
+func TestRestoreSecurityKey_keeps_a_hold(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		held := newKey(amara.ID, "Held")
+		held.State = staffkey.SecurityKeySuspended
+		change(t, s, func(tx *store.Tx) error { return tx.InsertSecurityKey(held) })
+		change(t, s, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, held.ID) })
+		change(t, s, func(tx *store.Tx) error {
+			return tx.RestoreSecurityKey(amara.ID, held.ID, tx.Now.Add(-staffkey.UndoRemovalFor))
+		})
+		if got := get(t, s, findKey(held)).State; got != staffkey.SecurityKeySuspended {
+			t.Errorf("after undo the key is %s, want suspended", got)
+		}
+	})
+}

@@ -39,6 +39,7 @@ type Store struct {
 	sealer *Sealer
 	now    func() time.Time
 	name   string
+	batch  int
 }
 
 // engine is what differs between the two databases.
@@ -66,10 +67,10 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	var err error
 	switch {
 	case cfg.SQLite != "" && cfg.PostgreSQL == "":
-		s.name = "sqlite"
+		s.name, s.batch = "sqlite", sqliteBatch
 		s.engine, err = openSQLite(ctx, cfg.SQLite, cfg.MaxConnections)
 	case cfg.PostgreSQL != "" && cfg.SQLite == "":
-		s.name = "postgresql"
+		s.name, s.batch = "postgresql", postgresBatch
 		s.engine, err = openPostgreSQL(ctx, cfg.PostgreSQL, cfg.MaxConnections)
 	default:
 		return nil, errors.New("open store: name one database, SQLite or PostgreSQL")
@@ -97,6 +98,8 @@ func (s *Store) Sealer() *Sealer { return s.sealer }
 type Tx struct {
 	q      querier
 	sealer *Sealer
+	// batch bounds the rows of one insert or look-up.
+	batch int
 	// Now is the one instant of the transaction, in UTC with microseconds.
 	Now time.Time
 	// Event is what a change records when it commits.
@@ -109,7 +112,7 @@ type Tx struct {
 // a change is made is a condition of that change.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return s.engine.read(ctx, func(q querier) error {
-		return fn(&Tx{q: q, sealer: s.sealer, Now: instant(s.now())})
+		return fn(&Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now())})
 	})
 }
 
@@ -120,7 +123,7 @@ func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*
 		return errors.New("change without an audit event")
 	}
 	return s.engine.change(ctx, func(q querier) error {
-		tx := &Tx{q: q, sealer: s.sealer, Now: instant(s.now()), Event: event}
+		tx := &Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now()), Event: event}
 		if err := tx.run(fn); err != nil {
 			return err
 		}
@@ -131,7 +134,7 @@ func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*
 // Housekeep runs a change that nobody did: sweeping what has expired, and noting that a session was seen.
 func (s *Store) Housekeep(ctx context.Context, fn func(*Tx) error) error {
 	return s.engine.change(ctx, func(q querier) error {
-		return (&Tx{q: q, sealer: s.sealer, Now: instant(s.now())}).run(fn)
+		return (&Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now())}).run(fn)
 	})
 }
 

@@ -19,11 +19,8 @@ import (
 	"staffkey/internal/signin"
 )
 
-// How many codes there are, and how long: 16 characters of 5 bits.
-const (
-	Codes     = 10
-	codeBytes = 10
-)
+// codeBytes makes codes of 16 characters, 5 bits each.
+const codeBytes = 10
 
 // alphabet is Crockford's base 32 in lower case: no i, l, o or u.
 var alphabet = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
@@ -80,7 +77,7 @@ func (m *Method) BeginEnrolment(context.Context, signin.Enrolling) (signin.Chall
 func (m *Method) FinishEnrolment(_ context.Context, e signin.Enrolling, _ staffkey.Ceremony, _ []byte) (signin.Enrolled, error) {
 	var s state
 	var show []string
-	for range Codes {
+	for range staffkey.RecoveryCodes {
 		raw := make([]byte, codeBytes)
 		_, _ = rand.Read(raw) // never fails: crypto/rand.Read ends the program instead
 		code := alphabet.EncodeToString(raw)

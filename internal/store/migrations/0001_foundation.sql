@@ -73,6 +73,7 @@ CREATE TABLE security_keys (
     id                 TEXT NOT NULL PRIMARY KEY,
     person_id          TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
     state              TEXT NOT NULL,
+    state_before       TEXT NOT NULL, -- what a removed key was, for undo
     nickname           TEXT NOT NULL,
     nickname_folded    TEXT NOT NULL,
     credential_id      BYTEA NOT NULL UNIQUE,

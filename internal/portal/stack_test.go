@@ -1,0 +1,225 @@
+package portal_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"strings"
+	"testing"
+
+	"staffkey"
+	"staffkey/internal/ctap/softkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+	"staffkey/internal/signin/password"
+	"staffkey/internal/signin/recoverycode"
+	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
+)
+
+const address = "https://signin.example"
+
+// stack is the whole server on an empty database, with a few people.
+type stack struct {
+	t         *testing.T
+	store     *store.Store
+	clock     *storetest.Clock
+	signin    *signin.Service
+	directory *directory.Directory
+	handler   http.Handler
+	people    map[string]*holder
+}
+
+// holder is a person of the test with a key in the hand.
+type holder struct {
+	staffkey.Person
+	key   *softkey.Key
+	keyID staffkey.SecurityKeyID
+}
+
+// newStack builds the server for an address with one organisation "top" and two below it, "north" and "south".
+func newStack(t *testing.T, publicAddress string) *stack {
+	t.Helper()
+	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}}
+	s.store = storetest.Open(t, "sqlite", s.clock.Now)
+	pw, err := password.New(password.Options{Workers: 2, Queue: 16})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u, err := url.Parse(publicAddress)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.signin = signin.New(signin.Deps{
+		Store: s.store, Address: publicAddress, Now: s.clock.Now,
+		Methods: []signin.Method{
+			securitykey.New(securitykey.Config{ID: u.Hostname(), Name: "Staffkey", Origins: []string{publicAddress}}), recoverycode.New(s.store.Sealer()), pw,
+		},
+	})
+	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable})
+	pages, err := ui.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.handler, err = portal.New(portal.Deps{
+		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: u.Hostname(),
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ModelName: securitykey.ModelName, Health: s.store.Health, Now: s.clock.Now,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, o := range []staffkey.Organisation{{Code: "top", Name: "Top"}, {Code: "north", Name: "North", Parent: "top"}, {Code: "south", Name: "South", Parent: "top"}} {
+		if _, err := s.directory.AddOrganisation(t.Context(), staffkey.ConsoleActor(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s
+}
+
+const testPassword = "correct horse battery"
+
+// add adds a person with a password.
+func (s *stack) add(username, organisation string) *holder {
+	s.t.Helper()
+	p, err := s.directory.AddPerson(s.t.Context(), staffkey.ConsoleActor(), staffkey.Person{Username: username, Name: "Name of " + username, Organisation: staffkey.OrganisationID(organisation)})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.signin.SetPassword(s.t.Context(), staffkey.ConsoleActor(), p.ID, testPassword); err != nil {
+		s.t.Fatal(err)
+	}
+	h := &holder{Person: p}
+	s.people[username] = h
+	return h
+}
+
+func (s *stack) grant(h *holder, role staffkey.Role, organisation string) {
+	s.t.Helper()
+	if err := s.directory.GrantRole(s.t.Context(), staffkey.ConsoleActor(), h.ID, role, staffkey.OrganisationID(organisation)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// giveKey registers a key of a person through the service.
+func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
+	s.t.Helper()
+	ctx := s.t.Context()
+	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}})
+	actor := staffkey.Actor{Person: h.ID, Session: "registering", Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: s.clock.Now()}
+	begun, err := s.signin.BeginEnrolment(ctx, actor, staffkey.MethodSecurityKey, false)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	body, err := key.Create(s.origin(), begun.Options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	done, err := s.signin.FinishEnrolment(ctx, actor, signin.Answer{Sealed: begun.Sealed, Method: staffkey.MethodSecurityKey, Body: body})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if err := s.signin.NameKey(ctx, actor, done.Key.ID, nickname); err != nil {
+		s.t.Fatal(err)
+	}
+	if h.key == nil {
+		h.key, h.keyID = key, done.Key.ID
+	}
+	return key
+}
+
+func (s *stack) origin() string { return address }
+
+// session signs a person in with their key and returns a browser with that session.
+func (s *stack) session(h *holder) *browser {
+	s.t.Helper()
+	b := s.browser()
+	begun, err := s.signin.BeginSignIn(context.Background(), signin.Attempt{}, staffkey.MethodSecurityKey)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	body, err := h.key.Get(s.origin(), begun.Options)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	in, err := s.signin.FinishSignIn(context.Background(), staffkey.Origin{}, signin.Attempt{}, signin.Answer{Sealed: begun.Sealed, Method: staffkey.MethodSecurityKey, Body: body}, staffkey.Session{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b.cookies["__Host-staffkey-session"] = in.Secret
+	return b
+}
+
+// browser keeps cookies and sends what a browser sends.
+type browser struct {
+	s       *stack
+	cookies map[string]string
+}
+
+func (s *stack) browser() *browser { return &browser{s: s, cookies: map[string]string{}} }
+
+type answer struct {
+	*http.Response
+	body string
+}
+
+func (b *browser) get(path string) answer { return b.send(b.request("GET", path, "", "")) }
+
+func (b *browser) post(path string, form url.Values) answer {
+	return b.send(b.request("POST", path, "application/x-www-form-urlencoded", form.Encode()))
+}
+
+func (b *browser) postJSON(path, body string) answer {
+	r := b.request("POST", path, "application/json", body)
+	r.Header.Set("Accept", "application/json")
+	return b.send(r)
+}
+
+func (b *browser) request(method, path, contentType, body string) *http.Request {
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Host = strings.TrimPrefix(address, "https://")
+	r.RemoteAddr = "192.0.2.7:4711"
+	r.Header.Set("Sec-Fetch-Site", "same-origin")
+	r.Header.Set("User-Agent", "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/141.0.0.0 Safari/537.36")
+	if contentType != "" {
+		r.Header.Set("Content-Type", contentType)
+	}
+	return r
+}
+
+func (b *browser) send(r *http.Request) answer {
+	b.s.t.Helper()
+	for name, value := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: name, Value: value})
+	}
+	rec := httptest.NewRecorder()
+	b.s.handler.ServeHTTP(rec, r)
+	res := rec.Result()
+	for _, c := range res.Cookies() {
+		if c.MaxAge < 0 {
+			delete(b.cookies, c.Name)
+		} else {
+			b.cookies[c.Name] = c.Value
+		}
+	}
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		b.s.t.Fatal(err)
+	}
+	return answer{res, string(body)}
+}
+
+// location is where an answer leads, by redirect or by JSON.
+func (a answer) location() string {
+	if l := a.Header.Get("Location"); l != "" {
+		return l
+	}
+	_, rest, _ := strings.Cut(a.body, `"next":"`)
+	next, _, _ := strings.Cut(rest, `"`)
+	return next
+}

@@ -1,0 +1,230 @@
+package securitykey
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"strconv"
+	"testing"
+
+	"staffkey"
+	"staffkey/internal/ctap/softkey"
+	"staffkey/internal/signin"
+	"staffkey/internal/signin/signintest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// object is decoded JSON.
+type object = map[string]any
+
+func decode(t testing.TB, raw []byte) object {
+	t.Helper()
+	var o object
+	if err := json.Unmarshal(raw, &o); err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
+// random takes a random member out of an object and checks how many bytes it is.
+func random(t testing.TB, o object, member string, bytes int) string {
+	t.Helper()
+	text, _ := o[member].(string)
+	raw, err := base64.RawURLEncoding.DecodeString(text)
+	if err != nil || len(raw) != bytes {
+		t.Errorf("%s is %q, want %d bytes of base64url", member, text, bytes)
+	}
+	delete(o, member)
+	return text
+}
+
+// listed are two entries of a list.
+func listed() []staffkey.SecurityKey {
+	return []staffkey.SecurityKey{
+		{ID: "blue", CredentialID: []byte("blue-id"), Transports: []string{"usb", "nfc"}, State: staffkey.SecurityKeyActive, UserVerified: true},
+		{ID: "desk", CredentialID: []byte("desk-id"), State: staffkey.SecurityKeyActive, UserVerified: true},
+	}
+}
+
+func TestBeginEnrolment_options(t *testing.T) {
+	t.Parallel()
+	params := func(algorithms ...float64) (list []any) {
+		for _, a := range algorithms {
+			list = append(list, object{"type": "public-key", "alg": a})
+		}
+		return list
+	}
+	excluded := []any{
+		object{"type": "public-key", "id": "Ymx1ZS1pZA", "transports": []any{"usb", "nfc"}},
+		object{"type": "public-key", "id": "ZGVzay1pZA"},
+	}
+	for again, exclude := range map[bool][]any{false: excluded, true: {}} {
+		t.Run("again "+strconv.FormatBool(again), func(t *testing.T) {
+			t.Parallel()
+			e := signin.Enrolling{Subject: signin.Subject{Person: amara, Keys: listed()}, Again: again, Now: testNow}
+			c, err := testMethod().BeginEnrolment(t.Context(), e)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := decode(t, c.Options)
+			random(t, got, "challenge", challengeBytes)
+			random(t, got["user"].(object), "id", userHandleBytes)
+			want := object{
+				"rp":                     object{"id": testID, "name": "Staffkey"},
+				"user":                   object{"name": "amara", "displayName": "Amara Okafor (3)"},
+				"pubKeyCredParams":       params(-7, -8, -35, -36, -257),
+				"timeout":                180_000.0,
+				"excludeCredentials":     exclude,
+				"authenticatorSelection": object{"residentKey": "preferred", "requireResidentKey": false, "userVerification": "required"},
+				"hints":                  []any{"security-key"},
+				"attestation":            "direct",
+				"extensions":             object{"credProps": true},
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("options (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// F24: with one user handle per person, the second registration of a key would silently replace the first on the key.
+func TestBeginEnrolment_takes_a_fresh_user_handle_each_time(t *testing.T) {
+	t.Parallel()
+	m, key := testMethod(), softkey.New(goodKey())
+	seen := map[string]bool{}
+	for range 3 {
+		k := register(t, m, key)
+		if seen[string(k.UserHandle)] {
+			t.Error("a user handle was used twice")
+		}
+		seen[string(k.UserHandle)] = true
+	}
+	if got := len(key.Credentials()); got != 3 {
+		t.Errorf("the key holds %d credentials, want 3 side by side", got)
+	}
+}
+
+func TestBeginVerification_options(t *testing.T) {
+	t.Parallel()
+	suspended := staffkey.SecurityKey{ID: "lost", CredentialID: []byte("lost"), State: staffkey.SecurityKeySuspended, UserVerified: true}
+	old := staffkey.SecurityKey{ID: "old", CredentialID: []byte("old"), State: staffkey.SecurityKeyActive}
+	blue := object{"type": "public-key", "id": "Ymx1ZS1pZA", "transports": []any{"usb", "nfc"}}
+	desk := object{"type": "public-key", "id": "ZGVzay1pZA"}
+	tests := []struct {
+		name  string
+		keys  []staffkey.SecurityKey
+		only  staffkey.SecurityKeyID
+		allow []any
+		uv    string
+	}{
+		{"all keys in use", append(listed(), suspended), "", []any{blue, desk}, "required"},
+		{"one of them", listed(), "desk", []any{desk}, "required"},
+		{"none, for a passwordless sign-in", nil, "", []any{}, "required"},
+		{"an old key that cannot verify the person", []staffkey.SecurityKey{listed()[1], old}, "", []any{desk, object{"type": "public-key", "id": "b2xk"}}, "preferred"},
+		{"beside it, one that can", []staffkey.SecurityKey{listed()[1], old}, "desk", []any{desk}, "required"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			c, err := testMethod().BeginVerification(t.Context(), signin.Verifying{Subject: signin.Subject{Keys: test.keys}, Only: test.only, Now: testNow})
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := decode(t, c.Options)
+			random(t, got, "challenge", challengeBytes)
+			want := object{"timeout": 120_000.0, "rpId": testID, "allowCredentials": test.allow, "userVerification": test.uv, "hints": []any{"security-key"}}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("options (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// WebAuthn Level 3 §7.2 step 6: whose key may answer.
+func TestBelongs(t *testing.T) {
+	t.Parallel()
+	k := staffkey.SecurityKey{ID: "blue", Person: amara.ID, State: staffkey.SecurityKeyActive, UserHandle: []byte("handle")}
+	pending := k
+	pending.State = staffkey.SecurityKeyPending
+	tests := []struct {
+		name   string
+		key    staffkey.SecurityKey
+		person staffkey.PersonID
+		only   staffkey.SecurityKeyID
+		handle string
+		rule   string
+	}{
+		{"own key", k, amara.ID, "", "handle", ""},
+		{"own key that names nobody", k, amara.ID, "", "", ""},
+		{"the key that was asked for", k, amara.ID, "blue", "", ""},
+		{"another key than was asked for", k, amara.ID, "desk", "", "other_key_than_asked"},
+		{"key of another person", k, "ben", "", "handle", "key_of_another"},
+		{"own key with another handle", k, amara.ID, "", "handl", "user_handle_differs"},
+		{"passwordless", k, "", "", "handle", ""},
+		{"passwordless without handle", k, "", "", "", "user_handle_missing"},
+		{"passwordless with another handle", k, "", "", "Handle", "user_handle_differs"},
+		{"not yet named", pending, amara.ID, "", "handle", "key_pending"},
+	}
+	for _, test := range tests {
+		err := testMethod().belongs(test.key, test.person, state{Only: test.only}, []byte(test.handle))
+		if got := signintest.RuleOf(err); got != test.rule || (err == nil) != (test.rule == "") {
+			t.Errorf("%s: got error %v, want rule %q", test.name, err, test.rule)
+		}
+	}
+}
+
+// F4, CVE-2020-8236: what counts is that the key says it verified the person, not that it was asked to.
+func TestVerification_asks_for_the_person(t *testing.T) {
+	t.Parallel()
+	m := testMethod()
+	without := goodKey()
+	without.Tamper = at(softkey.GetBeforeSigning, flags(0, uv))
+	key := softkey.New(without)
+	verified := register(t, m, key)
+	old := verified
+	old.UserVerified = false
+	tests := []struct {
+		name         string
+		key          staffkey.SecurityKey
+		passwordless bool
+		rule         string
+	}{
+		{"a key that verified the person at registration", verified, false, "user_verification"},
+		{"a key that never did, as a second proof", old, false, ""},
+		{"a key that never did, passwordless", old, true, "user_verification"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			list := []staffkey.SecurityKey{test.key}
+			if test.passwordless {
+				list = nil
+			}
+			c, options := beginVerification(t, m, list...)
+			answer, err := key.Get(testOrigin, options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			test.key.SignCount = 0 // the three answers count on one key in any order
+			v, err := finishVerification(t.Context(), m, c, answer, test.key)
+			if got := signintest.RuleOf(err); got != test.rule || (err == nil) != (test.rule == "") {
+				t.Fatalf("got error %v, want rule %q", err, test.rule)
+			}
+			if v.Proof.VerifiedPerson {
+				t.Error("the proof says that the person was verified, want possession only")
+			}
+		})
+	}
+}
+
+func TestModelName(t *testing.T) {
+	t.Parallel()
+	for aaguid, name := range models {
+		if len(aaguid) != 36 || aaguid[8] != '-' || name == "" {
+			t.Errorf("%q: %q is no AAGUID with a name", aaguid, name)
+		}
+	}
+	if got := ModelName("00000000-0000-0000-0000-000000000000"); got != "" {
+		t.Errorf("a key that does not tell its model is a %q, want no name", got)
+	}
+}
