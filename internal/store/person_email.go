@@ -11,7 +11,7 @@ import (
 func (tx *Tx) FindPeopleByEmail(emails []string) (map[string]staffkey.Person, error) {
 	people := make(map[string]staffkey.Person, len(emails))
 	for len(emails) > 0 {
-		n := min(len(emails), personBatch)
+		n := min(len(emails), tx.batch)
 		args := make([]any, n)
 		for i, e := range emails[:n] {
 			args[i] = Fold(e)

@@ -81,8 +81,8 @@ func verify(t testing.TB, m *recoverycode.Method, state []byte, code string) (si
 func TestFinishEnrolment_makes_ten_codes_of_80_bits(t *testing.T) {
 	t.Parallel()
 	e := enrol(t, newMethod(t))
-	if got := len(e.Show); got != recoverycode.Codes {
-		t.Fatalf("%d codes, want %d", got, recoverycode.Codes)
+	if got := len(e.Show); got != staffkey.RecoveryCodes {
+		t.Fatalf("%d codes, want %d", got, staffkey.RecoveryCodes)
 	}
 	form := regexp.MustCompile(`^[0-9a-hjkmnp-tv-z]{4}(-[0-9a-hjkmnp-tv-z]{4}){3}$`)
 	seen := map[string]bool{}
@@ -133,7 +133,7 @@ func TestFinishVerification_reads_what_people_type(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if got, want := m.Remaining(v.State), recoverycode.Codes-1; got != want {
+			if got, want := m.Remaining(v.State), staffkey.RecoveryCodes-1; got != want {
 				t.Errorf("%d codes left, want %d", got, want)
 			}
 		})
@@ -188,7 +188,7 @@ func TestFinishVerification_tells_how_many_are_left(t *testing.T) {
 	if !errors.As(err, &r) {
 		t.Fatalf("got error %v, want a refusal", err)
 	}
-	if got, want := r.Message.Args["Count"], recoverycode.Codes-1; got != want {
+	if got, want := r.Message.Args["Count"], staffkey.RecoveryCodes-1; got != want {
 		t.Errorf("message says %v codes left, want %v", got, want)
 	}
 	if got := r.Message.Args["When"]; got != now {
@@ -241,7 +241,7 @@ func FuzzRecoveryCode(f *testing.F) {
 		case errors.Is(err, staffkey.ErrRefused):
 		case err != nil:
 			t.Fatal(err)
-		case !utf8.ValidString(typed) || m.Remaining(v.State) != recoverycode.Codes-1:
+		case !utf8.ValidString(typed) || m.Remaining(v.State) != staffkey.RecoveryCodes-1:
 			t.Errorf("%q signs in", typed)
 		}
 	})

@@ -1,0 +1,86 @@
+// Package browser tests the built program as people meet it: in a real Chromium, by real mouse and key events, with
+// virtual security keys that the browser itself provides (WebDriver section of WebAuthn Level 3, §11). Main flows run on
+// both database engines, the rest on SQLite. Every test fails on a violation of the content security policy and on
+// anything that the browser's console reports.
+//
+// Without Chromium the tests are skipped; with STAFFKEY_BROWSER=required that is a failure. With UPDATE_SCREENSHOTS=1 the
+// pictures of docs/images are made anew.
+package browser
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"sync"
+	"testing"
+
+	"github.com/chromedp/chromedp"
+)
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	stopShared()
+	os.Exit(code)
+}
+
+// shared is what all tests of a run have in common: one Chromium, one built program, and one demo on SQLite.
+var shared struct {
+	mu    sync.Mutex
+	stops []func()
+}
+
+// atEnd calls stop when all tests have run.
+func atEnd(stop func()) {
+	shared.mu.Lock()
+	defer shared.mu.Unlock()
+	shared.stops = append(shared.stops, stop)
+}
+
+func stopShared() {
+	for i := len(shared.stops) - 1; i >= 0; i-- {
+		shared.stops[i]()
+	}
+}
+
+// findChromium returns the path of the browser, or "".
+func findChromium() string {
+	for _, name := range []string{"chromium", "chromium-browser", "google-chrome"} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	return ""
+}
+
+// startChromium starts the browser that all tests share. It has a new profile, which goes when it stops.
+var startChromium = sync.OnceValues(func() (context.Context, error) {
+	options := append(chromedp.DefaultExecAllocatorOptions[:],
+		chromedp.ExecPath(findChromium()), chromedp.NoSandbox, chromedp.DisableGPU, chromedp.Flag("disable-quic", true),
+		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
+	)
+	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
+	atEnd(stop)
+	ctx, closeBrowser := chromedp.NewContext(allocator)
+	atEnd(closeBrowser)
+	if err := chromedp.Do(ctx); err != nil {
+		return nil, fmt.Errorf("start Chromium: %w", err)
+	}
+	return ctx, nil
+})
+
+// chromium returns the shared browser, or skips the test where there is none.
+func chromium(t testing.TB) context.Context {
+	t.Helper()
+	if findChromium() == "" {
+		if os.Getenv("STAFFKEY_BROWSER") == "required" {
+			t.Fatal("STAFFKEY_BROWSER=required, but there is no Chromium in PATH")
+		}
+		t.Skip("no Chromium in PATH")
+	}
+	ctx, err := startChromium()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ctx
+}

@@ -1,0 +1,108 @@
+package browser
+
+import (
+	"testing"
+)
+
+// welcome makes a person who has just chosen a password and is signed in with it.
+func (b *tab) welcome(p *program) account {
+	b.t.Helper()
+	a, link := p.newPerson(b.t)
+	b.goTo(link)
+	b.at("/welcome", "Choose your password")
+	b.fill("#password", a.Password)
+	b.follow("button", "Save and sign in")
+	b.at("/me", "Home")
+	return a
+}
+
+// password gives name and password on the sign-in page.
+func (b *tab) password(a account) {
+	b.t.Helper()
+	b.goTo("/signin")
+	b.at("/signin", "Sign in")
+	b.fill("#username", a.Username)
+	b.fill("#password", a.Password)
+	b.follow("#signin-form button[name=signin]")
+}
+
+func (b *tab) signOut() {
+	b.t.Helper()
+	b.follow("button", "Sign out")
+	b.at("/signed-out", "You are signed out")
+}
+
+// register registers the key that is plugged in, beginning on the first page of the wizard.
+func (b *tab) register(nickname string) {
+	b.t.Helper()
+	b.goTo("/me/tokens/register")
+	b.at("/me/tokens/register", "Register New Token")
+	b.follow("button", "Start")
+	b.named(nickname)
+}
+
+// named goes through the rest of the wizard, from the touch on.
+func (b *tab) named(nickname string) {
+	b.t.Helper()
+	b.at("/me/tokens/*/name", "Give it a nickname")
+	b.fill("#nickname", nickname)
+	b.follow("#name-form button[name=save]")
+	b.at("/me/tokens/*/try", "Try your new token")
+	b.follow("#try-form button")
+	b.at("/me/tokens/*/done", "‘"+nickname+"’ is ready")
+}
+
+func TestFirst_token_and_sign_in(t *testing.T) {
+	t.Parallel()
+	eachEngine(t, func(t *testing.T, engine string) {
+		p := demoOn(t, engine)
+		a := p.people[0]
+		b := open(t, p.url)
+		k := b.plugIn()
+		b.password(a)
+		b.at("/me", "Home")
+		b.has("main", "You have no security token yet")
+
+		b.count()
+		b.follow("main a", "Register New Token")
+		b.at("/me/tokens/register", "Register New Token")
+		b.follow("button", "Start")
+		b.at("/me/tokens/*/name", "Give it a nickname")
+		b.fill("#nickname", "Blue lanyard key")
+		b.follow("#name-form button[name=save]")
+		if presses, _ := b.count(); presses != 3 {
+			t.Errorf("clicks to register the first token: want 3, got %d", presses)
+		}
+		b.at("/me/tokens/*/try", "Try your new token")
+		b.follow("#try-form button")
+		b.at("/me/tokens/*/done", "‘Blue lanyard key’ is ready")
+		b.has("main", "backup")
+		b.signOut()
+
+		b.goTo("/signin")
+		b.count()
+		b.fill("#username", a.Username)
+		b.fill("#password", a.Password)
+		b.follow("#signin-form button[name=signin]")
+		b.at("/signin/key", "Sign in using a FIDO2 security key")
+		b.has("main", a.Username)
+		b.has("#key-form", "last used on this computer")
+		b.follow("#key-form button", "Blue lanyard key")
+		b.at("/me", "Home")
+		if presses, loads := b.count(); presses != 2 || loads != 2 {
+			t.Errorf("sign-in with a key: want 2 clicks and 2 pages, got %d and %d", presses, loads)
+		}
+		b.signOut()
+
+		b.goTo("/signin")
+		b.count()
+		b.follow("button", "Sign in with your key")
+		b.at("/me", "Home")
+		if presses, loads := b.count(); presses != 1 || loads != 1 {
+			t.Errorf("passwordless sign-in: want 1 click and 1 page, got %d and %d", presses, loads)
+		}
+		if n := len(k.credentials()); n != 1 {
+			t.Errorf("credentials on the key: want 1, got %d", n)
+		}
+	})
+}
