@@ -72,7 +72,7 @@ var modules = map[string]use{
 	"github.com/alecthomas/kong":          {"flags, environment and file read into one documented struct", []string{"cmd/..."}},
 	"github.com/fxamacker/cbor/v2":        {"strict CBOR for what keys send", []string{"internal/signin/securitykey/...", "internal/ctap/..."}},
 	"github.com/nicksnyder/go-i18n/v2":    {"messages with plural forms, English and Welsh", []string{"internal/portal/ui/..."}},
-	"github.com/BurntSushi/toml":          {"the format of the message files", []string{"internal/portal/ui/..."}},
+	"github.com/BurntSushi/toml":          {"the format of the message files and of the settings file", []string{"internal/portal/ui/...", "cmd/staffkeyd"}},
 	"github.com/prometheus/client_golang": {"metrics in the form that operators collect", []string{"internal/portal", "cmd/staffkeyd"}},
 	"golang.org/x/crypto":                 {"argon2id, which the standard library lacks", []string{"internal/store", "internal/signin/..."}},
 	"golang.org/x/text":                   {"language matching, and Unicode folding of names", []string{"internal/portal/...", "internal/store", "internal/directory", "internal/signin/..."}},

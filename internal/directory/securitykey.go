@@ -16,31 +16,15 @@ import (
 // inUse are the states of the keys on a person's list.
 var inUse = []staffkey.SecurityKeyState{staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended}
 
-// Holdings returns what a person has to sign in with under a policy: the active keys, and the other methods that still
-// work and that the policy allows. The password is in neither, because it is never enough alone.
+// Holdings returns what a person has to sign in with under a policy. Keys on hold count: they are no way in, but a person
+// who has one has not nothing, so a password alone must not open a change of methods.
 func (d *Directory) Holdings(tx *store.Tx, person staffkey.PersonID, p staffkey.Policy) (policy.Holdings, error) {
-	var h policy.Holdings
-	var err error
-	if h.Keys, err = tx.ListSecurityKeys(person, staffkey.SecurityKeyActive); err != nil {
-		return h, err
-	}
-	h.Others, err = d.otherMethods(tx, person, p)
-	return h, err
-}
-
-// otherMethods returns the methods besides password and keys that would sign the person in now.
-func (d *Directory) otherMethods(tx *store.Tx, person staffkey.PersonID, p staffkey.Policy) ([]staffkey.MethodKind, error) {
-	enrolments, err := tx.ListEnrolments(person)
+	keys, err := tx.ListSecurityKeys(person, inUse...)
 	if err != nil {
-		return nil, err
+		return policy.Holdings{}, err
 	}
-	var kinds []staffkey.MethodKind
-	for _, e := range enrolments {
-		if e.Method != staffkey.MethodPassword && e.Method != staffkey.MethodSecurityKey && p.Allows(e.Method) && d.usable(e) {
-			kinds = append(kinds, e.Method)
-		}
-	}
-	return kinds, nil
+	enrolments, err := tx.ListEnrolments(person)
+	return policy.HoldingsOf(p, keys, enrolments, d.usable), err
 }
 
 // KeyList is a person's list of keys and what else they can sign in with.
@@ -69,12 +53,11 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 		if list.Policy, err = effectivePolicy(tx, p.Organisation); err != nil {
 			return err
 		}
-		if list.Keys, err = tx.ListSecurityKeys(person, inUse...); err != nil {
+		h, err := d.Holdings(tx, person, list.Policy)
+		if err != nil {
 			return err
 		}
-		if list.Others, err = d.otherMethods(tx, person, list.Policy); err != nil {
-			return err
-		}
+		list.Keys, list.Others = h.Keys, h.Others
 		list.Names = map[staffkey.PersonID]string{}
 		for _, k := range list.Keys {
 			if _, known := list.Names[k.RegisteredBy]; known || k.RegisteredBy == "" || k.RegisteredBy == person {
@@ -238,7 +221,9 @@ func (d *Directory) RemovalPreview(ctx context.Context, actor staffkey.Actor, pe
 			return err
 		}
 		r.Others = h.Others
-		r.Keys = slices.DeleteFunc(h.Keys, func(k staffkey.SecurityKey) bool { return k.ID == key })
+		r.Keys = slices.DeleteFunc(h.Keys, func(k staffkey.SecurityKey) bool {
+			return k.ID == key || k.State != staffkey.SecurityKeyActive
+		})
 		return nil
 	})
 	if err != nil {

@@ -116,7 +116,7 @@ func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
 
 // Holdings is what a person has to sign in with, besides the password.
 type Holdings struct {
-	// Keys in use.
+	// Keys on the list: in use, or on hold.
 	Keys []staffkey.SecurityKey
 	// Others that still work and that policy allows: recovery codes left, and what comes later.
 	Others []staffkey.MethodKind
@@ -245,8 +245,8 @@ func SameKey(added staffkey.SecurityKey, existing []staffkey.SecurityKey) staffk
 	return same
 }
 
-// HoldingsOf lists what a person can sign in with under a policy: keys in use, and enrolments that policy allows and that
-// are still good for something.
+// HoldingsOf lists what a person has under a policy: the keys on their list, and enrolments that policy allows and that are
+// still good for something.
 func HoldingsOf(p staffkey.Policy, keys []staffkey.SecurityKey, enrolments []staffkey.Enrolment, usable func(staffkey.Enrolment) bool) Holdings {
 	h := Holdings{Keys: keys}
 	for _, e := range enrolments {

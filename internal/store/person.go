@@ -17,7 +17,6 @@ func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Pers
 	return p, found(err)
 }
 
-
 // InsertPeople adds people. A username or e-mail address that is taken is ErrConflict, and nobody is added.
 func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
 	for len(people) > 0 {

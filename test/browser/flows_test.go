@@ -44,7 +44,7 @@ func (b *tab) register(nickname string) {
 // named goes through the rest of the wizard, from the touch on.
 func (b *tab) named(nickname string) {
 	b.t.Helper()
-	b.at("/me/tokens/*/name", "Give it a nickname")
+	b.at("/me/tokens/*/name", "Give this token a nickname")
 	b.fill("#nickname", nickname)
 	b.follow("#name-form button[name=save]")
 	b.at("/me/tokens/*/try", "Try your new token")
@@ -67,7 +67,7 @@ func TestFirst_token_and_sign_in(t *testing.T) {
 		b.follow("main a", "Register New Token")
 		b.at("/me/tokens/register", "Register New Token")
 		b.follow("button", "Start")
-		b.at("/me/tokens/*/name", "Give it a nickname")
+		b.at("/me/tokens/*/name", "Give this token a nickname")
 		b.fill("#nickname", "Blue lanyard key")
 		b.follow("#name-form button[name=save]")
 		if presses, _ := b.count(); presses != 3 {
