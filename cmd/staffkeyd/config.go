@@ -121,6 +121,22 @@ func (c *databaseConfig) postgresURL() (string, error) {
 	return strings.TrimSpace(string(raw)), nil
 }
 
+func (c *databaseConfig) sqliteFile() string { return filepath.Join(c.Data, "staffkey.db") }
+
+// mustExist refuses a configuration that no server has started with.
+func (c *databaseConfig) mustExist(pg string) error {
+	needed := []string{c.sealingKeyFile()}
+	if pg == "" {
+		needed = append(needed, c.sqliteFile())
+	}
+	for _, name := range needed {
+		if _, err := os.Stat(name); err != nil {
+			return &problem{cause: "there is no installation here: " + name + ": " + reason(err), fix: "Check --data (and --sealing-key), or start the server once.", err: err}
+		}
+	}
+	return nil
+}
+
 func (c *databaseConfig) sealingKeyFile() string {
 	if c.SealingKey != "" {
 		return c.SealingKey
@@ -163,6 +179,11 @@ func (f configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.P
 		return fmt.Errorf("settings file %s: unknown settings: %s", name, strings.Join(unknown, ", "))
 	}
 	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
+		for _, name := range flag.Envs { // kong would let the file win
+			if _, set := os.LookupEnv(name); set {
+				return nil, nil
+			}
+		}
 		for key, value := range values {
 			if flagName(key) == flag.Name {
 				return value, nil

@@ -43,7 +43,7 @@ func (c *demoCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	s, err := openStore(env.ctx, env.config)
+	s, err := openStore(env.ctx, env.config, true)
 	if err != nil {
 		return err
 	}

@@ -13,8 +13,7 @@ type doctorCommand struct {
 	serverConfig `embed:""`
 }
 
-// Run checks what the server needs and says how to mend what is wrong. It changes nothing but that it makes the sealing
-// key and an empty database where there are none.
+// Run checks what the server needs and says how to mend what is wrong. It changes nothing.
 func (c *doctorCommand) Run(env *environment) error {
 	failed := 0
 	check := func(what string, err error) {
@@ -34,7 +33,7 @@ func (c *doctorCommand) Run(env *environment) error {
 	check("configuration", err)
 	check("port", portFree(env, c.Listen))
 	check("certificate", c.certificate())
-	s, err := openStore(env.ctx, env.config)
+	s, err := openStore(env.ctx, env.config, false)
 	check("database", err)
 	if err == nil {
 		env.store = s

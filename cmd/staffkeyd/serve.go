@@ -38,7 +38,7 @@ func (c *serveCommand) Run(env *environment) error {
 		return err
 	}
 	defer listener.Close()
-	s, err := openStore(env.ctx, env.config)
+	s, err := openStore(env.ctx, env.config, true)
 	if err != nil {
 		return err
 	}
@@ -210,7 +210,7 @@ type migrateCommand struct{}
 
 // Run migrates the database.
 func (migrateCommand) Run(env *environment) error {
-	s, err := openStore(env.ctx, env.config)
+	s, err := openStore(env.ctx, env.config, true)
 	if err != nil {
 		return err
 	}

@@ -21,11 +21,17 @@ import (
 	"staffkey/internal/store"
 )
 
-// openStore opens the database of a configuration and says how to mend what keeps it from opening.
-func openStore(ctx context.Context, c *databaseConfig) (*store.Store, error) {
+// openStore opens the database of a configuration and says how to mend what keeps it from opening. The server makes what
+// is missing (create); the commands beside it do not, so that a mistyped folder is not a new installation.
+func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Store, error) {
 	pg, err := c.postgresURL()
 	if err != nil {
 		return nil, err
+	}
+	if !create {
+		if err := c.mustExist(pg); err != nil {
+			return nil, err
+		}
 	}
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, cannotWrite(c.Data, err)
@@ -39,7 +45,7 @@ func openStore(ctx context.Context, c *databaseConfig) (*store.Store, error) {
 	}
 	cfg := store.Config{Sealer: sealer, PostgreSQL: pg}
 	if pg == "" {
-		cfg.SQLite = filepath.Join(c.Data, "staffkey.db")
+		cfg.SQLite = c.sqliteFile()
 	}
 	s, err := store.Open(ctx, cfg)
 	switch {
@@ -59,8 +65,8 @@ func cannotWrite(dir string, err error) error {
 
 // lastCause is the end of an error's chain of causes, on one line.
 func lastCause(err error) string {
-	line, _, _ := strings.Cut(err.Error(), "\n")
-	return strings.TrimPrefix(line, "open store: ")
+	lines := strings.Split(strings.TrimSpace(err.Error()), "\n")
+	return strings.TrimPrefix(strings.TrimSpace(lines[len(lines)-1]), "open store: ")
 }
 
 // methods lists the sign-in methods of this installation: the one place where a method is added.
@@ -118,7 +124,7 @@ func (e *environment) prepare(command string) error {
 	default:
 		return nil // it opens what it needs itself
 	}
-	s, err := openStore(e.ctx, e.config)
+	s, err := openStore(e.ctx, e.config, false)
 	if err != nil {
 		return err
 	}

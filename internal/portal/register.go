@@ -250,6 +250,9 @@ func (p *Portal) try(r *request) error {
 		return p.refused(r, "try", id, "/me/outcome", err)
 	}
 	r.dropCookie(cookieOutcome)
+	if err := r.rememberKey(k.ID); err != nil {
+		return err
+	}
 	return r.proceed(http.StatusOK, tokenPath(k.ID, "done")+"?tried=1")
 }
 

@@ -62,6 +62,7 @@ func TestSignIn_passwordless_needs_the_person_verified(t *testing.T) { // F4, CV
 			old = k
 		}
 		old.ID, old.Person, old.CredentialID, old.UserVerified, old.Nickname = "old", p.ID, []byte("old"), false, "Old"
+		old.AttestationObject, old.ClientDataJSON = []byte{0xa0}, []byte("{}")
 		w.Change(t, func(tx *store.Tx) error { return tx.InsertSecurityKey(old) })
 		b := w.begin(t, w.Attempt(p))
 		if got := string(b.Options); !strings.Contains(got, `"userVerification":"preferred"`) {
@@ -158,7 +159,9 @@ func TestSignIn_with_a_key_that_is_not_in_use(t *testing.T) {
 		put  func(*store.Tx, staffkey.PersonID, staffkey.SecurityKey) error
 		rule string
 	}{
-		{"removed", func(tx *store.Tx, p staffkey.PersonID, k staffkey.SecurityKey) error { return tx.RemoveSecurityKey(p, k.ID) }, "key_removed"},
+		{"removed", func(tx *store.Tx, p staffkey.PersonID, k staffkey.SecurityKey) error {
+			return tx.RemoveSecurityKey(p, k.ID)
+		}, "key_removed"},
 		{"never named", nil, "key_pending"},
 	}
 	for _, test := range tests {

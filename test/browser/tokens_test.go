@@ -1,0 +1,237 @@
+package browser
+
+import (
+	"strings"
+	"testing"
+)
+
+func TestRename_by_dialog(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	b.plugIn()
+	b.welcome(p)
+	b.register("Lanyard")
+	b.register2("Desk")
+
+	b.goTo("/me")
+	b.count()
+	b.click(".card-links a", "Edit Lanyard")
+	b.wait("the dialog", `document.querySelector("dialog:modal")`)
+	b.focused("dialog:modal #" + b.dialogField())
+	b.axe()
+	b.press("Escape")
+	b.wait("no dialog", `!document.querySelector("dialog:modal")`)
+	b.focused(".card-links a[data-dialog]")
+	if got := eval[string](b, "document.activeElement.textContent"); got != "Edit Lanyard" {
+		t.Errorf("focus after Escape: want it on Edit Lanyard, got %q", got)
+	}
+	b.count()
+
+	b.click(".card-links a", "Edit Lanyard")
+	b.wait("the dialog", `document.querySelector("dialog:modal")`)
+	b.fill("dialog:modal input[name=nickname]", "desk")
+	b.follow("dialog:modal button", "Save Changes")
+	b.wait("the dialog with the error", `document.querySelector("dialog:modal")`)
+	b.has("dialog:modal", "You already have ‘desk’")
+	b.focused("dialog:modal input[name=nickname]")
+	b.axe()
+	b.fill("dialog:modal input[name=nickname]", "Blue <b>lanyard</b>")
+	b.count()
+	b.away(func() { b.doubleClick("dialog:modal button", "Save Changes") })
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+	b.is("#flash", "Nickname changed to ‘Blue <b>lanyard</b>’.")
+	b.focused("#flash")
+	if dialogs := eval[int](b, `document.querySelectorAll("dialog[open]").length`); dialogs != 0 {
+		t.Errorf("open dialogs: want none, got %d", dialogs)
+	}
+	b.reload()
+	if flash := b.texts("#flash"); len(flash) != 0 {
+		t.Errorf("notice after reload: want none, got %q", flash)
+	}
+	b.signOut()
+	b.follow("a", "Sign in again")
+	b.follow("button", "Sign in with your key")
+	b.at("/me", "Home")
+}
+
+// register2 registers the key that is on the list already under a second nickname.
+func (b *tab) register2(nickname string) {
+	b.t.Helper()
+	b.goTo("/me/tokens/register?again=1")
+	b.at("/me/tokens/register", "Register the same key again")
+	b.follow("button", "Start")
+	b.named(nickname)
+}
+
+// dialogField is the id of the nickname field in the dialog that is open.
+func (b *tab) dialogField() string {
+	b.t.Helper()
+	return eval[string](b, `document.querySelector("dialog:modal input[name=nickname]").id`)
+}
+
+func TestRemove_and_undo(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	k := b.plugIn()
+	a := b.welcome(p)
+	b.register("Lanyard")
+	b.register2("Desk")
+
+	b.goTo("/me")
+	b.count()
+	b.follow(".card-links a", "Remove Desk")
+	b.at("/me/tokens/*/remove", "Remove ‘Desk’?")
+	b.has("main", "‘Lanyard’ is the same key: it stays, and still works")
+	b.axe()
+	b.reload()
+	b.count()
+	b.away(func() { b.doubleClick("#remove-form button") })
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+	b.has("#flash", "‘Desk’ is removed.")
+	b.focused("#flash")
+	if cards := b.texts(".card h3"); len(cards) != 1 {
+		t.Errorf("tokens after removal: want 1, got %q", cards)
+	}
+	b.axe()
+	if n := len(k.credentials()); n != 1 {
+		t.Errorf("entries that the browser knows: want 1, because it is told of the removal, got %d", n)
+	}
+	b.follow("#undo-form button", "Undo")
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+	b.is("#flash", "‘Desk’ is back.")
+	if cards := b.texts(".card h3"); len(cards) != 2 {
+		t.Errorf("tokens after undo: want 2, got %q", cards)
+	}
+
+	// Back to the confirmation of a removal that has been made: pressed again, it removes nothing and says so.
+	b.follow(".card-links a", "Remove Desk")
+	b.follow("#remove-form button")
+	b.back()
+	b.follow("#remove-form button")
+	if heading := b.text("h1"); heading == "Home" {
+		t.Errorf("second removal: want a page that says what happened, got %q", heading)
+	}
+	b.goTo("/me/tokens")
+	if cards := b.texts(".card h3"); len(cards) != 1 || cards[0] != "Lanyard" {
+		t.Errorf("tokens: want Lanyard, got %q", cards)
+	}
+
+	// The last way in stays.
+	b.follow(".card-links a", "Remove Lanyard")
+	b.at("/me/tokens/*/remove", "You would lock yourself out")
+	b.axe()
+	b.follow("main a", "Cancel")
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+	b.signOut()
+	b.password(a)
+	if rows := b.texts("#key-form .pick-name"); len(rows) != 1 || rows[0] != "Lanyard" {
+		t.Errorf("tokens to choose from: want Lanyard, got %q", rows)
+	}
+}
+
+func TestRecovery_codes(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	k := b.plugIn()
+	a := b.welcome(p)
+	b.register("Lanyard")
+	b.goTo("/me/recovery-codes")
+	b.at("/me/recovery-codes", "Recovery codes")
+	b.away(func() { b.doubleClick("#codes-form button") })
+	b.at("/me/recovery-codes", "Your recovery codes")
+	codes := b.texts("#codes code")
+	if len(codes) != 10 {
+		t.Fatalf("recovery codes: want 10, got %q", codes)
+	}
+	b.axe()
+	b.follow("main a", "I have saved them")
+	b.has("main", "10 of 10 codes left")
+	b.signOut()
+
+	k.touch(false)
+	use := func(code string) {
+		t.Helper()
+		b.password(a)
+		b.at("/signin/key", "Sign in using a FIDO2 security key")
+		b.axe()
+		b.follow("main a", "Recovery code")
+		b.at("/signin/recovery-code", "Sign in with a recovery code")
+		b.fill("#code", code)
+		b.follow("#code-form button")
+	}
+	use(strings.ToLower(strings.ReplaceAll(codes[3], "-", " ")))
+	b.at("/me", "Home")
+	b.signOut()
+	use(codes[3])
+	b.at("/signin/recovery-code", "Sign in with a recovery code")
+	b.has("#error-summary li", "That recovery code was used")
+	b.has("#error-summary li", "You have 9 left")
+	b.focused("#error-summary")
+	b.axe()
+	b.fill("#code", "AAAA-AAAA-AAAA")
+	b.follow("#code-form button")
+	b.has("#error-summary li", "That code is wrong")
+	b.fill("#code", codes[4])
+	b.follow("#code-form button")
+	b.at("/me", "Home")
+
+	b.goTo("/me/recovery-codes")
+	b.has("main", "8 of 10 codes left")
+	b.follow("#codes-form button")
+	// Signed in with a code, a person who has a key proves it by key before methods change.
+	b.at("/me/recovery-codes", "Replace your recovery codes?")
+	b.axe()
+	b.follow("#codes-form button")
+	b.at("/me/confirm", "Confirm it is you")
+	b.axe()
+	k.touch(true)
+	b.follow("#key-form button", "Lanyard")
+	b.at("/me/recovery-codes", "Recovery codes")
+}
+
+func TestSessions(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	k := b.plugIn()
+	a := b.welcome(p)
+	b.register("Lanyard")
+	other := open(t, p.url)
+	k2 := k.moveTo(other)
+	other.password(a)
+	other.follow("#key-form button", "Lanyard")
+	other.at("/me", "Home")
+	other.goTo("/me/sessions")
+	other.at("/me/sessions", "Where you are signed in")
+	if cards := other.texts(".card"); len(cards) != 2 || !strings.Contains(cards[0], "This one") {
+		t.Fatalf("sessions: want this one first and another, got %q", cards)
+	}
+	other.axe()
+	other.follow("button", "End this session")
+	other.is("#flash", "That session has ended.")
+	other.is("main > p:last-child", "You are signed in nowhere else.")
+	b.goTo("/me/tokens")
+	b.at("/session-ended", "Your session has ended")
+	b.has("main", "from another device")
+	b.axe()
+	b.follow("a", "Sign in again")
+	b.at("/signin", "Sign in")
+
+	k2.moveTo(b)
+	b.follow("button", "Sign in with your key")
+	b.at("/me", "Home")
+	b.goTo("/me/sessions")
+	b.follow("button", "End all other sessions")
+	b.is("#flash", "All other sessions have ended.")
+	other.follow("a", "Activity")
+	other.at("/session-ended", "Your session has ended")
+	b.goTo("/me/activity")
+	b.at("/me/activity", "Activity")
+	for _, want := range []string{"You ended a session", "You ended all other sessions", "You signed in with ‘Lanyard’", "You registered ‘Lanyard’", "You chose a password"} {
+		b.has("table", want)
+	}
+	b.axe()
+}
