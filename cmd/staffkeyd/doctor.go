@@ -38,6 +38,7 @@ func (c *doctorCommand) Run(env *environment) error {
 	if err == nil {
 		env.store = s
 		check("schema and sealing key", checkSchema(env.ctx, s))
+		check("database integrity", intact(env, s))
 		check("clock beside the database's", clockAgrees(env, s))
 		check("sealing key file", privateFile(env.config.sealingKeyFile()))
 	}
@@ -66,6 +67,13 @@ func (c *serverConfig) certificate() error {
 		if _, err := os.ReadFile(f); err != nil {
 			return &problem{cause: f + " cannot be read: " + reason(err), fix: "Check --tls-cert and --tls-key, and who may read them.", err: err}
 		}
+	}
+	return nil
+}
+
+func intact(env *environment, s *store.Store) error {
+	if err := s.CheckIntegrity(env.ctx); err != nil {
+		return &problem{cause: lastCause(err), fix: "Stop the server, keep a copy of the data folder, and restore your latest backup.", err: err}
 	}
 	return nil
 }

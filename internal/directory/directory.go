@@ -67,6 +67,8 @@ func (d *Directory) change(ctx context.Context, event staffkey.AuditEvent, fn fu
 	}
 	var refusal *staffkey.Refusal
 	if errors.As(err, &refusal) && errors.Is(refusal, staffkey.ErrRefused) {
+		refusal.SupportCode = staffkey.NewSupportCode()
+		reached.SupportCode = refusal.SupportCode
 		if lost := d.store.Change(ctx, reached.RefusedBy(refusal), func(*store.Tx) error { return nil }); lost != nil {
 			return errors.Join(err, fmt.Errorf("record the refusal: %w", lost))
 		}

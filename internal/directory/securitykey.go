@@ -35,6 +35,8 @@ type KeyList struct {
 	Others []staffkey.MethodKind
 	// Policy is what holds for the person: how many keys they may have, and which methods.
 	Policy staffkey.Policy
+	// Removed are those whose removal can still be undone, latest last.
+	Removed []staffkey.SecurityKey
 	// Names of those who registered keys for the person, where that was somebody else.
 	Names map[staffkey.PersonID]string
 }
@@ -58,6 +60,9 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 			return err
 		}
 		list.Keys, list.Others = h.Keys, h.Others
+		if list.Removed, err = undoable(tx, person); err != nil {
+			return err
+		}
 		list.Names = map[staffkey.PersonID]string{}
 		for _, k := range list.Keys {
 			if _, known := list.Names[k.RegisteredBy]; known || k.RegisteredBy == "" || k.RegisteredBy == person {
@@ -75,6 +80,18 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 		return KeyList{}, fmt.Errorf("list keys: %w", err)
 	}
 	return list, nil
+}
+
+// undoable returns the keys whose removal can still be undone, latest last.
+func undoable(tx *store.Tx, person staffkey.PersonID) ([]staffkey.SecurityKey, error) {
+	removed, err := tx.ListSecurityKeys(person, staffkey.SecurityKeyRemoved)
+	if err != nil {
+		return nil, err
+	}
+	since := tx.Now.Add(-staffkey.UndoRemovalFor)
+	removed = slices.DeleteFunc(removed, func(k staffkey.SecurityKey) bool { return k.RemovedAt.Before(since) })
+	slices.SortFunc(removed, func(a, b staffkey.SecurityKey) int { return a.RemovedAt.Compare(b.RemovedAt) })
+	return removed, nil
 }
 
 // RenameKey gives a key another nickname (F22). ErrInvalid on the field nickname says that it is empty, too long or taken;

@@ -83,6 +83,11 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 		return err
 	}
 	page := ui.TokensPage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys, Edit: edit}
+	if n := len(list.Removed); n > 0 && r.cookie(cookieFlash) == "" {
+		// The offer to undo stands for as long as the undo does, not for one page.
+		latest := list.Removed[n-1]
+		page.Removed = &ui.UndoRemoval{Nickname: latest.Nickname, Undo: ui.UndoButton{Action: tokenPath(latest.ID, "restore"), Label: ui.Text{ID: "flash.undo"}}}
+	}
 	page.Errors = errs
 	if list.Policy.Allows(staffkey.MethodRecoveryCode) {
 		row, err := p.recoveryCodeRow(r)
@@ -92,7 +97,7 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 		page.Methods = append(page.Methods, row)
 	}
 	var signal ui.Signal
-	if r.openSealed(cookieSignal, &signal) {
+	if r.Method != http.MethodHead && r.openSealed(cookieSignal, &signal) {
 		r.dropCookie(cookieSignal)
 		page.Signal = &signal
 	}

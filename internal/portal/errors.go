@@ -10,7 +10,6 @@ import (
 	"staffkey"
 	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
-	"staffkey/internal/signin"
 )
 
 // errSignedOut says that a route needs a session and there is none.
@@ -24,7 +23,7 @@ func (p *Portal) showError(r *request, err error) {
 		return // the browser has gone
 	}
 	if status >= 500 && page.SupportCode == "" {
-		page.SupportCode = signin.NewSupportCode()
+		page.SupportCode = staffkey.NewSupportCode()
 	}
 	if status >= 500 {
 		p.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", r.Pattern), slog.String("request", r.origin.RequestID),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"staffkey"
 	"staffkey/internal/directory"
 )
 
@@ -17,6 +18,10 @@ func unmarshal(t *testing.T, body string, into any) {
 }
 
 func activityQuery(n int) directory.ActivityQuery { return directory.ActivityQuery{Limit: n} }
+
+func auditKind(kind staffkey.EventKind) directory.AuditFilter {
+	return directory.AuditFilter{Kind: kind}
+}
 
 var sealedText = regexp.MustCompile(`value="[A-Za-z0-9_-]{60,}"|challenge[^,]*,`)
 

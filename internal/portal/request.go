@@ -120,7 +120,8 @@ func (r *request) setFlash(f flash) error { return r.putSealed(cookieFlash, f, 0
 
 func (r *request) takeFlash() *ui.Flash {
 	var f flash
-	if !r.openSealed(cookieFlash, &f) {
+	// A HEAD request only asks how long the session lasts: nobody would see the notice.
+	if r.Method == http.MethodHead || !r.openSealed(cookieFlash, &f) {
 		return nil
 	}
 	r.setCookie(cookieFlash, "", 0)

@@ -53,7 +53,15 @@ func (p *Portal) signInPage(r *request) error {
 	if yes, _ := unsupported(r.UserAgent()); yes && r.FormValue("anyway") == "" {
 		return r.redirect("/unsupported")
 	}
-	return p.showSignIn(r, http.StatusOK, ui.SignInPage{Next: localPath(r.FormValue("next"), "")})
+	next := localPath(r.FormValue("next"), "")
+	if next != "" { // kept for the key, which says who it is without the form
+		a := r.attempt()
+		a.Return = next
+		if err := r.putAttempt(a); err != nil {
+			return err
+		}
+	}
+	return p.showSignIn(r, http.StatusOK, ui.SignInPage{Next: next})
 }
 
 func (p *Portal) showSignIn(r *request, status int, page ui.SignInPage) error {
@@ -328,7 +336,6 @@ func (p *Portal) signOut(r *request) error {
 	for _, name := range []string{cookieSession, cookieAttempt, cookieOutcome, cookieFlash} {
 		r.dropCookie(name)
 	}
-	r.w.Header().Set("Clear-Site-Data", `"cache"`)
 	return r.redirect("/signed-out")
 }
 

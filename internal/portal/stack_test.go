@@ -39,6 +39,7 @@ type stack struct {
 // holder is a person of the test with a key in the hand.
 type holder struct {
 	staffkey.Person
+	keys  []*softkey.Key
 	key   *softkey.Key
 	keyID staffkey.SecurityKeyID
 }
@@ -127,6 +128,7 @@ func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	if err := s.signin.NameKey(ctx, actor, done.Key.ID, nickname); err != nil {
 		s.t.Fatal(err)
 	}
+	h.keys = append(h.keys, key)
 	if h.key == nil {
 		h.key, h.keyID = key, done.Key.ID
 	}

@@ -2,7 +2,6 @@ package signin
 
 import (
 	"context"
-	"crypto/rand"
 	"strconv"
 	"strings"
 	"time"
@@ -90,26 +89,9 @@ func Classify(p Prompt) string {
 	return "wa.data"
 }
 
-// supportAlphabet is Crockford's base 32 without U: nothing that is mistaken for another when read aloud.
-const supportAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// NewSupportCode makes a code that a person can read to a helpdesk ("K7QF-2M").
-func NewSupportCode() string {
-	var raw [6]byte
-	_, _ = rand.Read(raw[:]) // never fails: crypto/rand.Read ends the program instead
-	out := make([]byte, 0, 7)
-	for i, b := range raw {
-		if i == 4 {
-			out = append(out, '-')
-		}
-		out = append(out, supportAlphabet[b&31])
-	}
-	return string(out)
-}
-
 // RecordPrompt records how a prompt ended and returns what to tell. It never counts as a failed try.
 func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, p Prompt) (PromptOutcome, error) {
-	out := PromptOutcome{Message: Classify(p), SupportCode: NewSupportCode()}
+	out := PromptOutcome{Message: Classify(p), SupportCode: staffkey.NewSupportCode()}
 	event := staffkey.Event(staffkey.EventPromptEnded, actor)
 	event.Outcome = staffkey.OutcomeEnded
 	event.Person, event.Message, event.SupportCode = person, out.Message, out.SupportCode

@@ -152,7 +152,7 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 	if !errors.As(err, &r) {
 		return err
 	}
-	r.SupportCode = NewSupportCode()
+	r.SupportCode = staffkey.NewSupportCode()
 	event.SupportCode = r.SupportCode
 	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
 		if c == nil {

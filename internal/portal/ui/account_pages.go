@@ -102,8 +102,16 @@ type TokensPage struct {
 	Methods []MethodRow
 	// Edit is the dialog that is open, or nil.
 	Edit *EditForm
+	// Removed offers to take back the latest removal, or is nil.
+	Removed *UndoRemoval
 	// Signal tells the browser about a removed or renamed token, or is nil.
 	Signal *Signal
+}
+
+// UndoRemoval is a token that was removed a few minutes ago.
+type UndoRemoval struct {
+	Nickname string
+	Undo     UndoButton
 }
 
 func (TokensPage) layout() (string, bool) { return "account/tokens", true }

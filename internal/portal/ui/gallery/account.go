@@ -71,6 +71,9 @@ func accountStates() []State {
 		{"tokens", with(person("selfservice"), registered), tokens},
 		{"tokens-one", person("selfservice"), ui.TokensPage{Tokens: cards()[:1], Limit: 5, Methods: otherMethods()}},
 		{"tokens-empty", person("selfservice"), ui.TokensPage{Limit: 5}},
+		{"tokens-removed", person("selfservice"), ui.TokensPage{Tokens: cards()[:1], Limit: 5, Removed: &ui.UndoRemoval{
+			Nickname: "Spare in locker 14", Undo: ui.UndoButton{Action: "/me/tokens/x/restore", Label: ui.Text{ID: "flash.undo"}},
+		}}},
 		{"tokens-full", with(hostile("selfservice"), removed), ui.TokensPage{Tokens: manyCards(), Limit: 5, Methods: otherMethods()}},
 		{"tokens-edit-error", person("selfservice"), wrong},
 		{"tokens-renamed", person("selfservice"), renamed},

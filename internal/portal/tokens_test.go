@@ -1,0 +1,143 @@
+package portal_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"staffkey"
+)
+
+func TestUndoStandsForTenMinutes(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	s.giveKey(h, "Spare")
+	who := s.session(h)
+	path := "/me/tokens/" + string(h.keyID)
+	if a := who.post(path+"/remove", url.Values{"remove": {"1"}}); a.location() != "/me/tokens" {
+		t.Fatalf("removal: %d %s", a.StatusCode, a.location())
+	}
+	if body := who.get("/me/tokens").body; !strings.Contains(body, `id="undo-form"`) || strings.Contains(body, `id="removed"`) {
+		t.Error("right after the removal, the notice offers to undo it, and only the notice")
+	}
+	s.clock.Advance(4 * time.Minute)
+	if body := who.get("/me/tokens").body; !strings.Contains(body, `id="restore-form"`) {
+		t.Error("four minutes later, the page still offers to undo it")
+	}
+	s.clock.Advance(6*time.Minute + time.Second)
+	if body := who.get("/me/tokens").body; strings.Contains(body, `id="restore-form"`) {
+		t.Error("after ten minutes, the page no longer offers it")
+	}
+	fresh := s.sessionWith(h, 1)
+	if a := fresh.post(path+"/restore", url.Values{"undo": {"1"}}); a.location() != "/me/tokens" {
+		t.Errorf("an undo that comes too late: %d %s", a.StatusCode, a.location())
+	}
+	if body := fresh.get("/me/tokens").body; !strings.Contains(body, "too late") {
+		t.Error("nothing says that it is too late")
+	}
+}
+
+// sessionWith signs a person in with the nth key that the test gave them.
+func (s *stack) sessionWith(h *holder, n int) *browser {
+	h.key, h.keyID = h.keys[n], ""
+	return s.session(h)
+}
+
+func TestLastWayInIsKept(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	who := s.session(h)
+	path := "/me/tokens/" + string(h.keyID) + "/remove"
+	if a := who.get(path); a.StatusCode != http.StatusOK || strings.Contains(a.body, `id="remove-form"`) {
+		t.Errorf("the page offers to remove the last key: %d", a.StatusCode)
+	}
+	if a := who.post(path, url.Values{"remove": {"1"}}); a.StatusCode != http.StatusConflict {
+		t.Errorf("removing the last key: %d, want 409", a.StatusCode)
+	}
+	if a := who.post("/me/recovery-codes", url.Values{"make": {"1"}}); a.StatusCode != http.StatusOK || strings.Count(a.body, `<code class="code">`) != staffkey.RecoveryCodes {
+		t.Fatalf("recovery codes: %d", a.StatusCode)
+	}
+	if a := who.post(path, url.Values{"remove": {"1"}}); a.location() != "/me/tokens" {
+		t.Errorf("removing it with recovery codes at hand: %d", a.StatusCode)
+	}
+}
+
+func TestPasswordlessGoesWhereThePersonWanted(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	b := s.browser()
+	to := b.get("/me/activity").location()
+	b.get(to)
+	if next := b.signInWithKey(h, "/signin/passwordless"); next != "/me/activity" {
+		t.Errorf("from %s the key leads to %q", to, next)
+	}
+}
+
+func TestRecoveryCodeSignsInOnce(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	s.add("amara", "north")
+	b := s.browser()
+	b.post("/signin", url.Values{"username": {"amara"}, "password": {testPassword}})
+	made := b.post("/me/recovery-codes", url.Values{"make": {"1"}})
+	_, rest, _ := strings.Cut(made.body, `<code class="code">`)
+	code, _, _ := strings.Cut(rest, "<")
+	again := b.post("/me/recovery-codes", url.Values{"make": {"1"}})
+	if strings.Contains(again.body, `<code class="code">`) || !strings.Contains(again.body, `name="confirm"`) {
+		t.Error("a second set is made without asking")
+	}
+	use := func(code string) answer {
+		b := s.browser()
+		b.post("/signin", url.Values{"username": {"amara"}, "password": {testPassword}})
+		page := b.get("/signin/recovery-code").body
+		_, rest, _ := strings.Cut(page, `name="ceremony" value="`)
+		sealed, _, _ := strings.Cut(rest, `"`)
+		return b.post("/signin/recovery-code", url.Values{"code": {code}, "ceremony": {sealed}})
+	}
+	if a := use("0000-0000-0000-0000"); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a wrong code: %d", a.StatusCode)
+	}
+	if a := use(strings.ToUpper(strings.ReplaceAll(code, "-", " "))); a.location() != "/me" {
+		t.Errorf("a code: %d %s", a.StatusCode, a.location())
+	}
+	if a := use(code); a.StatusCode != http.StatusUnauthorized || !strings.Contains(a.body, "was used") {
+		t.Errorf("the same code again: %d", a.StatusCode)
+	}
+}
+
+// TestRefusalsHaveACode follows a refusal from the answer to the page and into the log.
+func TestRefusalsHaveACode(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	b := s.browser()
+	var options struct{ Ceremony, Options string }
+	unmarshal(t, b.get("/signin/options").body, &options)
+	h.key.SetUserVerification(false)
+	if _, err := h.key.Get(address, []byte(options.Options)); err == nil {
+		t.Error("the software key answers a demand to verify the person without doing so")
+	}
+	a := b.postJSON("/signin/outcome", `{"ceremony":"`+options.Ceremony+`","name":"NotAllowedError","ms":5000.5,"detail":"closed\nby <b>"}`)
+	if a.location() != "/signin/outcome" {
+		t.Fatalf("outcome leads to %q", a.location())
+	}
+	page := b.get("/signin/outcome").body
+	_, rest, _ := strings.Cut(page, `<code class="code">`)
+	code, _, _ := strings.Cut(rest, "<")
+	if !strings.Contains(page, "We did not get an answer from your key") || len(code) != 7 {
+		t.Errorf("the page shows code %q", code)
+	}
+	events, err := s.directory.ListAudit(t.Context(), staffkey.ConsoleActor(), auditKind(staffkey.EventPromptEnded), 10)
+	if err != nil || len(events) != 1 || events[0].SupportCode != code || strings.Contains(events[0].Detail["detail"], "\n") {
+		t.Errorf("the log has %+v, %v", events, err)
+	}
+}

@@ -1,0 +1,257 @@
+package signin_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/signin"
+	"staffkey/internal/signin/signintest"
+	"staffkey/internal/store"
+)
+
+const runners = 64
+
+// secretOf is the secret of a link; the address of every link is the configured one.
+func secretOf(t testing.TB, link, path string) string {
+	t.Helper()
+	secret, ok := strings.CutPrefix(link, "https://staffkey.example"+path+"?t=")
+	if !ok || len(secret) < 26 {
+		t.Fatalf("link %q, want %s with a secret of at least 128 bits", link, path)
+	}
+	return secret
+}
+
+func (w *installation) setUpLink(t testing.TB) string {
+	t.Helper()
+	link, err := w.Service.IssueSetUpLink(t.Context(), staffkey.ConsoleActor())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secretOf(t, link, "/setup")
+}
+
+func (w *installation) firstPasswordLink(t testing.TB, p staffkey.Person) string {
+	t.Helper()
+	link, err := w.Service.IssueFirstPasswordLink(t.Context(), staffkey.ConsoleActor(), p.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return secretOf(t, link, "/welcome")
+}
+
+var firstOperator = signin.FirstOperator{Name: "Olu Ade", Username: "olu", Email: "olu@staff.example", Password: goodPassword}
+
+func TestSetUp_link_is_used_once(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		secret := w.setUpLink(t)
+		if needs, err := w.Service.NeedsSetUp(t.Context()); err != nil || !needs {
+			t.Errorf("needs set-up %t (error %v), want it to", needs, err)
+		}
+		if err := w.Service.CheckSetUpLink(t.Context(), secret); err != nil {
+			t.Fatal(err)
+		}
+		opened := make([]signin.SignedIn, runners)
+		signintest.Once(t, signintest.Parallel(runners, func(i int) (err error) {
+			opened[i], err = w.Service.SetUp(t.Context(), origin, secret, firstOperator)
+			if errors.Is(err, staffkey.ErrInvalid) { // no other attempt's name stands in the way of an attempt that fails
+				t.Errorf("got error %v, want the link expired", err)
+			}
+			return err
+		}))
+		var operators, people int
+		w.Read(t, func(tx *store.Tx) (err error) {
+			if operators, err = tx.CountOperators(); err != nil {
+				return err
+			}
+			people, err = tx.CountPeople()
+			return err
+		})
+		if operators != 1 || people != 1 {
+			t.Errorf("%d operators among %d people, want 1 of 1", operators, people)
+		}
+		for _, in := range opened {
+			if in.Secret != "" && w.alive(t, in.Secret) && w.Browser(t, in).Session.Assurance.Level != 1 {
+				t.Error("the first session is more than a password gives")
+			}
+		}
+		if needs, err := w.Service.NeedsSetUp(t.Context()); err != nil || needs {
+			t.Errorf("needs set-up %t (error %v), want it done", needs, err)
+		}
+		if _, err := w.Service.IssueSetUpLink(t.Context(), staffkey.ConsoleActor()); signintest.RuleOf(err) != "set_up_done" {
+			t.Errorf("another link: got error %v, want a refusal by set_up_done", err)
+		}
+		if err := w.check(t, "olu", goodPassword); err != nil {
+			t.Errorf("the operator's password: %v", err)
+		}
+	})
+}
+
+func TestSetUp_refuses_what_it_cannot_use_and_keeps_the_link(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		w.person(t, "taken")
+		secret := w.setUpLink(t)
+		tests := []struct {
+			name   string
+			change func(*signin.FirstOperator)
+		}{
+			{"no name", func(f *signin.FirstOperator) { f.Name = "" }},
+			{"no username", func(f *signin.FirstOperator) { f.Username = "" }},
+			{"no address", func(f *signin.FirstOperator) { f.Email = "olu" }},
+			{"short password", func(f *signin.FirstOperator) { f.Password = "short" }},
+			{"the name as password", func(f *signin.FirstOperator) { f.Password = "OLU@staff.example" }},
+			{"taken username", func(f *signin.FirstOperator) { f.Username = "taken" }},
+		}
+		for _, test := range tests {
+			f := firstOperator
+			test.change(&f)
+			if _, err := w.Service.SetUp(t.Context(), origin, secret, f); !errors.Is(err, staffkey.ErrInvalid) {
+				t.Errorf("%s: got error %v, want an invalid field", test.name, err)
+			}
+		}
+		if _, err := w.Service.SetUp(t.Context(), origin, secret, firstOperator); err != nil {
+			t.Errorf("the link is gone after mistakes: %v", err)
+		}
+	})
+}
+
+func TestSetUp_link_of_another_time_or_purpose(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		first := w.setUpLink(t)
+		second := w.setUpLink(t)
+		welcome := w.firstPasswordLink(t, w.AddPerson(t, "amara"))
+		for name, secret := range map[string]string{"cancelled by the next": first, "another purpose": welcome, "nothing": "", "made up": "AAAA"} {
+			if err := w.Service.CheckSetUpLink(t.Context(), secret); !errors.Is(err, staffkey.ErrExpired) {
+				t.Errorf("%s: got error %v, want expired", name, err)
+			}
+			if _, err := w.Service.SetUp(t.Context(), origin, secret, firstOperator); !errors.Is(err, staffkey.ErrExpired) {
+				t.Errorf("%s: got error %v, want expired", name, err)
+			}
+		}
+		w.Clock.Advance(signin.SetUpLinkLife - time.Microsecond)
+		if err := w.Service.CheckSetUpLink(t.Context(), second); err != nil {
+			t.Errorf("at the last instant: %v", err)
+		}
+		w.Clock.Advance(time.Microsecond)
+		if _, err := w.Service.SetUp(t.Context(), origin, second, firstOperator); !errors.Is(err, staffkey.ErrExpired) {
+			t.Errorf("when it has expired: got error %v, want expired", err)
+		}
+	})
+}
+
+func TestFirstPassword_link_is_used_once(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p := w.AddPerson(t, "amara")
+		secret := w.firstPasswordLink(t, p)
+		got, err := w.Service.CheckFirstPasswordLink(t.Context(), secret)
+		if err != nil || got.ID != p.ID {
+			t.Fatalf("the link is for %q (error %v), want %q", got.ID, err, p.ID)
+		}
+		signintest.Once(t, signintest.Parallel(runners, func(int) error {
+			_, err := w.Service.UseFirstPasswordLink(t.Context(), origin, secret, goodPassword)
+			return err
+		}))
+		if err := w.check(t, "amara", goodPassword); err != nil {
+			t.Errorf("the new password: %v", err)
+		}
+		if _, err := w.Service.CheckFirstPasswordLink(t.Context(), secret); !errors.Is(err, staffkey.ErrExpired) {
+			t.Errorf("the used link: got error %v, want expired", err)
+		}
+	})
+}
+
+func TestFirstPassword_link_ends_sessions_and_the_password_before(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p := w.person(t, "amara")
+		in := w.Enter(t, p)
+		secret := w.firstPasswordLink(t, p)
+		if _, err := w.Service.UseFirstPasswordLink(t.Context(), origin, secret, "short"); invalidBy(err) != "password.short" {
+			t.Errorf("short password: got error %v, want password.short", err)
+		}
+		if !w.alive(t, in.Secret) {
+			t.Error("a mistake has ended the session")
+		}
+		if _, err := w.Service.UseFirstPasswordLink(t.Context(), origin, secret, "another horse battery"); err != nil {
+			t.Fatal(err)
+		}
+		if w.alive(t, in.Secret) {
+			t.Error("the session opened by the password before is alive")
+		}
+		w.Refused(t, "password", func() error { return w.check(t, "amara", goodPassword) })
+		if err := w.check(t, "amara", "another horse battery"); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+func TestFirstPassword_link_of_another_time_or_purpose(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, other := w.AddPerson(t, "amara"), w.AddPerson(t, "ben")
+		first := w.firstPasswordLink(t, p)
+		second := w.firstPasswordLink(t, p)
+		theirs := w.firstPasswordLink(t, other)
+		setUp := w.setUpLink(t)
+		for name, secret := range map[string]string{"cancelled by the next": first, "another purpose": setUp, "nothing": ""} {
+			if _, err := w.Service.UseFirstPasswordLink(t.Context(), origin, secret, goodPassword); !errors.Is(err, staffkey.ErrExpired) {
+				t.Errorf("%s: got error %v, want expired", name, err)
+			}
+		}
+		w.Disable(t, p)
+		w.Refused(t, "person_disabled", func() error {
+			_, err := w.Service.UseFirstPasswordLink(t.Context(), origin, second, goodPassword)
+			return err
+		})
+		w.Clock.Advance(signin.FirstPasswordLinkLife - time.Microsecond)
+		if _, err := w.Service.CheckFirstPasswordLink(t.Context(), theirs); err != nil {
+			t.Errorf("at the last instant: %v", err)
+		}
+		w.Clock.Advance(time.Microsecond)
+		if _, err := w.Service.UseFirstPasswordLink(t.Context(), origin, theirs, goodPassword); !errors.Is(err, staffkey.ErrExpired) {
+			t.Errorf("when it has expired: got error %v, want expired", err)
+		}
+	})
+}
+
+func TestFirstPassword_link_is_issued_by_whom_policy_allows(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, la := w.AddPerson(t, "amara"), w.AddPerson(t, "lena")
+		grant := func(r staffkey.Role) []staffkey.RoleGrant {
+			return []staffkey.RoleGrant{{Person: la.ID, Role: r, Organisation: w.Organisation.ID}}
+		}
+		strong := staffkey.Assurance{Level: 3, PhishingResistant: true}
+		issue := func(actor staffkey.Actor) error {
+			_, err := w.Service.IssueFirstPasswordLink(t.Context(), actor, p.ID)
+			return err
+		}
+		if err := issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleLocalAdministrator), Assurance: strong}); err != nil {
+			t.Errorf("by the Local Administrator: %v", err)
+		}
+		w.Refused(t, "scope", func() error { return issue(staffkey.Actor{Person: la.ID, Assurance: strong}) })
+		w.Refused(t, "scope", func() error {
+			return issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleHelpdesk), Assurance: strong})
+		})
+		w.Refused(t, "role_needs_key", func() error {
+			return issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleLocalAdministrator), Assurance: staffkey.Assurance{Level: 2}})
+		})
+		w.Change(t, func(tx *store.Tx) error {
+			g := staffkey.RoleGrant{Person: p.ID, Role: staffkey.RoleOperator, Organisation: w.Organisation.ID, GrantedAt: tx.Now}
+			_, err := tx.InsertRoleGrant(g)
+			return err
+		})
+		w.Refused(t, "rank", func() error {
+			return issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleLocalAdministrator), Assurance: strong})
+		})
+		if err := w.Service.SetPassword(t.Context(), staffkey.Actor{Person: la.ID, Assurance: strong}, p.ID, goodPassword); signintest.RuleOf(err) != "console_only" {
+			t.Errorf("set a password away from the console: got error %v, want a refusal by console_only", err)
+		}
+	})
+}
