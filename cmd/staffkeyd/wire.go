@@ -99,7 +99,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
-	service := signin.New(signin.Deps{Store: s, Methods: list, Address: set.address, Log: log, Observe: metrics.ObserveProof})
+	service := signin.New(signin.Deps{Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof})
 	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable})
 	pages, err := ui.New()
 	if err != nil {

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 
 	"staffkey"
@@ -26,7 +25,6 @@ type Deps struct {
 	// Address is the configured public address, for one-time links; never taken from a request.
 	Address string
 	Now     func() time.Time
-	Log     *slog.Logger
 	// Observe is told of each finished sign-in step, for metrics; may be nil.
 	Observe func(method staffkey.MethodKind, outcome string)
 }
@@ -38,7 +36,6 @@ type Service struct {
 	order   []staffkey.MethodKind
 	address string
 	now     func() time.Time
-	log     *slog.Logger
 	observe func(staffkey.MethodKind, string)
 }
 
@@ -46,13 +43,10 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, methods: make(map[staffkey.MethodKind]Method, len(d.Methods)), address: d.Address,
-		now: d.Now, log: d.Log, observe: d.Observe,
+		now: d.Now, observe: d.Observe,
 	}
 	if s.now == nil {
 		s.now = time.Now
-	}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
 	}
 	if s.observe == nil {
 		s.observe = func(staffkey.MethodKind, string) {}
