@@ -83,7 +83,6 @@ var modules = map[string]use{
 	"github.com/descope/virtualwebauthn":  {"an authenticator written by others, beside our own", nil},
 	"github.com/google/go-cmp":            {"readable differences between want and got", nil},
 	"github.com/rogpeppe/go-internal":     {"testscript, for the command lines", nil},
-	"pgregory.net/rapid":                  {"property tests that shrink what fails", nil},
 }
 
 // source is one Go file of the tree.

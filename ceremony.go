@@ -2,7 +2,8 @@ package staffkey
 
 import "time"
 
-// CeremonyID identifies a ceremony. It is random and is spent in the same transaction as the ceremony's result.
+// CeremonyID identifies a ceremony; ids sort by time. It is sealed with its ceremony, and spent in the same transaction as the
+// ceremony's result.
 type CeremonyID string
 
 // Purpose is what a ceremony was begun for. An answer counts for its own purpose only.

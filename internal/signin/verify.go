@@ -138,33 +138,29 @@ func (s *Service) verify(ctx context.Context, answer Answer, want expect, event 
 				}
 			}
 		}
-		found := make(map[string]staffkey.SecurityKey, 1)
+		var found store.KeyHolder
 		v, err = m.FinishVerification(ctx, Verifying{
 			Subject: Subject{Person: h.person, Policy: h.policy, Enrolment: h.enrolment(answer.Method)}, Purpose: c.Purpose, Now: s.now(),
 			FindKey: func(credential []byte) (staffkey.SecurityKey, error) {
-				k, err := tx.FindSecurityKeyByCredential(credential)
-				found[string(credential)] = k
-				return k, err
+				var err error
+				found, err = tx.FindKeyHolder(credential)
+				return found.Key, err
 			},
 		}, *c, answer.Body)
-		for _, k := range found { // also of a refused answer: the log tells which entry it was
-			event.Subject, event.SubjectName = string(k.ID), k.Nickname
+		if found.Key.ID != "" { // also of a refused answer: the log tells which entry it was
+			event.Subject, event.SubjectName = string(found.Key.ID), found.Key.Nickname
 			if event.Person == "" {
-				event.Person = k.Person
+				event.Person = found.Key.Person
 			}
 		}
 		if err != nil {
 			return err
 		}
-		if h.person.ID == "" {
-			if h.person, err = tx.FindPerson(v.Person); err != nil {
-				return err
-			}
-			event.Person, event.Organisation, event.ActorName = h.person.ID, h.person.Organisation, h.person.Name
-		}
-		if h.policy.MaxKeys == 0 {
-			if h.policy, err = effectivePolicy(tx, h.person.Organisation); err != nil {
-				return err
+		if v.Key.ID != "" {
+			h.policy = policy.Effective(found.Policies)
+			if h.person.ID == "" {
+				h.person = found.Person
+				event.Person, event.Organisation, event.ActorName = h.person.ID, h.person.Organisation, h.person.Name
 			}
 		}
 		if v.Person != h.person.ID {

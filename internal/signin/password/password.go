@@ -205,6 +205,9 @@ func matches(phc []byte, password string) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("password state: %w", err)
 	}
+	if time < 1 || threads < 1 || len(want) < hashBytes { // argon2 panics on the first two, and an empty hash would match anything
+		return false, fmt.Errorf("password state has no cost or no hash")
+	}
 	got := argon2.IDKey([]byte(password), salt, time, memory, threads, uint32(len(want)))
 	return subtle.ConstantTimeCompare(got, want) == 1, nil
 }

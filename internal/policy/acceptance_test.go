@@ -1,0 +1,307 @@
+package policy_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var now = time.Date(2026, 11, 23, 7, 12, 0, 0, time.UTC)
+
+// allow and deny are the lines of these tests: a decision, and for a "no" the rule that says it.
+func allow(t *testing.T, what string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Errorf("%s: got error %v, want it allowed", what, err)
+	}
+}
+
+func deny(t *testing.T, what, rule string, err error) {
+	t.Helper()
+	var r *staffkey.Refusal
+	if !errors.As(err, &r) || r.Rule != rule || r.Message.ID == "" || !errors.Is(err, staffkey.ErrRefused) {
+		t.Errorf("%s: got error %v, want a refusal by %s with a message", what, err, rule)
+	}
+}
+
+func invalid(t *testing.T, what, field string, err error) {
+	t.Helper()
+	var e *staffkey.InvalidError
+	if !errors.As(err, &e) || e.Field != field {
+		t.Errorf("%s: got error %v, want field %s invalid", what, err, field)
+	}
+}
+
+func kinds(k ...staffkey.MethodKind) *[]staffkey.MethodKind { return &k }
+
+func TestEffective(t *testing.T) {
+	t.Parallel()
+	five, ten := 5, 10
+	strict := staffkey.SessionLimits{IdleAAL2: 30, AbsoluteAAL2: 600, IdleAAL3: 5, AbsoluteAAL3: 300}
+	none := []staffkey.MethodKind(nil)
+	with := func(change func(*staffkey.Policy)) staffkey.Policy {
+		p := policy.Defaults()
+		change(&p)
+		return p
+	}
+	tests := []struct {
+		name  string
+		chain []staffkey.PolicySettings
+		want  staffkey.Policy
+	}{
+		{"nobody has decided", nil, policy.Defaults()},
+		{"empty settings", []staffkey.PolicySettings{{}, {}}, policy.Defaults()},
+		{"the nearest wins", []staffkey.PolicySettings{{MaxKeys: &five}, {MaxKeys: &ten}}, with(func(p *staffkey.Policy) { p.MaxKeys = 5 })},
+		{"what the nearest leaves open comes from above", []staffkey.PolicySettings{{}, {MaxKeys: &ten}, {Sessions: &strict}},
+			with(func(p *staffkey.Policy) { p.MaxKeys, p.Sessions = 10, strict })},
+		{"no methods is a decision", []staffkey.PolicySettings{{Methods: &none}}, with(func(p *staffkey.Policy) { p.Methods = nil })},
+	}
+	for _, test := range tests {
+		if diff := cmp.Diff(test.want, policy.Effective(test.chain)); diff != "" {
+			t.Errorf("%s: policy (-want +got):\n%s", test.name, diff)
+		}
+	}
+}
+
+func TestDefaults_are_valid_settings(t *testing.T) {
+	t.Parallel()
+	d := policy.Defaults()
+	allow(t, "defaults", policy.CheckSettings(staffkey.PolicySettings{Methods: &d.Methods, MaxKeys: &d.MaxKeys, Sessions: &d.Sessions}))
+}
+
+func TestCheckSettings(t *testing.T) {
+	t.Parallel()
+	keys := func(n int) staffkey.PolicySettings { return staffkey.PolicySettings{MaxKeys: &n} }
+	sessions := func(idle2, abs2, idle3, abs3 int) staffkey.PolicySettings {
+		return staffkey.PolicySettings{Sessions: &staffkey.SessionLimits{IdleAAL2: idle2, AbsoluteAAL2: abs2, IdleAAL3: idle3, AbsoluteAAL3: abs3}}
+	}
+	allow(t, "nothing", policy.CheckSettings(staffkey.PolicySettings{}))
+	allow(t, "2 keys", policy.CheckSettings(keys(2)))
+	allow(t, "20 keys", policy.CheckSettings(keys(20)))
+	invalid(t, "1 key, which leaves no backup", "max_keys", policy.CheckSettings(keys(1)))
+	invalid(t, "0 keys", "max_keys", policy.CheckSettings(keys(0)))
+	invalid(t, "21 keys", "max_keys", policy.CheckSettings(keys(21)))
+	allow(t, "shortest sessions", policy.CheckSettings(sessions(1, 1, 1, 1)))
+	allow(t, "longest sessions", policy.CheckSettings(sessions(60, 1440, 15, 720)))
+	for name, s := range map[string]staffkey.PolicySettings{
+		"idle at level 2": sessions(61, 1440, 15, 720), "in all at level 2": sessions(60, 1441, 15, 720),
+		"idle at level 3": sessions(60, 1440, 16, 720), "in all at level 3": sessions(60, 1440, 15, 721),
+		"zero": sessions(60, 1440, 0, 720), "negative": sessions(60, -1, 15, 720), "nothing set": sessions(0, 0, 0, 0),
+	} {
+		invalid(t, name, "sessions", policy.CheckSettings(s))
+	}
+	allow(t, "recovery codes", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds(staffkey.MethodRecoveryCode)}))
+	allow(t, "no methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds()}))
+	invalid(t, "the password, which is always there", "methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds(staffkey.MethodPassword)}))
+	invalid(t, "the key, which is always there", "methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds(staffkey.MethodRecoveryCode, staffkey.MethodSecurityKey)}))
+}
+
+// The proofs that methods give.
+var (
+	knows  = staffkey.Proof{Method: staffkey.MethodPassword, Knowledge: true}
+	code   = staffkey.Proof{Method: staffkey.MethodRecoveryCode, Possession: true}
+	touch  = staffkey.Proof{Method: staffkey.MethodSecurityKey, Possession: true, PhishingResistant: true, HardwareBound: true}
+	pin    = staffkey.Proof{Method: staffkey.MethodSecurityKey, Possession: true, PhishingResistant: true, HardwareBound: true, VerifiedPerson: true}
+	synced = staffkey.Proof{Method: staffkey.MethodSecurityKey, Possession: true, PhishingResistant: true, VerifiedPerson: true}
+	bare   = staffkey.Proof{Method: staffkey.MethodSecurityKey, Possession: true, PhishingResistant: true}
+)
+
+// Every set of proofs, and what NIST SP 800-63B-4 §2 makes of it.
+func TestAssuranceOf(t *testing.T) {
+	t.Parallel()
+	all := []struct {
+		name  string
+		proof staffkey.Proof
+	}{{"knows", knows}, {"code", code}, {"touch", touch}, {"pin", pin}, {"synced", synced}, {"bare", bare}}
+	for set := range 1 << len(all) {
+		var proofs []staffkey.Proof
+		var names []string
+		has := map[string]bool{}
+		for i, p := range all {
+			if set&(1<<i) != 0 {
+				proofs, names = append(proofs, p.proof), append(names, p.name)
+				has[p.name] = true
+			}
+		}
+		anyKey := has["touch"] || has["pin"] || has["synced"] || has["bare"]
+		hardware := has["touch"] || has["pin"]
+		two := has["pin"] || has["synced"] || has["knows"] && (anyKey || has["code"])
+		want := staffkey.Assurance{PhishingResistant: anyKey}
+		switch {
+		case two && hardware:
+			want.Level = 3
+		case two:
+			want.Level = 2
+		case set != 0:
+			want.Level = 1
+		}
+		if got := policy.AssuranceOf(proofs...); got != want {
+			t.Errorf("%s: got %+v, want %+v", strings.Join(names, "+"), got, want)
+		}
+		if len(proofs) > 1 { // in any order
+			proofs[0], proofs[len(proofs)-1] = proofs[len(proofs)-1], proofs[0]
+			if got := policy.AssuranceOf(proofs...); got != want {
+				t.Errorf("%s in another order: got %+v, want %+v", strings.Join(names, "+"), got, want)
+			}
+		}
+	}
+	// A proof that claims more than it can: verification without possession is none.
+	if got := policy.AssuranceOf(staffkey.Proof{Knowledge: true, VerifiedPerson: true}); got.Level != 1 {
+		t.Errorf("verified person without possession: got %+v, want level 1", got)
+	}
+}
+
+func TestAcceptsSignIn(t *testing.T) {
+	t.Parallel()
+	accepts := func(hasSecond bool, proofs ...staffkey.Proof) error {
+		a, err := policy.AcceptsSignIn(proofs, hasSecond)
+		if err == nil && a != policy.AssuranceOf(proofs...) || err != nil && a != (staffkey.Assurance{}) {
+			t.Errorf("%d proofs: got assurance %+v with error %v", len(proofs), a, err)
+		}
+		return err
+	}
+	for _, second := range []bool{false, true} {
+		allow(t, "key with PIN", accepts(second, pin))
+		allow(t, "synced passkey", accepts(second, synced))
+		allow(t, "password and code", accepts(second, knows, code))
+		allow(t, "password and touch", accepts(second, knows, touch))
+		deny(t, "touch", "user_verification", accepts(second, touch))
+		deny(t, "code", policy.NeedsSecond, accepts(second, code))
+		deny(t, "nothing", policy.NeedsSecond, accepts(second))
+		deny(t, "two touches", "user_verification", accepts(second, touch, bare))
+	}
+	allow(t, "password of somebody with nothing stronger", accepts(false, knows))
+	deny(t, "password of somebody with more", policy.NeedsSecond, accepts(true, knows))
+}
+
+func TestSessionLife(t *testing.T) {
+	t.Parallel()
+	p := policy.Defaults()
+	p.Sessions = staffkey.SessionLimits{IdleAAL2: 50, AbsoluteAAL2: 500, IdleAAL3: 10, AbsoluteAAL3: 300}
+	tests := []struct{ level, idle, absolute int }{{0, 15, 60}, {1, 15, 60}, {2, 50, 500}, {3, 10, 300}, {4, 10, 300}}
+	for _, test := range tests {
+		idle, absolute := policy.SessionLife(p, staffkey.Assurance{Level: test.level})
+		if idle != time.Duration(test.idle)*time.Minute || absolute != time.Duration(test.absolute)*time.Minute {
+			t.Errorf("level %d: %v idle and %v in all, want %d and %d minutes", test.level, idle, absolute, test.idle, test.absolute)
+		}
+	}
+}
+
+func active(id staffkey.SecurityKeyID) staffkey.SecurityKey {
+	return staffkey.SecurityKey{ID: id, State: staffkey.SecurityKeyActive}
+}
+
+func suspended(id staffkey.SecurityKeyID) staffkey.SecurityKey {
+	return staffkey.SecurityKey{ID: id, State: staffkey.SecurityKeySuspended}
+}
+
+var (
+	none     = policy.Holdings{}
+	codes    = policy.Holdings{Others: []staffkey.MethodKind{staffkey.MethodRecoveryCode}}
+	oneKey   = policy.Holdings{Keys: []staffkey.SecurityKey{active("a")}}
+	twoKeys  = policy.Holdings{Keys: []staffkey.SecurityKey{active("a"), active("b")}}
+	fiveKeys = policy.Holdings{Keys: []staffkey.SecurityKey{active("a"), active("b"), active("c"), active("d"), active("e")}}
+	keyCodes = policy.Holdings{Keys: oneKey.Keys, Others: codes.Others}
+)
+
+func TestHoldings(t *testing.T) {
+	t.Parallel()
+	tests := []struct {
+		name      string
+		h         policy.Holdings
+		any       bool
+		strongest staffkey.Assurance
+	}{
+		{"nothing", none, false, staffkey.Assurance{}},
+		{"codes", codes, true, staffkey.Assurance{Level: 2}},
+		{"a key", oneKey, true, staffkey.Assurance{Level: 2, PhishingResistant: true}},
+		{"a key and codes", keyCodes, true, staffkey.Assurance{Level: 2, PhishingResistant: true}},
+	}
+	for _, test := range tests {
+		if got := test.h.Any(); got != test.any {
+			t.Errorf("%s: any %t, want %t", test.name, got, test.any)
+		}
+		if got := test.h.Strongest(); got != test.strongest {
+			t.Errorf("%s: strongest %+v, want %+v", test.name, got, test.strongest)
+		}
+	}
+}
+
+func TestHoldingsOf(t *testing.T) {
+	t.Parallel()
+	p := policy.Defaults()
+	enrolled := []staffkey.Enrolment{
+		{Method: staffkey.MethodPassword}, {Method: staffkey.MethodRecoveryCode, State: []byte("left")},
+		{Method: "forbidden", State: []byte("left")}, {Method: staffkey.MethodSecurityKey, State: []byte("left")},
+	}
+	usable := func(e staffkey.Enrolment) bool { return len(e.State) > 0 }
+	if diff := cmp.Diff(keyCodes, policy.HoldingsOf(p, oneKey.Keys, enrolled, usable)); diff != "" {
+		t.Errorf("holdings (-want +got):\n%s", diff)
+	}
+	used := []staffkey.Enrolment{{Method: staffkey.MethodRecoveryCode}}
+	if diff := cmp.Diff(none, policy.HoldingsOf(p, nil, used, usable)); diff != "" {
+		t.Errorf("with all codes used: holdings (-want +got):\n%s", diff)
+	}
+}
+
+func TestAcceptsKey(t *testing.T) {
+	t.Parallel()
+	key := func(id int, verified bool) error {
+		return policy.AcceptsKey(staffkey.SecurityKey{CredentialID: make([]byte, id), UserVerified: verified})
+	}
+	allow(t, "shortest credential id", key(1, true))
+	allow(t, "longest credential id", key(staffkey.MaxCredentialID, true))
+	deny(t, "no credential id", "credential_id_length", key(0, true))
+	deny(t, "credential id too long", "credential_id_length", key(staffkey.MaxCredentialID+1, true))
+	deny(t, "person not verified", "user_verification", key(32, false))
+}
+
+func TestSignsIn(t *testing.T) {
+	t.Parallel()
+	key := func(s staffkey.SecurityKeyState) error { return policy.SignsIn(staffkey.SecurityKey{State: s}) }
+	allow(t, "active", key(staffkey.SecurityKeyActive))
+	deny(t, "pending", "key_pending", key(staffkey.SecurityKeyPending))
+	deny(t, "suspended", "key_suspended", key(staffkey.SecurityKeySuspended))
+	deny(t, "removed", "key_removed", key(staffkey.SecurityKeyRemoved))
+	deny(t, "a state of another release", "key_pending", key("lent"))
+	deny(t, "no state", "key_pending", key(""))
+}
+
+func TestIsActive(t *testing.T) {
+	t.Parallel()
+	allow(t, "active", policy.IsActive(staffkey.Person{State: staffkey.PersonActive}))
+	deny(t, "disabled", "person_disabled", policy.IsActive(staffkey.Person{State: staffkey.PersonDisabled}))
+	deny(t, "nobody", "person_disabled", policy.IsActive(staffkey.Person{}))
+}
+
+func TestSameKey(t *testing.T) {
+	t.Parallel()
+	added := staffkey.SecurityKey{ID: "new", AAGUID: "m1"}
+	of := func(id, model, same string) staffkey.SecurityKey {
+		return staffkey.SecurityKey{ID: staffkey.SecurityKeyID(id), AAGUID: model, SameKeyAs: staffkey.SecurityKeyID(same)}
+	}
+	tests := []struct {
+		name     string
+		existing []staffkey.SecurityKey
+		want     staffkey.SecurityKeyID
+	}{
+		{"nothing there", nil, ""},
+		{"one of the model", []staffkey.SecurityKey{of("a", "m1", ""), of("b", "m2", "")}, "a"},
+		{"none of the model", []staffkey.SecurityKey{of("b", "m2", "")}, ""},
+		{"two of the model", []staffkey.SecurityKey{of("a", "m1", ""), of("b", "m1", "")}, ""},
+		{"two entries of one key", []staffkey.SecurityKey{of("a", "m1", ""), of("b", "m1", "a")}, "a"},
+		{"an entry of a key that is gone", []staffkey.SecurityKey{of("b", "m1", "a")}, "a"},
+		{"itself", []staffkey.SecurityKey{of("new", "m1", "")}, ""},
+	}
+	for _, test := range tests {
+		if got := policy.SameKey(added, test.existing); got != test.want {
+			t.Errorf("%s: same as %q, want %q", test.name, got, test.want)
+		}
+	}
+}

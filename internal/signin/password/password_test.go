@@ -1,0 +1,226 @@
+package password
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/signin"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/crypto/argon2"
+)
+
+const good = "correct horse battery"
+
+var (
+	amara = staffkey.Person{ID: "amara", Username: "amara.okafor", Email: "amara@staff.example", Name: "Amara Okafor"}
+	now   = time.Date(2026, 11, 23, 7, 12, 0, 0, time.UTC)
+)
+
+func newMethod(t testing.TB, o Options) *Method {
+	t.Helper()
+	m, err := New(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
+func choose(t testing.TB, m *Method, password string) ([]byte, error) {
+	e, err := m.FinishEnrolment(t.Context(), signin.Enrolling{Subject: signin.Subject{Person: amara}, Now: now}, staffkey.Ceremony{}, []byte(password))
+	return e.State, err
+}
+
+func chosen(t testing.TB, m *Method, password string) []byte {
+	t.Helper()
+	state, err := choose(t, m, password)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
+}
+
+func verify(ctx context.Context, m *Method, state []byte, password string) (signin.Verified, error) {
+	v := signin.Verifying{Subject: signin.Subject{Person: amara}, Now: now}
+	if state != nil {
+		v.Enrolment = &staffkey.Enrolment{Method: staffkey.MethodPassword, State: state}
+	}
+	return m.FinishVerification(ctx, v, staffkey.Ceremony{}, []byte(password))
+}
+
+// NIST SP 800-63B-4 §3.1.1.2: length and what is easily guessed, no rules of composition.
+func TestFinishEnrolment_rules(t *testing.T) {
+	t.Parallel()
+	tests := []struct{ name, password, message string }{
+		{"a passphrase", good, ""},
+		{"eight letters", "pqmzrtwx", ""},
+		{"eight letters of several bytes", "ŵŷâêîôûẅ", ""},
+		{"128 characters", strings.Repeat("ab", 64), ""},
+		{"128 characters that each take two when typed elsewhere", strings.Repeat("e\u0301a\u0300", 64), ""},
+		{"spaces inside and around", "  a b c d ", ""},
+		{"nothing", "", "password.empty"},
+		{"seven characters", "abcdefg", "password.short"},
+		{"seven characters of several bytes", "ŵŷâêîôû", "password.short"},
+		{"seven characters typed as fourteen", strings.Repeat("e\u0301", 7), "password.short"},
+		{"129 characters", strings.Repeat("ab", 64) + "c", "password.long"},
+		{"a megabyte", strings.Repeat("ab", 1<<19), "password.long"},
+		{"no text", "abcdefgh\xff", "password.characters"},
+		{"the username", "amara.okafor", "password.same"},
+		{"the username in capitals", "AMARA.OKAFOR", "password.same"},
+		{"the address", "Amara@staff.example", "password.same"},
+		{"the name", "Amara Okafor", "password.same"},
+		{"one letter many times", "aaaaaaaaaa", "password.easy"},
+		{"one letter many times in both cases", "aAaAaAaAaA", "password.easy"},
+		{"one letter of several bytes many times", "éééééééééé", "password.easy"},
+	}
+	m := newMethod(t, Options{Workers: 2, Queue: 100})
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			state, err := choose(t, m, test.password)
+			var invalid *staffkey.InvalidError
+			switch {
+			case test.message == "" && err != nil:
+				t.Errorf("got error %v, want none", err)
+			case test.message != "" && (!errors.As(err, &invalid) || invalid.Message.ID != test.message || state != nil):
+				t.Errorf("got error %v, want %s", err, test.message)
+			}
+		})
+	}
+}
+
+func TestFinishVerification(t *testing.T) {
+	t.Parallel()
+	m := newMethod(t, Options{Workers: 2, Queue: 100})
+	state := chosen(t, m, good)
+	accented, long := chosen(t, m, "café au lait"), chosen(t, m, strings.Repeat("e\u0301a\u0300", 64))
+	tests := []struct {
+		name     string
+		state    []byte
+		password string
+		rule     string
+	}{
+		{"right", state, good, ""},
+		{"typed on another keyboard", accented, "cafe\u0301 au lait", ""},
+		{"the longest, typed with accents apart", long, strings.Repeat("e\u0301a\u0300", 64), ""},
+		{"the longest, typed with accents together", long, strings.Repeat("\u00e9\u00e0", 64), ""},
+		{"wrong", state, "correct horse batterz", "wrong"},
+		{"other case", state, "Correct horse battery", "wrong"},
+		{"a space more", state, good + " ", "wrong"},
+		{"its beginning", state, good[:8], "wrong"},
+		{"nothing", state, "", "wrong"},
+		{"a megabyte", state, strings.Repeat("a", 1<<20), "wrong"},
+		{"right at first, and long", state, good + strings.Repeat("a", 1<<20), "wrong"},
+		{"no text", state, "\xff\xfe", "wrong"},
+		{"of nobody", nil, good, "unknown_or_unset"},
+		{"of nobody, empty", nil, "", "unknown_or_unset"},
+		{"of nobody, a megabyte", nil, strings.Repeat("a", 1<<20), "unknown_or_unset"},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			got, err := verify(t.Context(), m, test.state, test.password)
+			if test.rule == "" {
+				want := signin.Verified{Person: amara.ID, Proof: staffkey.Proof{Method: staffkey.MethodPassword, Knowledge: true, At: now}}
+				if diff := cmp.Diff(want, got); err != nil || diff != "" {
+					t.Errorf("error %v, verified (-want +got):\n%s", err, diff)
+				}
+				return
+			}
+			var r *staffkey.Refusal
+			if !errors.As(err, &r) || r.Rule != test.rule || r.Message.ID != "pw.wrong" {
+				t.Errorf("got error %v, want a refusal by %s that says pw.wrong", err, test.rule)
+			}
+		})
+	}
+}
+
+// Every answer takes a place in the pool, whoever it is for: nobody is refused for less work than another.
+func TestFinishVerification_works_alike_for_everybody(t *testing.T) {
+	t.Parallel()
+	m := newMethod(t, Options{Workers: 1, Queue: 1})
+	state := chosen(t, m, good)
+	for range cap(m.waiting) {
+		m.waiting <- struct{}{}
+	}
+	for name, err := range map[string]error{
+		"right":         second(verify(t.Context(), m, state, good)),
+		"wrong":         second(verify(t.Context(), m, state, "wrong")),
+		"empty":         second(verify(t.Context(), m, state, "")),
+		"far too long":  second(verify(t.Context(), m, state, strings.Repeat("a", 1<<20))),
+		"nobody's":      second(verify(t.Context(), m, nil, good)),
+		"chosen anew":   second(choose(t, m, good)),
+		"nobody's long": second(verify(t.Context(), m, nil, strings.Repeat("a", 1<<20))),
+	} {
+		if !errors.Is(err, staffkey.ErrBusy) {
+			t.Errorf("%s on a full pool: got error %v, want ErrBusy", name, err)
+		}
+	}
+	for range cap(m.waiting) {
+		<-m.waiting
+	}
+	if _, err := verify(t.Context(), m, state, good); err != nil {
+		t.Errorf("when there is room again: %v", err)
+	}
+}
+
+func second[T any](_ T, err error) error { return err }
+
+// The hash that stands in for nobody's costs what a real one does.
+func TestDummy_costs_the_same(t *testing.T) {
+	t.Parallel()
+	m := newMethod(t, Options{})
+	cost := func(phc []byte) string { return strings.Join(strings.Split(string(phc), "$")[:4], "$") }
+	real := chosen(t, m, good)
+	if diff := cmp.Diff(cost(real), cost(m.dummy)); diff != "" {
+		t.Errorf("cost (-real +dummy):\n%s", diff)
+	}
+	if got, want := cost(real), "$argon2id$v=19$m=19456,t=2,p=1"; got != want {
+		t.Errorf("cost %s, want %s", got, want)
+	}
+	if again := chosen(t, m, good); string(again) == string(real) {
+		t.Error("the same password hashes to the same twice, want a salt of its own each time")
+	}
+}
+
+func TestWork_gives_up_with_the_request(t *testing.T) {
+	t.Parallel()
+	m := newMethod(t, Options{Workers: 1, Queue: 4})
+	m.workers <- struct{}{} // the one worker is busy
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := verify(ctx, m, nil, good); !errors.Is(err, context.Canceled) {
+		t.Errorf("got error %v, want the context's", err)
+	}
+	<-m.workers
+	if got := len(m.waiting); got != 0 {
+		t.Errorf("%d places of the queue are still taken, want none", got)
+	}
+}
+
+// What is stored carries its own cost, so that a higher one later does not lock out who chose before.
+func TestMatches_reads_what_was_stored(t *testing.T) {
+	t.Parallel()
+	m := newMethod(t, Options{})
+	salt := []byte("sixteen letters!")
+	sum := argon2.IDKey([]byte(good), salt, 1, 64, 2, hashBytes)
+	encode := base64.RawStdEncoding.EncodeToString
+	cheaper := "$argon2id$v=19$m=64,t=1,p=2$" + encode(salt) + "$" + encode(sum)
+	if _, err := verify(t.Context(), m, []byte(cheaper), good); err != nil {
+		t.Errorf("a password chosen at another cost: %v", err)
+	}
+	for _, damaged := range []string{
+		"", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=16$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=x$AAAA$AAAA",
+		"$argon2id$v=19$m=64,t=1,p=1$!$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$!", "$argon2id$v=19$m=64,t=1,p=1$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$", "$argon2id$v=19$m=64,t=1,p=1$AAAA$AAAA",
+		strings.Replace(cheaper, "t=1", "t=0", 1), strings.Replace(cheaper, "p=2", "p=0", 1),
+	} {
+		if _, err := verify(t.Context(), m, []byte(damaged), good); err == nil || errors.Is(err, staffkey.ErrRefused) {
+			t.Errorf("%q: got error %v, want a fault", damaged, err)
+		}
+	}
+}
