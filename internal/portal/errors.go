@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -101,6 +102,10 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 		if !p.UI.HasMessage(page.Message.ID) {
 			page.Message = ui.StatusMessage(http.StatusForbidden)
 		}
+	case errors.Is(err, staffkey.ErrNotFound) && r.PathValue("id") != "" && strings.HasPrefix(r.URL.Path, "/me/tokens/"):
+		// Most often it was there, before Back or in another tab.
+		code, page.Message = http.StatusNotFound, ui.Text{ID: "token.gone"}
+		page.Action = &ui.Action{Href: "/me/tokens", Label: ui.Text{ID: "tokens.heading"}}
 	case errors.Is(err, staffkey.ErrNotFound):
 		code, page.Message = http.StatusNotFound, ui.StatusMessage(http.StatusNotFound)
 	case errors.Is(err, staffkey.ErrInvalid):

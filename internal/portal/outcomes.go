@@ -199,6 +199,7 @@ func (p *Portal) signInOutcome(r *request, o outcome, page *ui.OutcomePage) erro
 	if err != nil {
 		return err
 	}
+	r.organisation = begun.Subject.Person.Organisation
 	page.Username, page.Options = begun.Subject.Person.Username, options("/signin", begun.Others)
 	page.StartAgain = "/signin/key"
 	if len(begun.Subject.Keys) > 1 || !mayRetry(o.Message) {

@@ -114,6 +114,9 @@ func (p *Portal) frame(r *request) ui.Frame {
 	}
 	if !r.signedIn {
 		f.Organisation = p.rootName(r.Context())
+		if r.organisation != "" {
+			f.Administrators = p.administrators(r, r.organisation)
+		}
 		return f
 	}
 	cur := r.current
@@ -125,12 +128,21 @@ func (p *Portal) frame(r *request) ui.Frame {
 	if o, err := p.Directory.Organisation(r.Context(), cur.Person.Organisation); err == nil {
 		f.Organisation = o.Name
 	}
-	if admins, err := p.Directory.LocalAdministratorsOf(r.Context(), cur.Person.Organisation); err == nil {
-		for _, a := range admins {
-			f.Administrators = append(f.Administrators, ui.Contact{Name: a.Name, Phone: a.Phone, Email: a.Email})
-		}
-	}
+	f.Administrators = p.administrators(r, cur.Person.Organisation)
 	return f
+}
+
+// administrators are whom the people of an organisation call. A page is still good without them.
+func (p *Portal) administrators(r *request, organisation staffkey.OrganisationID) []ui.Contact {
+	admins, err := p.Directory.LocalAdministratorsOf(r.Context(), organisation)
+	if err != nil {
+		return nil
+	}
+	contacts := make([]ui.Contact, 0, len(admins))
+	for _, a := range admins {
+		contacts = append(contacts, ui.Contact{Name: a.Name, Phone: a.Phone, Email: a.Email})
+	}
+	return contacts
 }
 
 // render shows a page.

@@ -245,15 +245,11 @@ func (p *Portal) try(r *request) error {
 	if noScript {
 		return p.promptEnded(r, "try", signin.Prompt{Name: "nojs", Token: id})
 	}
-	k, err := p.SignIn.FinishTry(r.Context(), r.current.Actor, answer)
+	in, err := p.SignIn.FinishTry(r.Context(), r.current.Actor, answer, r.current.Session)
 	if err != nil {
 		return p.refused(r, "try", id, "/me/outcome", err)
 	}
-	r.dropCookie(cookieOutcome)
-	if err := r.rememberKey(k.ID); err != nil {
-		return err
-	}
-	return r.proceed(http.StatusOK, tokenPath(k.ID, "done")+"?tried=1")
+	return p.entered(r, in, tokenPath(in.Key, "done")+"?tried=1")
 }
 
 func (p *Portal) tryPromptEnded(r *request) error {

@@ -25,6 +25,9 @@ type request struct {
 	current  signin.Current
 	signedIn bool
 	origin   staffkey.Origin
+	// organisation is that of a person who has given a right password and is not signed in yet: its Local Administrators
+	// are whom to ask when the key does not work.
+	organisation staffkey.OrganisationID
 }
 
 // Names of cookies. Over https they carry the __Host- prefix, which ties them to exactly this host.
@@ -114,6 +117,8 @@ type flash struct {
 	ID   string            `json:"i"`
 	Args map[string]string `json:"a,omitempty"`
 	Undo string            `json:"u,omitempty"`
+	// Count chooses the plural form, if the notice has one.
+	Count *int `json:"n,omitempty"`
 }
 
 func (r *request) setFlash(f flash) error { return r.putSealed(cookieFlash, f, 0) }
@@ -125,7 +130,7 @@ func (r *request) takeFlash() *ui.Flash {
 		return nil
 	}
 	r.setCookie(cookieFlash, "", 0)
-	shown := &ui.Flash{Kind: f.Kind, Message: ui.Text{ID: f.ID, Args: make(map[string]any, len(f.Args))}}
+	shown := &ui.Flash{Kind: f.Kind, Message: ui.Text{ID: f.ID, Args: make(map[string]any, len(f.Args)), Count: f.Count}}
 	for k, v := range f.Args {
 		shown.Message.Args[k] = v
 	}
@@ -240,14 +245,11 @@ func bodyError(err error) error {
 
 // readJSON reads one JSON object, and nothing else. A field that is not known is left alone: a newer page may send more.
 func (r *request) readJSON(into any) error {
-	dec := json.NewDecoder(r.Body)
-	if err := dec.Decode(into); err != nil {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
 		return bodyError(err)
 	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return &statusError{http.StatusBadRequest, "something behind the object"}
-	}
-	return nil
+	return bodyError(json.Unmarshal(body, into)) // which refuses anything behind the object
 }
 
 // localPath returns a path of this server, or fallback: whatever could leave it is not followed.

@@ -54,8 +54,7 @@ func (p *Portal) signInPage(r *request) error {
 		return r.redirect("/unsupported")
 	}
 	next := localPath(r.FormValue("next"), "")
-	if next != "" { // kept for the key, which says who it is without the form
-		a := r.attempt()
+	if a := r.attempt(); a.Return != next { // kept for the key, which says who it is without the form
 		a.Return = next
 		if err := r.putAttempt(a); err != nil {
 			return err
@@ -208,6 +207,7 @@ func (p *Portal) keyPage(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.organisation = begun.Subject.Person.Organisation
 	rows := p.tokenRows(r, begun.Subject.Keys)
 	if len(rows) == 0 && len(begun.Others) == 1 {
 		return r.redirect(optionHref("/signin", begun.Others[0]))
@@ -245,6 +245,7 @@ func (p *Portal) methodPage(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.organisation = begun.Subject.Person.Organisation
 	page := ui.MethodPage{Username: begun.Subject.Person.Username, Methods: options("/signin", begun.Others)}
 	if len(begun.Subject.Keys) > 0 {
 		page.Methods = append([]ui.OtherOption{{Kind: "key", Href: "/signin/key"}}, page.Methods...)
@@ -264,6 +265,7 @@ func (p *Portal) showCode(r *request, status int, a signin.Attempt, errs []ui.Fi
 	if err != nil {
 		return err
 	}
+	r.organisation = begun.Subject.Person.Organisation
 	page := ui.CodePage{Kind: "recovery-code", Action: "/signin/recovery-code", Username: begun.Subject.Person.Username, Sealed: begun.Sealed}
 	page.Errors = errs
 	if len(begun.Subject.Keys) > 0 {
@@ -290,6 +292,16 @@ func (p *Portal) signInCode(r *request) error {
 	}
 	if err != nil {
 		return err
+	}
+	e, err := p.SignIn.FindEnrolment(r.Context(), staffkey.Actor{Person: in.Person.ID}, staffkey.MethodRecoveryCode)
+	if err != nil {
+		return err
+	}
+	if e != nil {
+		left := p.SignIn.Remaining(*e)
+		if err := r.setFlash(flash{Kind: "warn", ID: "flash.recovery-used", Count: &left}); err != nil {
+			return err
+		}
 	}
 	return p.entered(r, in, a.Return)
 }

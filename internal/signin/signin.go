@@ -152,9 +152,16 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 		if c == nil {
 			return nil
 		}
-		// Spent already is as good: the answer is refused either way.
-		if err := tx.SpendCeremony(c.ID, c.ExpiresAt); err != nil && !errors.Is(err, staffkey.ErrConflict) {
-			return err
+		spent := spend(tx, c)
+		var again *staffkey.Refusal
+		if !errors.As(spent, &again) {
+			return spent
+		}
+		// Spent already is as good: the answer is refused either way. A key's answer that comes once more, as when the
+		// browser did not hear ours, has an old counter too, and must not look like a copied key.
+		if c.Method == staffkey.MethodSecurityKey {
+			again.SupportCode = r.SupportCode
+			tx.Event, err = event.RefusedBy(again), again
 		}
 		return nil
 	})

@@ -234,8 +234,20 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 // FinishStepUp checks an answer inside a session and renews the session under a new identifier.
 func (s *Service) FinishStepUp(ctx context.Context, actor staffkey.Actor, answer Answer, before staffkey.Session) (SignedIn, error) {
 	event := staffkey.Event(staffkey.EventProved, actor)
-	event.Person, event.Subject = actor.Person, string(answer.Method)
-	want := expect{purpose: staffkey.PurposeStepUp, method: answer.Method, person: actor.Person, session: actor.Session}
+	event.Subject = string(answer.Method)
+	return s.prove(ctx, actor, staffkey.PurposeStepUp, event, answer, before)
+}
+
+// FinishTry checks that a key just registered answers. That is a proof like any other, so it renews the session: who has
+// just registered a first key and tried it can register a backup, or make recovery codes, without one more touch.
+func (s *Service) FinishTry(ctx context.Context, actor staffkey.Actor, answer Answer, before staffkey.Session) (SignedIn, error) {
+	return s.prove(ctx, actor, staffkey.PurposeTry, staffkey.Event(staffkey.EventKeyTried, actor), answer, before)
+}
+
+// prove checks an answer inside a session and renews the session with what it proves.
+func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staffkey.Purpose, event staffkey.AuditEvent, answer Answer, before staffkey.Session) (SignedIn, error) {
+	event.Person = actor.Person
+	want := expect{purpose: purpose, method: answer.Method, person: actor.Person, session: actor.Session}
 	var in SignedIn
 	err := again(ctx, func() error {
 		c, v, h, err := s.verify(ctx, answer, want, &event)
@@ -292,21 +304,4 @@ func (s *Service) StepUpWithPassword(ctx context.Context, actor staffkey.Actor, 
 		return SignedIn{}, err
 	}
 	return s.Enter(ctx, actor.Origin, a, before)
-}
-
-// FinishTry checks that a key just registered answers, and changes nothing but its counter.
-func (s *Service) FinishTry(ctx context.Context, actor staffkey.Actor, answer Answer) (staffkey.SecurityKey, error) {
-	event := staffkey.Event(staffkey.EventKeyTried, actor)
-	event.Person = actor.Person
-	want := expect{purpose: staffkey.PurposeTry, method: staffkey.MethodSecurityKey, person: actor.Person, session: actor.Session}
-	c, v, _, err := s.verify(ctx, answer, want, &event)
-	if err == nil {
-		err = s.store.Change(ctx, event, func(tx *store.Tx) error {
-			if err := spend(tx, c); err != nil {
-				return err
-			}
-			return apply(tx, v, nil)
-		})
-	}
-	return v.Key, s.refuse(ctx, event, c, err)
 }

@@ -249,24 +249,26 @@ func TestTry_is_for_the_one_key(t *testing.T) {
 		in := w.browser(t, p, key)
 		spare := newKey()
 		k := w.addKey(t, in, spare, "Spare")
-		try := func(key *softkey.Key) (staffkey.SecurityKey, error) {
+		try := func(key *softkey.Key) (signin.SignedIn, error) {
 			b, err := w.Service.BeginTry(t.Context(), in.Actor, k.ID)
 			if err != nil {
 				t.Fatal(err)
 			}
-			return w.Service.FinishTry(t.Context(), in.Actor, answer(b, staffkey.MethodSecurityKey, get(t, key, anyKey(t, b.Options))))
+			return w.Service.FinishTry(t.Context(), in.Actor, answer(b, staffkey.MethodSecurityKey, get(t, key, anyKey(t, b.Options))), in.Session)
 		}
 		w.Refused(t, "other_key_than_asked", func() error {
 			_, err := try(key)
 			return err
 		})
-		before := w.Sessions(t)
 		got, err := try(spare)
-		if err != nil || got.ID != k.ID {
-			t.Errorf("tried key %q (error %v), want %q", got.ID, err, k.ID)
+		if err != nil || got.Key != k.ID {
+			t.Errorf("tried key %q (error %v), want %q", got.Key, err, k.ID)
 		}
-		if after := w.Sessions(t); after != before {
-			t.Errorf("%d sessions after a try, want %d as before", after, before)
+		if got.Session.ID == in.Session.ID || got.Secret == "" {
+			t.Error("the session kept its identifier, though the try proved who is there anew")
+		}
+		if got.Session.SecurityKey != k.ID || !got.Session.Assurance.PhishingResistant {
+			t.Errorf("session after the try: key %q, assurance %+v, want key %q and resistance to phishing", got.Session.SecurityKey, got.Session.Assurance, k.ID)
 		}
 	})
 }

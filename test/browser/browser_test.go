@@ -9,38 +9,47 @@ package browser
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
+	"slices"
 	"sync"
 	"testing"
 
 	"github.com/chromedp/chromedp"
+
+	"staffkey/test/program"
 )
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	stopShared()
+	if err := errors.Join(stopShared(), program.Clean()); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = max(code, 1)
+	}
 	os.Exit(code)
 }
 
-// shared is what all tests of a run have in common: one Chromium, one built program, and one demo on SQLite.
+// shared is what all tests of a run have in common, and what ends it: one Chromium and one demo on SQLite.
 var shared struct {
 	mu    sync.Mutex
-	stops []func()
+	stops []func() error
 }
 
 // atEnd calls stop when all tests have run.
-func atEnd(stop func()) {
+func atEnd(stop func() error) {
 	shared.mu.Lock()
 	defer shared.mu.Unlock()
 	shared.stops = append(shared.stops, stop)
 }
 
-func stopShared() {
-	for i := len(shared.stops) - 1; i >= 0; i-- {
-		shared.stops[i]()
+func stopShared() error {
+	var errs []error
+	for _, stop := range slices.Backward(shared.stops) {
+		errs = append(errs, stop())
 	}
+	return errors.Join(errs...)
 }
 
 // findChromium returns the path of the browser, or "".
@@ -60,9 +69,9 @@ var startChromium = sync.OnceValues(func() (context.Context, error) {
 		chromedp.Flag("disable-background-networking", true), chromedp.Flag("disable-component-update", true), chromedp.Flag("lang", "en-GB"),
 	)
 	allocator, stop := chromedp.NewExecAllocator(context.Background(), options...)
-	atEnd(stop)
+	atEnd(func() error { stop(); return nil })
 	ctx, closeBrowser := chromedp.NewContext(allocator)
-	atEnd(closeBrowser)
+	atEnd(func() error { closeBrowser(); return nil })
 	if err := chromedp.Do(ctx); err != nil {
 		return nil, fmt.Errorf("start Chromium: %w", err)
 	}

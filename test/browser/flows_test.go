@@ -5,7 +5,7 @@ import (
 )
 
 // welcome makes a person who has just chosen a password and is signed in with it.
-func (b *tab) welcome(p *program) account {
+func (b *tab) welcome(p *installation) account {
 	b.t.Helper()
 	a, link := p.newPerson(b.t)
 	b.goTo(link)
@@ -35,10 +35,16 @@ func (b *tab) signOut() {
 // register registers the key that is plugged in, beginning on the first page of the wizard.
 func (b *tab) register(nickname string) {
 	b.t.Helper()
-	b.goTo("/me/tokens/register")
-	b.at("/me/tokens/register", "Register New Token")
+	b.wizard()
 	b.follow("button", "Start")
 	b.named(nickname)
+}
+
+// wizard opens the first page of the registration of a new key.
+func (b *tab) wizard() {
+	b.t.Helper()
+	b.goTo("/me/tokens/register")
+	b.at("/me/tokens/register", "Register New Token")
 }
 
 // named goes through the rest of the wizard, from the touch on.
@@ -77,6 +83,9 @@ func TestFirst_token_and_sign_in(t *testing.T) {
 		b.follow("#try-form button")
 		b.at("/me/tokens/*/done", "‘Blue lanyard key’ is ready")
 		b.has("main", "backup")
+		// The touch of the try is proof enough to go on at once.
+		b.follow("main a", "Register a backup")
+		b.at("/me/tokens/register", "Register New Token")
 		b.signOut()
 
 		b.goTo("/signin")

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/webauthn"
 )
 
@@ -44,8 +45,41 @@ func (k *key) moveTo(b *tab) *key {
 	b.t.Helper()
 	other := b.plugIn()
 	for _, c := range k.credentials() {
-		call(b, webauthn.AddCredential, webauthn.AddCredentialParams{AuthenticatorID: other.id, Credential: c})
+		other.add(c)
 	}
-	call(k.tab, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: k.id})
+	k.unplug()
 	return other
+}
+
+// unplug takes the key out of its tab.
+func (k *key) unplug() {
+	k.tab.t.Helper()
+	call(k.tab, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: k.id})
+}
+
+// add puts a credential on the key. The type of the protocol package would also ask for a feature of password managers,
+// which no security key has.
+func (k *key) add(c *webauthn.Credential) {
+	k.tab.t.Helper()
+	type credential struct {
+		CredentialID         []byte  `json:"credentialId"`
+		IsResidentCredential bool    `json:"isResidentCredential"`
+		RpID                 string  `json:"rpId"`
+		PrivateKey           []byte  `json:"privateKey"`
+		UserHandle           []byte  `json:"userHandle"`
+		SignCount            float64 `json:"signCount"`
+	}
+	type params struct {
+		AuthenticatorID webauthn.AuthenticatorID `json:"authenticatorId"`
+		Credential      credential               `json:"credential"`
+	}
+	call(k.tab, cdp.Command[params, cdp.Empty]{Method: webauthn.AddCredential.Method}, params{k.id, credential{
+		c.CredentialID, c.IsResidentCredential, c.RpID, c.PrivateKey, c.UserHandle, c.SignCount,
+	}})
+}
+
+// remove deletes a credential from the key.
+func (k *key) remove(c *webauthn.Credential) {
+	k.tab.t.Helper()
+	call(k.tab, webauthn.RemoveCredential, webauthn.RemoveCredentialParams{AuthenticatorID: k.id, CredentialID: c.CredentialID})
 }

@@ -14,12 +14,12 @@ func TestSame_key_under_two_nicknames(t *testing.T) {
 	a := b.welcome(p)
 	b.register("Lanyard")
 
-	b.goTo("/me/tokens/register")
+	b.wizard()
 	b.follow("button", "Start")
 	b.at("/me/tokens/register/exists", "What do you want to do?")
 	b.focused("#outcome")
 	b.has("#outcome", "This key is already registered It is on your list as ‘Lanyard’.")
-	b.axe()
+	b.inspect()
 	b.reload()
 	b.at("/me/tokens/register/exists", "What do you want to do?")
 	b.follow("main a", "Register it again under another nickname")
@@ -112,7 +112,7 @@ func TestRegistration_back_reload_and_twice(t *testing.T) {
 	b.focused("#error-summary")
 	b.is("#error-summary li", "Enter a nickname")
 	b.has("#name-form", "Enter a nickname")
-	b.follow("#error-summary a") // leads to the field
+	b.click("#error-summary a") // leads to the field
 	b.focused("#nickname")
 	b.click(".chip", "Spare")
 	b.focused("#nickname")
@@ -153,18 +153,18 @@ func TestRegistration_that_is_refused(t *testing.T) {
 	if title := eval[string](b, "document.title"); title[:len("Not registered yet:")] != "Not registered yet:" {
 		t.Errorf("title: want it to begin with Not registered yet, got %q", title)
 	}
-	b.axe()
+	b.inspect()
 	k.refusePIN(false)
 	b.follow("button", "Try again")
 	b.named("Lanyard")
 
-	// A key that was taken off the list can be registered anew.
+	// A nickname is taken whatever the case.
+	b.wizard()
 	call(b, webauthn.ClearCredentials, webauthn.ClearCredentialsParams{AuthenticatorID: k.id})
-	b.goTo("/me/tokens/register")
 	b.follow("button", "Start")
 	b.at("/me/tokens/*/name", "Give this token a nickname")
 	b.fill("#nickname", "LANYARD")
 	b.follow("#name-form button[name=save]")
 	b.is("#error-summary li", "You already have ‘LANYARD’")
-	b.axe()
+	b.inspect()
 }

@@ -31,6 +31,7 @@ type tab struct {
 	left int    // pages that the tab went away from
 	// presses counts clicks and pressed keys that do something, which is C in the table of flows.
 	presses int
+	kept    int // pictures
 
 	mu     sync.Mutex
 	loads  int      // pages loaded: P in the table of flows

@@ -3,6 +3,7 @@ package program
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -12,9 +13,17 @@ import (
 	"golang.org/x/net/html"
 )
 
-// RegisterKey registers key under a nickname and returns the id of the new token. A key that is on the list already is registered
-// again. The key is not tried.
+// RegisterKey registers key under a nickname and returns the id of the new token. The key is not tried.
 func (c *Client) RegisterKey(ctx context.Context, key *softkey.Key, nickname string) (id string, err error) {
+	if id, err = c.TouchNewKey(ctx, key); err != nil {
+		return "", err
+	}
+	return id, c.NameKey(ctx, id, nickname)
+}
+
+// TouchNewKey does the first half of a registration, up to the answer of the key, and returns the id of the token, which is on no list
+// before [Client.NameKey]. A key that is on the list already is registered again.
+func (c *Client) TouchNewKey(ctx context.Context, key *softkey.Key) (id string, err error) {
 	next, err := c.create(ctx, "/me/tokens/register", key)
 	if errors.Is(err, softkey.ErrExcluded) {
 		next, err = c.create(ctx, "/me/tokens/register?again=1", key)
@@ -22,23 +31,31 @@ func (c *Client) RegisterKey(ctx context.Context, key *softkey.Key, nickname str
 	if err != nil {
 		return "", err
 	}
-	page, err := c.Get(ctx, next)
+	id, isName := strings.CutSuffix(strings.TrimPrefix(next, "/me/tokens/"), "/name")
+	if !isName {
+		return "", fmt.Errorf("register a token: sent on to %s", next)
+	}
+	return id, nil
+}
+
+// NameKey does the second half of a registration: the nickname, which puts the token in use.
+func (c *Client) NameKey(ctx context.Context, id, nickname string) error {
+	page, err := c.Get(ctx, "/me/tokens/"+id+"/name")
 	if err != nil {
-		return "", err
+		return err
 	}
 	form, err := page.form("name-form", "name a token")
 	if err != nil {
-		return "", err
+		return err
 	}
-	id = strings.TrimSuffix(strings.TrimPrefix(form.Action, "/me/tokens/"), "/name")
 	page, err = c.Submit(ctx, page, form, map[string]string{"nickname": nickname})
 	if err != nil {
-		return id, err
+		return err
 	}
 	if page.Status != http.StatusOK || page.URL.Path != "/me/tokens/"+id+"/try" {
-		return id, &Unexpected{"name a token", page}
+		return &Unexpected{"name a token", page}
 	}
-	return id, nil
+	return nil
 }
 
 // create touches a new key on the page at path and returns the path to go to.

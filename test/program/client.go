@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -28,6 +29,9 @@ type Client struct {
 	URL string
 	// Agent is the User-Agent header.
 	Agent string
+	// OnRedirect, when set, is told of each answer that sends the browser on to another page, before that page is opened: the moment at
+	// which the server has acknowledged what a form asked for. method and path are of the request, location is where it leads.
+	OnRedirect func(method, path, location string)
 
 	http *http.Client
 }
@@ -39,7 +43,22 @@ func NewClient(address string) *Client {
 		panic(err)
 	}
 	transport := &http.Transport{DialContext: (&net.Dialer{Timeout: 5 * time.Second}).DialContext, MaxIdleConnsPerHost: 2}
-	return &Client{URL: address, Agent: Agent, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
+	c := &Client{URL: address, Agent: Agent, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
+	c.http.CheckRedirect = c.redirected
+	return c
+}
+
+// maxRedirects is where a browser gives up on pages that lead to each other.
+const maxRedirects = 10
+
+func (c *Client) redirected(next *http.Request, before []*http.Request) error {
+	if len(before) >= maxRedirects {
+		return errors.New("too many redirects")
+	}
+	if from := before[len(before)-1]; c.OnRedirect != nil {
+		c.OnRedirect(from.Method, from.URL.Path, next.URL.Path)
+	}
+	return nil
 }
 
 // NewKey returns a security key as staff have: it verifies the person, keeps discoverable credentials and counts its uses.

@@ -36,15 +36,23 @@ func (c *Client) SignInPassword(ctx context.Context, username, password string) 
 
 // SignInPasswordless signs in by the key alone and opens /me.
 func (c *Client) SignInPasswordless(ctx context.Context, key *softkey.Key) error {
+	if err := c.ProvePasswordless(ctx, key); err != nil {
+		return err
+	}
+	return c.arrive(ctx, "/me", "/me")
+}
+
+// ProvePasswordless is [Client.SignInPasswordless] up to the answer that brings the session, without the page behind it.
+func (c *Client) ProvePasswordless(ctx context.Context, key *softkey.Key) error {
 	page, err := c.Get(ctx, "/signin")
 	if err != nil {
 		return err
 	}
 	next, err := c.prove(ctx, page, "key-form", key, "")
-	if err != nil {
-		return err
+	if err == nil && next != "/me" {
+		err = fmt.Errorf("sign in with a key: sent on to %s", next)
 	}
-	return c.arrive(ctx, next, "/me")
+	return err
 }
 
 // SignInByNickname gives name and password, presses the token of that nickname, and opens /me.

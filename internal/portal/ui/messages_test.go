@@ -18,7 +18,7 @@ import (
 var chosenElsewhere = []string{
 	"wa.", "key.", "http.", "srv.", "ses.", "rate.", "perm.", "setup.done_already.", // outcomes and problems
 	"pw.", "rec.", "name.", "username.", "password.", "email.", "person.", "organisation.", "preset.", "code.", "confirm.", "field.empty", "field.long", "field.characters", // field errors, reasons
-	"method.", "connects.", "session.method.", "activity.", "flash.", "action.", // facts about a person
+	"method.", "connects.", "session.method.", "activity.", "flash.", "action.", "token.gone.", // facts about a person
 	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", // made from data
 }
 

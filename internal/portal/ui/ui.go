@@ -33,6 +33,7 @@ type UI struct {
 	languages map[string]*locale
 	static    *staticFiles
 	buffers   sync.Pool
+	looks     looks
 }
 
 // New parses every template in every language, and hashes and compresses the
@@ -52,7 +53,7 @@ func New() (*UI, error) {
 			return nil, fmt.Errorf("parse templates in %s: %w", l.tag, err)
 		}
 	}
-	u := &UI{languages: languages, static: static}
+	u := &UI{languages: languages, static: static, looks: looks{cuts: make(map[look]cutPage)}}
 	u.buffers.New = func() any { return new(bytes.Buffer) }
 	return u, nil
 }
@@ -89,7 +90,11 @@ func (u *UI) Render(w http.ResponseWriter, status int, frame Frame, page Page) e
 	buf := u.buffers.Get().(*bytes.Buffer)
 	defer u.buffers.Put(buf)
 	buf.Reset()
-	if err := tmpl.Execute(buf, v); err != nil {
+	done, err := u.renderFast(buf, tmpl, v)
+	if err == nil && !done {
+		err = tmpl.Execute(buf, v)
+	}
+	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	h := w.Header()

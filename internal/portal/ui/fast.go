@@ -1,0 +1,105 @@
+package ui
+
+import (
+	"bytes"
+	"html/template"
+	"sync"
+)
+
+// The sign-in page is built for every single sign-in, and for a visitor who has
+// typed nothing yet it differs from the last one in two values only: the options
+// of the ceremony and the sealed ceremony. So it is built once by its template
+// for each way it can look, with marks in the place of the two values, and cut
+// at the marks; after that a page is a matter of copying.
+
+// Marks stand for the two values while the template runs. They are of characters
+// that no escaping changes.
+const (
+	markOptions = "mark-5fc1a7c02f6d4f0f-options"
+	markSealed  = "mark-5fc1a7c02f6d4f0f-sealed"
+)
+
+// look is everything else that the page of a visitor shows.
+type look struct {
+	language, theme, organisation, path string
+	ceremony                            Ceremony // without the two values
+	seenHere                            bool
+}
+
+// cutPage is a page cut at its marks.
+type cutPage struct{ before, between, after []byte }
+
+// looks keeps the pages that were cut.
+type looks struct {
+	mu   sync.RWMutex
+	cuts map[look]cutPage
+}
+
+// mostLooks bounds what is kept. Three themes, and whether a key was used here
+// before, make six; more come from a new name of the organisation.
+const mostLooks = 32
+
+// lookOf returns how the page of a visitor looks, and false for a page that shows
+// anything that only this visitor has.
+func lookOf(v *view) (look, bool) {
+	p, ok := v.P.(SignInPage)
+	f := v.F
+	if !ok || len(p.Errors) > 0 || p.Username != "" || p.Application != "" || p.Next != "" || f.SignedIn || f.Flash != nil || f.Nav != "" ||
+		len(f.Administrators) > 0 || v.SessionSeconds != 0 {
+		return look{}, false
+	}
+	p.Key.Options, p.Key.Sealed = "", ""
+	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere}, true
+}
+
+// renderFast writes the page of a view to buf, from its cut pieces if it can, and
+// reports whether it did. Both values stand inside double quotes of an attribute,
+// where HTMLEscape makes any text harmless.
+func (u *UI) renderFast(buf *bytes.Buffer, tmpl *template.Template, v *view) (bool, error) {
+	key, ok := lookOf(v)
+	if !ok {
+		return false, nil
+	}
+	u.looks.mu.RLock()
+	cut, ok := u.looks.cuts[key]
+	u.looks.mu.RUnlock()
+	if !ok {
+		var err error
+		if cut, ok, err = u.cut(tmpl, v, key); err != nil || !ok {
+			return false, err
+		}
+	}
+	c := v.P.(SignInPage).Key
+	buf.Write(cut.before)
+	template.HTMLEscape(buf, []byte(c.Options))
+	buf.Write(cut.between)
+	template.HTMLEscape(buf, []byte(c.Sealed))
+	buf.Write(cut.after)
+	return true, nil
+}
+
+// cut builds a page with marks and keeps its pieces. It reports false when there
+// is no more room, or when a mark is not there exactly once.
+func (u *UI) cut(tmpl *template.Template, v *view, key look) (cutPage, bool, error) {
+	marked, page := *v, v.P.(SignInPage)
+	page.Key.Options, page.Key.Sealed = markOptions, markSealed
+	marked.P = page
+	var buf bytes.Buffer
+	if err := tmpl.Execute(&buf, &marked); err != nil {
+		return cutPage{}, false, err
+	}
+	whole := buf.Bytes()
+	if bytes.Count(whole, []byte(markOptions)) != 1 || bytes.Count(whole, []byte(markSealed)) != 1 {
+		return cutPage{}, false, nil
+	}
+	before, rest, _ := bytes.Cut(whole, []byte(markOptions))
+	between, after, inOrder := bytes.Cut(rest, []byte(markSealed))
+	u.looks.mu.Lock()
+	defer u.looks.mu.Unlock()
+	if !inOrder || len(u.looks.cuts) >= mostLooks {
+		return cutPage{}, false, nil
+	}
+	c := cutPage{before, between, after}
+	u.looks.cuts[key] = c
+	return c, true, nil
+}

@@ -1,0 +1,208 @@
+package browser
+
+import (
+	"bytes"
+	"slices"
+	"testing"
+
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/webauthn"
+)
+
+// The server knows more than the browser: it says what it knows (ux.md §4.2).
+func TestKeys_that_are_refused(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	k := b.plugIn()
+	a := b.welcome(p)
+	b.register("Lanyard")
+	b.register2("Desk")
+	credentials := k.credentials()
+
+	t.Run("removed token", func(t *testing.T) {
+		b.goTo("/me/tokens")
+		b.follow(".card-links a", "Remove Desk")
+		b.follow("#remove-form button")
+		b.signOut()
+		// The browser was told to forget the entry. A key of hardware does not listen, so it is put back, and alone.
+		left := k.credentials()
+		for _, c := range left {
+			k.remove(c)
+		}
+		for _, c := range credentials {
+			if !slices.ContainsFunc(left, func(l *webauthn.Credential) bool { return bytes.Equal(l.CredentialID, c.CredentialID) }) {
+				k.add(c)
+			}
+		}
+		b.goTo("/signin")
+		b.follow("button", "Sign in with your key")
+		b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+		b.has("#outcome", "This token was removed")
+		b.inspect()
+	})
+
+	t.Run("unknown key", func(t *testing.T) {
+		unknown := *credentials[0]
+		unknown.CredentialID = append([]byte("not known here"), unknown.CredentialID...)[:32]
+		for _, c := range k.credentials() {
+			k.remove(c)
+		}
+		k.add(&unknown)
+		b.goTo("/signin")
+		b.follow("button", "Sign in with your key")
+		b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+		b.has("#outcome", "We do not know this key")
+		b.inspect()
+	})
+
+	t.Run("someone else's key", func(t *testing.T) {
+		other := open(t, p.url)
+		theirs := other.plugIn()
+		other.welcome(p)
+		other.register("Theirs")
+		theirs.moveTo(b)
+		k.touch(false)
+		b.password(a)
+		b.at("/signin/key", "Sign in using a FIDO2 security key")
+		// The page is made to allow any key, as a page of somebody who tampers with it would.
+		eval[bool](b, `(() => { const f = document.querySelector("#key-form"), o = JSON.parse(f.dataset.options); delete o.allowCredentials; f.dataset.options = JSON.stringify(o); return true; })()`)
+		b.follow("#key-form button", "Lanyard")
+		b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+		b.is("#outcome strong", "This key belongs to someone else")
+		b.inspect()
+	})
+}
+
+// A broken or forged answer opens nothing.
+func TestAnswers_that_are_wrong(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	k := b.plugIn()
+	a := b.welcome(p)
+	b.register("Lanyard")
+	b.signOut()
+	yes := true
+	for _, test := range []struct {
+		name, title string
+		wrong       webauthn.SetResponseOverrideBitsParams
+	}{
+		{"signature", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id, IsBogusSignature: &yes}},
+		{"person not verified", "Your key did not ask who you are", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id, IsBadUV: &yes}},
+		{"nobody there", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id, IsBadUP: &yes}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			call(b, webauthn.SetResponseOverrideBits, test.wrong)
+			b.password(a)
+			b.follow("#key-form button", "Lanyard")
+			b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+			b.is("#outcome strong", test.title)
+			b.goTo("/me")
+			b.at("/signin", "Sign in")
+		})
+	}
+	call(b, webauthn.SetResponseOverrideBits, webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id})
+	b.password(a)
+	b.follow("#key-form button", "Lanyard")
+	b.at("/me", "Home")
+}
+
+// The proof that a change needs can fail as well; then the way back to the change stays.
+func TestConfirmation(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	k := b.plugIn()
+	b.welcome(p)
+	b.register("Lanyard")
+	b.signOut()
+	b.follow("a", "Sign in again")
+	b.follow("button", "Sign in with your key")
+
+	// Proofs are young here: the page of the confirmation is opened by hand.
+	k.refusePIN(true)
+	b.goTo("/me/confirm?next=/me/tokens/register")
+	b.at("/me/confirm", "Confirm it is you")
+	b.has("main", "You are about to register a token.")
+	b.inspect()
+	before := b.cookies()
+	b.follow("#key-form button", "Lanyard")
+	b.at("/me/outcome", "Confirm it is you")
+	b.focused("#outcome")
+	b.inspect()
+	b.follow("main a", "Cancel")
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+	b.back()
+	k.refusePIN(false)
+	b.follow("button", "Try ‘Lanyard’ again")
+	b.at("/me/tokens/register", "Register New Token")
+	if after := b.cookies(); after["staffkey-session"] == "" || after["staffkey-session"] == before["staffkey-session"] {
+		t.Error("the session kept its identifier when its assurance was renewed")
+	}
+	b.goTo("/me/confirm?next=https://elsewhere.example/")
+	b.follow("#key-form button", "Lanyard")
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+}
+
+// cookies returns the cookies of the profile, also those that no script sees.
+func (b *tab) cookies() map[string]string {
+	b.t.Helper()
+	values := map[string]string{}
+	for _, c := range call(b, network.GetCookies, network.GetCookiesParams{}).Cookies {
+		values[c.Name] = c.Value
+		if !c.HTTPOnly && c.Name != "staffkey-theme" {
+			b.t.Errorf("cookie %s: want it out of reach of scripts", c.Name)
+		}
+	}
+	return values
+}
+
+// While the network is gone the answer of the key is kept, and sent again.
+func TestAnswer_without_network(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	b.plugIn()
+	b.welcome(p)
+	b.register("Lanyard")
+	b.signOut()
+	b.goTo("/signin")
+	eval[bool](b, `(() => { const real = fetch; let lost = 0; window.fetch = (...call) => lost++ ? real(...call) : Promise.reject(new TypeError("network")); return true; })()`)
+	b.away(func() {
+		b.click("button", "Sign in with your key")
+		b.wait("the notice", `document.querySelector("[data-status]").textContent.includes("The service did not answer")`)
+	})
+	b.at("/me", "Home")
+}
+
+// An answer counts once. Whoever sends it again gets nothing.
+func TestAnswer_sent_twice(t *testing.T) {
+	t.Parallel()
+	p := demo(t)
+	b := open(t, p.url)
+	b.plugIn()
+	a := b.welcome(p)
+	b.register("Lanyard")
+	b.signOut()
+	b.password(a)
+	// The page keeps what it sends, so that it can be sent once more.
+	eval[bool](b, `(() => { const real = fetch; window.fetch = (url, init) => { sessionStorage.setItem("sent", JSON.stringify([String(url), init.body])); return real(url, init); }; return true; })()`)
+	b.follow("#key-form button", "Lanyard")
+	b.at("/me", "Home")
+	b.signOut()
+	b.password(a)
+	next := eval[string](b, `(async () => {
+		const [url, body] = JSON.parse(sessionStorage.getItem("sent"));
+		const answer = await fetch(url, { method: "POST", headers: { Accept: "application/json", "Content-Type": "application/json" }, body });
+		return (await answer.json()).next;
+	})()`)
+	if next != "/signin/outcome" {
+		t.Errorf("second time: want to be led to /signin/outcome, got %s", next)
+	}
+	b.goTo(next)
+	b.is("#outcome strong", "This page was open too long") // and not that the key was copied
+	b.inspect()
+	b.goTo("/me")
+	b.at("/signin", "Sign in")
+}
