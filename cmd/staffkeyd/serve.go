@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -165,7 +166,9 @@ func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConf
 		}
 		return errors.Join(errs...)
 	})
-	return group.Wait()
+	err := group.Wait()
+	runtime.KeepAlive(s.ballast)
+	return err
 }
 
 func unlessClosed(err error) error {

@@ -49,7 +49,7 @@ func together(b *testing.B, callers int, fn func(caller int) error) {
 func BenchmarkChange(b *testing.B) {
 	eachEngine(b, []int{1, 8, 64}, func(b *testing.B, s *store.Store, callers int) {
 		together(b, callers, func(int) error {
-			id := staffkey.CeremonyID(rand.Text())
+			id := store.NewID[staffkey.CeremonyID]()
 			return s.Change(context.Background(), event, func(tx *store.Tx) error { return tx.SpendCeremony(id, tx.Now) })
 		})
 	})
@@ -73,41 +73,34 @@ func BenchmarkFindSession(b *testing.B) {
 func BenchmarkSignInStatements(b *testing.B) {
 	eachEngine(b, []int{1, 8, 64}, func(b *testing.B, s *store.Store, callers int) {
 		w := plant(b, s)
-		people, keys := make([]staffkey.Person, callers), make([]staffkey.SecurityKey, callers)
+		keys := make([]staffkey.SecurityKey, callers)
 		settings := staffkey.PolicySettings{Sessions: &staffkey.SessionLimits{IdleAAL2: 60, AbsoluteAAL2: 1440, IdleAAL3: 15, AbsoluteAAL3: 720}}
 		change(b, s, func(tx *store.Tx) error { return tx.PutPolicySettings(w.root.ID, settings) })
 		for i := range callers {
-			people[i] = addPerson(b, s, w.trust.ID, fmt.Sprintf("staff%d", i))
-			keys[i] = addKey(b, s, people[i].ID, "Blue")
+			keys[i] = addKey(b, s, addPerson(b, s, w.trust.ID, fmt.Sprintf("staff%d", i)).ID, "Blue")
 		}
 		together(b, callers, func(caller int) error {
-			return signIn(s, people[caller].Organisation, keys[caller].CredentialID)
+			return signIn(s, keys[caller].CredentialID)
 		})
 	})
 }
 
-func signIn(s *store.Store, organisation staffkey.OrganisationID, credential []byte) error {
+func signIn(s *store.Store, credential []byte) error {
 	ctx := context.Background()
-	var key staffkey.SecurityKey
-	var person staffkey.Person
+	var found store.KeyHolder
 	err := s.Read(ctx, func(tx *store.Tx) (err error) {
-		if key, err = tx.FindSecurityKeyByCredential(credential); err != nil {
-			return err
-		}
-		if person, err = tx.FindPerson(key.Person); err != nil {
-			return err
-		}
-		_, err = tx.ListPolicyChain(organisation)
+		found, err = tx.FindKeyHolder(credential)
 		return err
 	})
 	if err != nil {
 		return err
 	}
+	key, person := found.Key, found.Person
 	e := staffkey.AuditEvent{
 		Kind: staffkey.EventSignedIn, Outcome: staffkey.OutcomeDone, Actor: person.ID, ActorName: person.Name, Person: person.ID,
 		Organisation: person.Organisation, Subject: string(key.ID), SubjectName: key.Nickname, IP: "192.0.2.1", Browser: "Chrome on Windows",
 	}
-	ceremony, secret := staffkey.CeremonyID(rand.Text()), rand.Text()
+	ceremony, secret := store.NewID[staffkey.CeremonyID](), rand.Text()
 	return s.Change(ctx, e, func(tx *store.Tx) error {
 		if err := tx.SpendCeremony(ceremony, tx.Now.Add(staffkey.CeremonyLife)); err != nil {
 			return err

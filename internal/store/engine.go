@@ -186,6 +186,31 @@ func (e *sqliteEngine) health(ctx context.Context) error {
 	})
 }
 
+func (e *sqliteEngine) integrity(ctx context.Context) error {
+	return e.read(ctx, func(q querier) error {
+		var damage []string
+		// One row "ok", or one row for each thing that is wrong (sqlite.org/pragma.html#pragma_integrity_check).
+		rows, err := q.query("PRAGMA integrity_check")
+		if err != nil {
+			return err
+		}
+		defer rows.Close()
+		for rows.Next() {
+			var line string
+			if err := rows.Scan(&line); err != nil {
+				return err
+			}
+			if line != "ok" {
+				damage = append(damage, line)
+			}
+		}
+		if err := rows.Err(); err != nil || len(damage) == 0 {
+			return err
+		}
+		return fmt.Errorf("the database is damaged: %s", strings.Join(damage, "; "))
+	})
+}
+
 func (e *sqliteEngine) close() error {
 	if e.writer != nil {
 		e.writer.stop()
@@ -268,6 +293,8 @@ func (e *postgresEngine) db() *sql.DB { return e.pool }
 func (e *postgresEngine) close() error { return e.pool.Close() }
 
 func (e *postgresEngine) health(ctx context.Context) error { return e.pool.PingContext(ctx) }
+
+func (e *postgresEngine) integrity(ctx context.Context) error { return e.health(ctx) }
 
 func (e *postgresEngine) read(ctx context.Context, fn func(querier) error) error {
 	conn, err := e.pool.Conn(ctx)

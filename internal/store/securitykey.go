@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"encoding/json"
 	"strings"
 	"time"
 
@@ -44,9 +45,39 @@ func (tx *Tx) FindSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyI
 	return scanKey(tx.q.queryRow("SELECT "+keyColumns+" FROM security_keys WHERE id = $1 AND person_id = $2", id, person))
 }
 
-// FindSecurityKeyByCredential returns the key of a credential id, whoever has it.
-func (tx *Tx) FindSecurityKeyByCredential(credential []byte) (staffkey.SecurityKey, error) {
-	return scanKey(tx.q.queryRow("SELECT "+keyColumns+" FROM security_keys WHERE credential_id = $1", credential))
+// KeyHolder is what a sign-in by a key needs to know of the key, its person and their policy, and no more: of the key not where
+// it came from and when it was used, of the person not how to reach them. Fields that are not read are zero.
+type KeyHolder struct {
+	Key    staffkey.SecurityKey
+	Person staffkey.Person
+	// Policies are the settings that count for the person, nearest first, as from [Tx.ListPolicyChain].
+	Policies []staffkey.PolicySettings
+}
+
+// FindKeyHolder returns the key of a credential id with its person and their policy. Every sign-in reads it, so it is one
+// statement, which on PostgreSQL is one round trip, of few columns, which on SQLite cost as much as the search.
+func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
+	h := KeyHolder{Key: staffkey.SecurityKey{CredentialID: credential}}
+	k, p := &h.Key, &h.Person
+	var count int64
+	var removed sql.NullTime
+	var policies sql.NullString
+	// Settings are JSON objects, so that joined by commas they are the inside of an array.
+	err := tx.q.queryRow(`SELECT k.id, k.person_id, k.state, k.nickname, k.public_key, k.user_handle, k.sign_count, k.user_verified, k.backup_eligible,
+		k.removed_at, p.organisation_id, p.username, p.name, p.state,
+		(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
+			WHERE a.organisation_id = p.organisation_id)
+		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`, credential).
+		Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.PublicKey, &k.UserHandle, &count, &k.UserVerified, &k.BackupEligible,
+			&removed, &p.Organisation, &p.Username, &p.Name, &p.State, &policies)
+	if err != nil {
+		return KeyHolder{}, found(err)
+	}
+	k.SignCount, k.RemovedAt, p.ID = uint32(count), utc(removed), k.Person
+	if policies.Valid {
+		err = json.Unmarshal([]byte("["+policies.String+"]"), &h.Policies)
+	}
+	return h, err
 }
 
 // ListSecurityKeys returns a person's keys in the given states, oldest first.

@@ -3,6 +3,7 @@ package store
 import (
 	"crypto/sha256"
 	"database/sql"
+	"fmt"
 	"strings"
 	"time"
 
@@ -175,20 +176,24 @@ func (tx *Tx) ForgetFailures(subject string) error {
 // sweepKeep is how long ended sessions and used links stay, for the questions of the day after.
 const sweepKeep = 30 * 24 * time.Hour
 
-// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles.
+// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles. Nothing expires before it begins, so
+// a ceremony or session that is due has an id from before that instant; the ids narrow the search to the old end.
 func (tx *Tx) Sweep() error {
-	for _, s := range []struct {
-		query  string
-		before time.Time
-	}{
-		{"DELETE FROM spent_ceremonies WHERE expires_at < $1", tx.Now.Add(-staffkey.CeremonyLife)},
-		{"DELETE FROM sessions WHERE expires_at < $1", tx.Now.Add(-sweepKeep)},
-		{"DELETE FROM one_time_links WHERE expires_at < $1", tx.Now.Add(-sweepKeep)},
-		{"DELETE FROM throttles WHERE forget_at < $1", tx.Now},
-	} {
-		if err := tx.exec(s.query, instant(s.before)); err != nil {
-			return err
-		}
+	ceremonies, sessions := tx.Now.Add(-staffkey.CeremonyLife), tx.Now.Add(-sweepKeep)
+	if err := tx.exec("DELETE FROM spent_ceremonies WHERE id < $1 AND expires_at < $2", firstID(ceremonies), instant(ceremonies)); err != nil {
+		return err
 	}
-	return nil
+	if err := tx.exec("DELETE FROM sessions WHERE id < $1 AND expires_at < $2", firstID(sessions), instant(sessions)); err != nil {
+		return err
+	}
+	if err := tx.exec("DELETE FROM one_time_links WHERE expires_at < $1", instant(sessions)); err != nil {
+		return err
+	}
+	return tx.exec("DELETE FROM throttles WHERE forget_at < $1", tx.Now)
+}
+
+// firstID is where the ids that [NewID] makes from an instant on begin: the milliseconds are their first 48 bits.
+func firstID(at time.Time) string {
+	ms := fmt.Sprintf("%012x", at.UnixMilli())
+	return ms[:8] + "-" + ms[8:]
 }

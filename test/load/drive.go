@@ -100,7 +100,7 @@ func (p *person) signIn() error {
 			return err
 		}
 	}
-	a, err := p.conn.exchange(p.page, nil)
+	a, err := p.conn.exchange(p.page)
 	if err != nil {
 		return err
 	}
@@ -115,13 +115,10 @@ func (p *person) signIn() error {
 	if err != nil {
 		return err
 	}
-	// The sealed ceremony is base64url, so it needs no escaping.
-	body := make([]byte, 0, len(credential)+len(sealed)+64)
-	body = append(append(append(body, `{"ceremony":"`...), sealed...), `","token":"","credential":`...)
-	body = append(append(body, credential...), '}')
+	body := answerOf(sealed, credential)
 	head := requestHead("POST", "/signin/passwordless", p.host, len(body), "Content-Type: application/json", "Accept: application/json",
 		"Origin: "+p.origin, "Sec-Fetch-Site: same-origin", "Sec-Fetch-Mode: cors")
-	if a, err = p.conn.exchange(head, body); err != nil {
+	if a, err = p.conn.exchange(head + body); err != nil {
 		return err
 	}
 	var reply struct {
@@ -134,6 +131,11 @@ func (p *person) signIn() error {
 		return fmt.Errorf("POST /signin/passwordless: status %d, next %q, session %t", a.status, reply.Next, a.session)
 	}
 	return nil
+}
+
+// answerOf is what the page's script posts. The sealed ceremony is base64url, so it needs no escaping.
+func answerOf(sealed string, credential []byte) string {
+	return `{"ceremony":"` + sealed + `","token":"","credential":` + string(credential) + `}`
 }
 
 var errNoForm = errors.New("no ceremony in the page")

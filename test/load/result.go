@@ -37,7 +37,9 @@ const shownErrors = 5
 func newResult(s settings, l loop, server, own float64, m memory) *result {
 	slices.Sort(l.took)
 	n := len(l.took)
-	at := func(share float64) float64 { return float64(l.took[int(share*float64(n-1))]) / float64(time.Millisecond) }
+	at := func(share float64) float64 {
+		return float64(l.took[int(share*float64(n-1))]) / float64(time.Millisecond)
+	}
 	r := &result{
 		Engine: s.engine, People: s.people, Imported: s.imported, Seconds: l.elapsed.Seconds(), SignIns: n, PerSecond: float64(n) / l.elapsed.Seconds(),
 		P50: at(0.5), P95: at(0.95), P99: at(0.99), Max: at(1), ServerCPU: server / float64(n) * 1e3, DriverCPU: own / float64(n) * 1e3,

@@ -17,7 +17,6 @@ import (
 type connection struct {
 	conn net.Conn
 	in   *bufio.Reader
-	out  []byte
 	// body is that of the latest answer, good until the next.
 	body []byte
 }
@@ -43,13 +42,12 @@ type answer struct {
 
 var errNoLength = errors.New("answer without Content-Length")
 
-// exchange sends a request, head up to the empty line and body, and reads the answer.
-func (c *connection) exchange(head string, body []byte) (answer, error) {
-	c.out = append(append(c.out[:0], head...), body...)
+// exchange sends a request, head and body, and reads the answer.
+func (c *connection) exchange(request string) (answer, error) {
 	if err := c.conn.SetDeadline(time.Now().Add(answerWithin)); err != nil {
 		return answer{}, err
 	}
-	if _, err := c.conn.Write(c.out); err != nil {
+	if _, err := io.WriteString(c.conn, request); err != nil {
 		return answer{}, err
 	}
 	line, err := c.in.ReadSlice('\n')
