@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 )
 
@@ -69,6 +70,9 @@ func (w *groupWriter) run() {
 	group := make([]*groupedChange, 0, maxGroup)
 	for first := range w.changes {
 		group = append(group[:0], first)
+		// Whoever is ready to run may be about to bring a change: let them, so that the commit serves them too. With nobody
+		// ready this costs nothing.
+		runtime.Gosched()
 	gather:
 		for len(group) < maxGroup {
 			select {
