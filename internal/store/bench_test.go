@@ -100,7 +100,7 @@ func signIn(s *store.Store, credential []byte) error {
 		Kind: staffkey.EventSignedIn, Outcome: staffkey.OutcomeDone, Actor: person.ID, ActorName: person.Name, Person: person.ID,
 		Organisation: person.Organisation, Subject: string(key.ID), SubjectName: key.Nickname, IP: "192.0.2.1", Browser: "Chrome on Windows",
 	}
-	ceremony, secret := store.NewID[staffkey.CeremonyID](), rand.Text()
+	ceremony := store.NewID[staffkey.CeremonyID]()
 	return s.Change(ctx, e, func(tx *store.Tx) error {
 		if err := tx.SpendCeremony(ceremony, tx.Now.Add(staffkey.CeremonyLife)); err != nil {
 			return err
@@ -111,6 +111,6 @@ func signIn(s *store.Store, credential []byte) error {
 		}
 		session := newSession(person.ID, tx.Now)
 		tx.Event.Session = session.ID
-		return tx.InsertSession(session, secret)
+		return tx.InsertSession(session, string(session.ID)+"."+rand.Text())
 	})
 }

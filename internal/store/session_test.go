@@ -24,7 +24,7 @@ func newSession(person staffkey.PersonID, now time.Time) staffkey.Session {
 
 func addSession(t testing.TB, s *store.Store, session staffkey.Session) (secret string) {
 	t.Helper()
-	secret = rand.Text()
+	secret = string(session.ID) + "." + rand.Text()
 	change(t, s, func(tx *store.Tx) error { return tx.InsertSession(session, secret) })
 	return secret
 }
@@ -60,12 +60,10 @@ func TestSessionRoundTrip(t *testing.T) {
 				t.Errorf("person (-want +got)\n%s", diff)
 			}
 			refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error {
-				again := session
-				again.ID = store.NewID[staffkey.SessionID]()
-				return tx.InsertSession(again, secret)
+				return tx.InsertSession(session, secret)
 			})
 		}
-		for _, secret := range []string{"", "unknown", string(full.ID)} {
+		for _, secret := range []string{"", ".", "unknown", string(full.ID), string(full.ID) + ".", string(full.ID) + "." + rand.Text()} {
 			missing(t, s, staffkey.ErrNotFound, func(tx *store.Tx) (staffkey.Session, error) {
 				session, _, err := tx.FindSession(secret)
 				return session, err
@@ -226,9 +224,10 @@ func TestCeremonyIsSpentOnce(t *testing.T) {
 		change(t, s, spend("two"))
 
 		// A replay takes everything of its transaction with it.
-		secret := rand.Text()
+		session := newSession(amara.ID, clock.Now())
+		secret := string(session.ID) + "." + rand.Text()
 		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error {
-			if err := tx.InsertSession(newSession(amara.ID, tx.Now), secret); err != nil {
+			if err := tx.InsertSession(session, secret); err != nil {
 				return err
 			}
 			return spend("one")(tx)

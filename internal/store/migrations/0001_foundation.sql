@@ -109,7 +109,7 @@ CREATE TABLE spent_ceremonies (
 
 CREATE TABLE sessions (
     id                 TEXT NOT NULL PRIMARY KEY,
-    secret_hash        BYTEA NOT NULL UNIQUE,
+    secret_hash        BYTEA NOT NULL,
     person_id          TEXT NOT NULL REFERENCES people (id) ON DELETE CASCADE,
     level              BIGINT NOT NULL,
     phishing_resistant BOOLEAN NOT NULL,
