@@ -197,23 +197,30 @@ func (p *Portal) finishSignIn(r *request, a signin.Attempt) error {
 	return p.entered(r, in, r.attempt().Return)
 }
 
-// keyPage lists the tokens of a person who has given a right password.
-func (p *Portal) keyPage(r *request) error {
+// secondProof begins the second proof of a person who has given a right password; without one, the sign-in starts over.
+func (p *Portal) secondProof(r *request, kind staffkey.MethodKind, show func(signin.Begun) error) error {
 	a := r.attempt()
 	if a.Person == "" {
-		return r.redirect("/signin")
+		return r.proceed(http.StatusOK, "/signin")
 	}
-	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, kind)
 	if err != nil {
 		return err
 	}
 	r.organisation = begun.Subject.Person.Organisation
-	rows := p.tokenRows(r, begun.Subject.Keys)
-	if len(rows) == 0 && len(begun.Others) == 1 {
-		return r.redirect(optionHref("/signin", begun.Others[0]))
-	}
-	return p.render(r, http.StatusOK, "", ui.KeyPage{
-		Username: begun.Subject.Person.Username, Tokens: rows, Ceremony: signInCeremony(begun), Options: options("/signin", begun.Others),
+	return show(begun)
+}
+
+// keyPage lists the tokens of a person who has given a right password.
+func (p *Portal) keyPage(r *request) error {
+	return p.secondProof(r, staffkey.MethodSecurityKey, func(begun signin.Begun) error {
+		rows := p.tokenRows(r, begun.Subject.Keys)
+		if len(rows) == 0 && len(begun.Others) == 1 {
+			return r.redirect(optionHref("/signin", begun.Others[0]))
+		}
+		return p.render(r, http.StatusOK, "", ui.KeyPage{
+			Username: begun.Subject.Person.Username, Tokens: rows, Ceremony: signInCeremony(begun), Options: options("/signin", begun.Others),
+		})
 	})
 }
 
@@ -225,101 +232,17 @@ func signInCeremony(begun signin.Begun) ui.Ceremony {
 }
 
 func (p *Portal) keyOptions(r *request) error {
-	a := r.attempt()
-	if a.Person == "" {
-		return r.proceed(http.StatusOK, "/signin")
-	}
-	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
-	if err != nil {
-		return err
-	}
-	return r.writeOptions(signInCeremony(begun))
+	return p.secondProof(r, staffkey.MethodSecurityKey, func(begun signin.Begun) error { return r.writeOptions(signInCeremony(begun)) })
 }
 
 func (p *Portal) methodPage(r *request) error {
-	a := r.attempt()
-	if a.Person == "" {
-		return r.redirect("/signin")
-	}
-	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
-	if err != nil {
-		return err
-	}
-	r.organisation = begun.Subject.Person.Organisation
-	page := ui.MethodPage{Username: begun.Subject.Person.Username, Methods: options("/signin", begun.Others)}
-	if len(begun.Subject.Keys) > 0 {
-		page.Methods = append([]ui.OtherOption{{Kind: "key", Href: "/signin/key"}}, page.Methods...)
-	}
-	return p.render(r, http.StatusOK, "", page)
-}
-
-func (p *Portal) codePage(r *request) error {
-	return p.showCode(r, http.StatusOK, r.attempt(), nil)
-}
-
-func (p *Portal) showCode(r *request, status int, a signin.Attempt, errs []ui.FieldError) error {
-	if a.Person == "" {
-		return r.redirect("/signin")
-	}
-	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodRecoveryCode)
-	if err != nil {
-		return err
-	}
-	r.organisation = begun.Subject.Person.Organisation
-	page := ui.CodePage{Kind: "recovery-code", Action: "/signin/recovery-code", Username: begun.Subject.Person.Username, Sealed: begun.Sealed}
-	page.Errors = errs
-	if len(begun.Subject.Keys) > 0 {
-		page.Options = []ui.OtherOption{{Kind: "key", Href: "/signin/key"}}
-	}
-	return p.render(r, status, "", page)
-}
-
-func (p *Portal) signInCode(r *request) error {
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	a := r.attempt()
-	if a.Person == "" {
-		return r.redirect("/signin")
-	}
-	if r.PostFormValue("code") == "" {
-		return p.showCode(r, http.StatusUnprocessableEntity, a, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
-	}
-	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: staffkey.MethodRecoveryCode, Body: []byte(r.PostFormValue("code"))}
-	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
-	if refusal := asRefusal(err); refusal != nil {
-		return p.showCode(r, http.StatusUnauthorized, a, []ui.FieldError{{Field: "code", Message: codeMessage(refusal)}})
-	}
-	if err != nil {
-		return err
-	}
-	e, err := p.SignIn.FindEnrolment(r.Context(), staffkey.Actor{Person: in.Person.ID}, staffkey.MethodRecoveryCode)
-	if err != nil {
-		return err
-	}
-	if e != nil {
-		left := p.SignIn.Remaining(*e)
-		if err := r.setFlash(flash{Kind: "warn", ID: "flash.recovery-used", Count: &left}); err != nil {
-			return err
+	return p.secondProof(r, staffkey.MethodSecurityKey, func(begun signin.Begun) error {
+		page := ui.MethodPage{Username: begun.Subject.Person.Username, Methods: options("/signin", begun.Others)}
+		if len(begun.Subject.Keys) > 0 {
+			page.Methods = append([]ui.OtherOption{{Kind: "key", Href: "/signin/key"}}, page.Methods...)
 		}
-	}
-	return p.entered(r, in, a.Return)
-}
-
-// codeMessage is what a code form says of a refusal; the texts about pages open too long have a shorter form here.
-func codeMessage(refusal *staffkey.Refusal) ui.Text {
-	if refusal.Message.ID == "key.late" {
-		return ui.Text{ID: "code.late"}
-	}
-	return text(refusal.Message)
-}
-
-func asRefusal(err error) *staffkey.Refusal {
-	var refusal *staffkey.Refusal
-	if errors.As(err, &refusal) {
-		return refusal
-	}
-	return nil
+		return p.render(r, http.StatusOK, "", page)
+	})
 }
 
 func (p *Portal) notYou(r *request) error {
@@ -368,48 +291,4 @@ func (p *Portal) sessionEnded(r *request) error {
 	}
 	r.dropCookie(cookieSession)
 	return p.render(r, http.StatusOK, "", ui.SessionEndedPage{Reason: why})
-}
-
-// welcomePage is a one-time link to choose a first password. Opening it uses nothing up.
-func (p *Portal) welcomePage(r *request) error {
-	return p.showWelcome(r, http.StatusOK, r.FormValue("t"), nil)
-}
-
-func (p *Portal) showWelcome(r *request, status int, secret string, errs []ui.FieldError) error {
-	who, err := p.SignIn.CheckFirstPasswordLink(r.Context(), secret)
-	if errors.Is(err, staffkey.ErrExpired) {
-		return p.render(r, http.StatusGone, "", ui.LinkProblemPage{Problem: "unknown"})
-	}
-	if err != nil {
-		return err
-	}
-	page := ui.FirstPasswordPage{PersonName: who.Name, Username: who.Username, Action: "/welcome", Secret: secret}
-	page.Errors = errs
-	return p.render(r, status, "", page)
-}
-
-func (p *Portal) welcome(r *request) error {
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	secret, password := r.PostFormValue("link"), r.PostFormValue("password")
-	who, err := p.SignIn.UseFirstPasswordLink(r.Context(), r.origin, secret, password)
-	if errs := fieldError(err, "password/password.empty", "password.new-empty"); errs != nil {
-		return p.showWelcome(r, http.StatusUnprocessableEntity, secret, errs)
-	}
-	if errors.Is(err, staffkey.ErrExpired) {
-		return p.render(r, http.StatusGone, "", ui.LinkProblemPage{Problem: "unknown"})
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.password-set"}); err != nil {
-		return err
-	}
-	// Straight in, as the button says: the password just chosen is checked like any other.
-	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, signin.Attempt{}, who.Username, password)
-	if err != nil {
-		return err
-	}
-	return p.passedPassword(r, a)
 }

@@ -1,0 +1,54 @@
+package portal
+
+import (
+	"errors"
+	"net/http"
+
+	"staffkey"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// welcomePage is a one-time link to choose a first password. Opening it uses nothing up.
+func (p *Portal) welcomePage(r *request) error {
+	return p.showWelcome(r, http.StatusOK, r.FormValue("t"), nil)
+}
+
+func (p *Portal) showWelcome(r *request, status int, secret string, errs []ui.FieldError) error {
+	who, err := p.SignIn.CheckFirstPasswordLink(r.Context(), secret)
+	if errors.Is(err, staffkey.ErrExpired) {
+		return p.render(r, http.StatusGone, "", ui.LinkProblemPage{Problem: "unknown"})
+	}
+	if err != nil {
+		return err
+	}
+	page := ui.FirstPasswordPage{PersonName: who.Name, Username: who.Username, Action: "/welcome", Secret: secret}
+	page.Errors = errs
+	return p.render(r, status, "", page)
+}
+
+func (p *Portal) welcome(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	secret, password := r.PostFormValue("link"), r.PostFormValue("password")
+	who, err := p.SignIn.UseFirstPasswordLink(r.Context(), r.origin, secret, password)
+	if errs := fieldError(err, "password/password.empty", "password.new-empty"); errs != nil {
+		return p.showWelcome(r, http.StatusUnprocessableEntity, secret, errs)
+	}
+	if errors.Is(err, staffkey.ErrExpired) {
+		return p.render(r, http.StatusGone, "", ui.LinkProblemPage{Problem: "unknown"})
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.password-set"}); err != nil {
+		return err
+	}
+	// Straight in, as the button says: the password just chosen is checked like any other.
+	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, signin.Attempt{}, who.Username, password)
+	if err != nil {
+		return err
+	}
+	return p.passedPassword(r, a)
+}
