@@ -67,7 +67,7 @@ func (c *serverConfig) settle() (settled, error) {
 	case net.ParseIP(u.Hostname()) != nil:
 		add("address: keys work with a host name, not with a number: %q", c.Address)
 	default:
-		s.address, s.rpID = strings.ToLower(u.Scheme+"://"+u.Host), strings.ToLower(u.Hostname())
+		s.address, s.rpID = origin(u), strings.ToLower(u.Hostname())
 	}
 	for _, f := range []struct{ name, value string }{{"listen", c.Listen}, {"metrics-listen", c.MetricsListen}} {
 		if _, _, err := net.SplitHostPort(f.value); err != nil && f.value != "" {
@@ -104,6 +104,16 @@ func (c *serverConfig) settle() (settled, error) {
 		return s, &problem{cause: "the configuration has problems:\n  - " + strings.Join(problems, "\n  - "), fix: "Set them by flag, environment (STAFFKEY_…) or file (--config); staffkeyd serve --help explains each."}
 	}
 	return s, nil
+}
+
+// origin writes an address as browsers write an origin: in lower case, without the port that its scheme implies (RFC 6454
+// §6.1). With the port, no browser's origin and no Host header would ever match.
+func origin(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	if implied := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(host, implied) {
+		host = strings.TrimSuffix(host, implied)
+	}
+	return strings.ToLower(u.Scheme) + "://" + host
 }
 
 // postgresURL returns the URL from the setting or its file.

@@ -227,3 +227,24 @@ func TestSettings_come_from_flag_then_environment_then_file(t *testing.T) {
 		t.Errorf("the flag does not win:\n%s", out)
 	}
 }
+
+func TestAddress_is_what_browsers_call_the_origin(t *testing.T) {
+	t.Parallel()
+	for address, want := range map[string]string{
+		"https://signin.example":      "https://signin.example",
+		"https://signin.example/":     "https://signin.example",
+		"https://Signin.Example:443":  "https://signin.example",
+		"https://signin.example:8443": "https://signin.example:8443",
+		"http://localhost:80":         "http://localhost",
+		"http://localhost:8080":       "http://localhost:8080",
+	} {
+		c := serverConfig{Address: address, Listen: "localhost:0", TimeZone: "UTC", PasswordQueue: 1}
+		got, err := c.settle()
+		if err != nil || got.address != want {
+			t.Errorf("%s: %q, %v, want %q", address, got.address, err, want)
+		}
+		if strings.Contains(got.rpID, ":") {
+			t.Errorf("%s: relying party id %q", address, got.rpID)
+		}
+	}
+}
