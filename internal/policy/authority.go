@@ -61,7 +61,14 @@ func MayIssueFirstPassword(actor staffkey.Actor, chain Chain, target []staffkey.
 	if err := MayManagePeople(actor, chain); err != nil || actor.Console {
 		return err
 	}
-	return outranks(actor, target)
+	if err := outranks(actor, target); err != nil {
+		return err
+	}
+	// Where the target's roles are held is not told here, so only an operator reaches somebody who has any.
+	if len(target) > 0 && !holds(actor, chain, staffkey.RoleOperator) {
+		return staffkey.Refused("rank", "perm.rank")
+	}
+	return nil
 }
 
 func mayRun(actor staffkey.Actor, chain Chain, roles ...staffkey.Role) error {

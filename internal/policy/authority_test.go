@@ -89,8 +89,9 @@ func TestMayIssueFirstPassword(t *testing.T) {
 	may := policy.MayIssueFirstPassword
 	operator, administrator := with(staffkey.RoleOperator, "root"), with(staffkey.RoleLocalAdministrator, "trust")
 	allow(t, "for anybody", may(administrator, chain, nil))
-	allow(t, "for helpdesk", may(administrator, chain, grants(staffkey.RoleHelpdesk)))
-	allow(t, "for an auditor", may(administrator, chain, grants(staffkey.RoleAuditor)))
+	deny(t, "for helpdesk, maybe of more than theirs", "rank", may(administrator, chain, grants(staffkey.RoleHelpdesk)))
+	deny(t, "for an auditor, maybe of more than theirs", "rank", may(administrator, chain, grants(staffkey.RoleAuditor)))
+	allow(t, "operator for helpdesk", may(operator, chain, grants(staffkey.RoleHelpdesk)))
 	deny(t, "for another Local Administrator", "rank", may(administrator, chain, grants(staffkey.RoleLocalAdministrator)))
 	deny(t, "for an operator", "rank", may(administrator, chain, grants(staffkey.RoleOperator)))
 	deny(t, "for one who is an operator too", "rank", may(administrator, chain, grants(staffkey.RoleAuditor, staffkey.RoleOperator)))

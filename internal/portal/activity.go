@@ -15,7 +15,7 @@ const activityPage = 25
 func (p *Portal) activity(r *request) error {
 	actor := r.current.Actor
 	q := directory.ActivityQuery{
-		Before: staffkey.AuditEventID(clipID(r.FormValue("before"))), After: staffkey.AuditEventID(clipID(r.FormValue("after"))), Limit: activityPage,
+		Before: staffkey.AuditEventID(knownID(r.FormValue("before"))), After: staffkey.AuditEventID(knownID(r.FormValue("after"))), Limit: activityPage,
 	}
 	if q.Before != "" {
 		q.After = ""
@@ -39,9 +39,9 @@ func (p *Portal) activity(r *request) error {
 	return p.render(r, http.StatusOK, "activity", page)
 }
 
-// clipID keeps what can be an id.
-func clipID(s string) string {
-	if len(s) > 36 {
+// knownID keeps what can be an id.
+func knownID(s string) string {
+	if !isID(s) {
 		return ""
 	}
 	return s

@@ -98,8 +98,17 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requiremen
 			p.showError(r, errors.New("panic"))
 		}
 	}()
+	// The body comes first: a session that ends while somebody holds the rest of a request back is not in it any more.
+	if err := r.takeBody(); err != nil {
+		p.showError(r, err)
+		return
+	}
 	if err := p.findSession(r); err != nil {
 		p.showError(r, err)
+		return
+	}
+	if id := r.PathValue("id"); id != "" && !isID(id) {
+		p.showError(r, staffkey.ErrNotFound)
 		return
 	}
 	if err := needs(r); err != nil {

@@ -48,7 +48,7 @@ func (r *request) readPrompt() (signin.Prompt, error) {
 		return signin.Prompt{}, err
 	}
 	ms := min(max(body.Millis, 0), float64(time.Hour/time.Millisecond))
-	return signin.Prompt{Name: body.Name, Elapsed: time.Duration(ms * float64(time.Millisecond)), Detail: body.Detail, Token: body.Token}, nil
+	return signin.Prompt{Name: body.Name, Elapsed: time.Duration(ms * float64(time.Millisecond)), Detail: body.Detail, Token: staffkey.SecurityKeyID(knownID(string(body.Token)))}, nil
 }
 
 func (p *Portal) signInPromptEnded(r *request) error {

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -215,6 +216,30 @@ func (e *statusError) Error() string { return fmt.Sprintf("%d: %s", e.status, e.
 
 // maxBody bounds what a page may send; an attestation with its certificates takes a few kilobytes.
 const maxBody = 64 << 10
+
+// takeBody reads the whole body into memory; it is bounded.
+func (r *request) takeBody() error {
+	if r.Method != http.MethodPost {
+		return nil
+	}
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return bodyError(err)
+	}
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	return nil
+}
+
+// isID reports whether a text has the form of an id (RFC 9562 §4): anything else names nothing, and no database is asked.
+func isID(s string) bool {
+	for i := range len(s) {
+		hyphen := i == 8 || i == 13 || i == 18 || i == 23
+		if hyphen != (s[i] == '-') || !hyphen && !strings.ContainsRune("0123456789abcdef", rune(s[i])) {
+			return false
+		}
+	}
+	return len(s) == 36
+}
 
 func (r *request) mediaType() string {
 	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))

@@ -69,7 +69,7 @@ func (r *request) setUpSecret() string {
 
 func (p *Portal) setUpTaskList(r *request) error {
 	actor := r.current.Actor
-	if r.FormValue("skip") == "key" {
+	if site := r.Header.Get("Sec-Fetch-Site"); r.FormValue("skip") == "key" && site != "cross-site" && site != "same-site" {
 		if err := p.Directory.MarkSetUpTask(r.Context(), actor, "key_skipped"); err != nil {
 			return err
 		}

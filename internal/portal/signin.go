@@ -168,12 +168,12 @@ func (r *request) readAnswer() (a signin.Answer, token staffkey.SecurityKeyID, n
 		if err := r.readJSON(&body); err != nil {
 			return a, "", false, err
 		}
-		return signin.Answer{Sealed: body.Ceremony, Method: staffkey.MethodSecurityKey, Body: body.Credential}, body.Token, false, nil
+		return signin.Answer{Sealed: body.Ceremony, Method: staffkey.MethodSecurityKey, Body: body.Credential}, staffkey.SecurityKeyID(knownID(string(body.Token))), false, nil
 	case "application/x-www-form-urlencoded":
 		if err := r.parseForm(); err != nil {
 			return a, "", false, err
 		}
-		return a, staffkey.SecurityKeyID(r.PostFormValue("token")), true, nil
+		return a, staffkey.SecurityKeyID(knownID(r.PostFormValue("token"))), true, nil
 	}
 	return a, "", false, &statusError{http.StatusUnsupportedMediaType, "JSON or form expected"}
 }

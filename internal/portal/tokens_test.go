@@ -141,3 +141,59 @@ func TestRefusalsHaveACode(t *testing.T) {
 		t.Errorf("the log has %+v, %v", events, err)
 	}
 }
+
+func TestOddIDsNameNothing(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	who := s.session(h)
+	for _, path := range []string{"/me/tokens/%ff/remove", "/me/tokens/x/edit", "/me/tokens/" + strings.ToUpper(string(h.keyID)) + "/remove", "/me/tokens/%00/name"} {
+		if a := who.get(path); a.StatusCode != http.StatusNotFound {
+			t.Errorf("%s: %d, want 404", path, a.StatusCode)
+		}
+	}
+	for _, query := range []string{"before=%ff", "after=%00", "before=' OR 1=1"} {
+		if a := who.get("/me/activity?" + strings.ReplaceAll(query, " ", "%20")); a.StatusCode != http.StatusOK {
+			t.Errorf("activity?%s: %d", query, a.StatusCode)
+		}
+	}
+	if a := who.post("/me/sessions/%ff/end", url.Values{"end": {"1"}}); a.StatusCode != http.StatusNotFound {
+		t.Errorf("ending an odd session: %d", a.StatusCode)
+	}
+}
+
+// TestEndedSessionHoldsNothingBack ends a session while the rest of a request of its is held back.
+func TestEndedSessionHoldsNothingBack(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	who := s.session(h)
+	r := who.request("POST", "/me/recovery-codes", "application/x-www-form-urlencoded", "")
+	r.Body = &heldBack{rest: strings.NewReader("make=1"), before: func() {
+		if a := who.post("/signout", nil); a.StatusCode != http.StatusSeeOther {
+			t.Errorf("sign out: %d", a.StatusCode)
+		}
+	}}
+	r.AddCookie(&http.Cookie{Name: "__Host-staffkey-session", Value: who.cookies["__Host-staffkey-session"]})
+	if a := s.browser().send(r); a.StatusCode != http.StatusUnauthorized || strings.Contains(a.body, `class="code"`) {
+		t.Errorf("a request whose session ended before its last byte: %d", a.StatusCode)
+	}
+}
+
+// heldBack is a body whose first byte comes after something else has happened.
+type heldBack struct {
+	rest   *strings.Reader
+	before func()
+}
+
+func (b *heldBack) Read(p []byte) (int, error) {
+	if b.before != nil {
+		b.before()
+		b.before = nil
+	}
+	return b.rest.Read(p)
+}
+
+func (b *heldBack) Close() error { return nil }

@@ -71,6 +71,8 @@ const (
 //
 // A right password that is enough by itself (nothing else set up yet) still opens no session here: see [Service.Enter].
 func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a Attempt, login, password string) (Attempt, error) {
+	ctx, cancel := lasting(ctx) // a guess counts also when the guesser hangs up
+	defer cancel()
 	digest, err := s.store.Sealer().Digest(throttlePurpose, []byte(store.Fold(login)))
 	if err != nil {
 		return a, err
@@ -78,12 +80,8 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	subject := "password/" + base64.RawURLEncoding.EncodeToString(digest)
 	var person staffkey.Person
 	var enrolment *staffkey.Enrolment
-	var throttle store.Throttle
 	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		if throttle, err = tx.FindThrottle(subject); err != nil {
-			return err
-		}
 		person, err = tx.FindPersonByLogin(login)
 		if errors.Is(err, staffkey.ErrNotFound) {
 			return nil
@@ -103,7 +101,11 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	}
 	event := staffkey.Event(staffkey.EventSignInRefused, staffkey.Actor{Origin: origin})
 	event.Person, event.Organisation, event.Subject = person.ID, person.Organisation, string(staffkey.MethodPassword)
-	if wait := throttle.BlockedUntil.Sub(s.now()); wait > 0 {
+	tries, wait, err := s.reserveTry(ctx, subject)
+	if err != nil {
+		return a, err
+	}
+	if wait > 0 {
 		s.observe(staffkey.MethodPassword, "throttled")
 		r := staffkey.Refused("throttled", "rate", "Count", int((wait+time.Minute-1)/time.Minute))
 		r.Kind = staffkey.ErrThrottled
@@ -120,37 +122,49 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	}
 	if errors.Is(err, staffkey.ErrRefused) {
 		s.observe(staffkey.MethodPassword, "refused")
-		return a, s.wrongPassword(ctx, event, subject, err)
+		return a, s.wrongPassword(ctx, event, tries, err)
+	}
+	if errors.Is(err, staffkey.ErrBusy) { // nothing was looked at
+		return a, errors.Join(err, s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.ReturnTry(subject) }))
 	}
 	if err != nil {
 		return a, err
 	}
 	s.observe(staffkey.MethodPassword, "accepted")
-	if throttle.Failures > 0 {
-		if err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.ForgetFailures(subject) }); err != nil {
-			return a, err
-		}
+	if err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.ForgetFailures(subject) }); err != nil {
+		return a, err
 	}
 	return Attempt{Person: person.ID, ProvedAt: now, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}, nil
 }
 
-// wrongPassword counts and records a wrong try, and answers the same whatever was wrong.
-func (s *Service) wrongPassword(ctx context.Context, event staffkey.AuditEvent, subject string, err error) error {
+// reserveTry counts a try before its password is looked at, in one change, so that of many at once no more get through than
+// are free. It returns how many tries there are now, or how long the name is still blocked. A right password forgets them.
+func (s *Service) reserveTry(ctx context.Context, subject string) (tries int, wait time.Duration, err error) {
+	err = s.store.Housekeep(ctx, func(tx *store.Tx) error {
+		t, err := tx.FindThrottle(subject)
+		if err != nil {
+			return err
+		}
+		if wait = t.BlockedUntil.Sub(tx.Now); wait > 0 {
+			return nil
+		}
+		if tries, err = tx.CountFailure(subject, tx.Now.Add(forgetFailures)); err != nil || tries < freeFailures {
+			return err
+		}
+		return tx.BlockUntil(subject, tx.Now.Add(min(firstWait<<min(tries-freeFailures, 10), longestWait)))
+	})
+	return tries, wait, err
+}
+
+// wrongPassword records a wrong try, and answers the same whatever was wrong.
+func (s *Service) wrongPassword(ctx context.Context, event staffkey.AuditEvent, tries int, err error) error {
 	r := staffkey.Refused("password", "pw.wrong")
 	var inner *staffkey.Refusal
 	if errors.As(err, &inner) {
 		r.Reason = inner.Rule
 	}
-	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
-		n, err := tx.CountFailure(subject, tx.Now.Add(forgetFailures))
-		if err != nil || n < freeFailures {
-			return err
-		}
-		wait := min(firstWait<<min(n-freeFailures, 10), longestWait)
-		tx.Event.Detail["failures"] = strconv.Itoa(n)
-		return tx.BlockUntil(subject, tx.Now.Add(wait))
-	})
-	return errors.Join(r, recorded)
+	event.Detail = map[string]string{"failures": strconv.Itoa(tries)}
+	return s.refuse(ctx, event, nil, r)
 }
 
 // proofs are the proofs that an attempt carries.

@@ -201,7 +201,9 @@ func TestEnter_only_with_nothing_stronger(t *testing.T) {
 		if err := w.Service.NameKey(t.Context(), in.Actor, pending.ID, "Blue lanyard"); err != nil {
 			t.Fatal(err)
 		}
-		w.Refused(t, policy.NeedsSecond, enter(w.Attempt(p)))
+		if err := enter(w.Attempt(p))(); signintest.RuleOf(err) != policy.NeedsSecond {
+			t.Errorf("beside a key: got error %v, want a refusal by %s", err, policy.NeedsSecond)
+		}
 		gone := w.person(t, "gone")
 		w.Disable(t, gone)
 		w.Refused(t, "person_disabled", enter(w.Attempt(gone)))

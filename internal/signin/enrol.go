@@ -60,6 +60,8 @@ type EnrolmentDone struct {
 // FinishEnrolment checks the answer and stores the method: a key as pending until it is named, anything else at once,
 // replacing what was there. Whether the person may is asked again inside the change.
 func (s *Service) FinishEnrolment(ctx context.Context, actor staffkey.Actor, answer Answer) (EnrolmentDone, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	kind := staffkey.EventMethodEnrolled
 	if answer.Method == staffkey.MethodSecurityKey {
 		kind = staffkey.EventKeyRegistered
@@ -106,6 +108,9 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 		event.Detail = map[string]string{"aaguid": done.Key.AAGUID, "attestation": done.Key.AttestationFormat}
 	}
 	err = s.store.Change(ctx, *event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
 		if err := spend(tx, c); err != nil {
 			return err
 		}
@@ -117,6 +122,13 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 			return err
 		}
 		if enrolled.Key == nil {
+			// A key that somebody touched before, with less of a proof, must not come into use beside this.
+			if err := tx.DeletePendingKeys(actor.Person, ""); err != nil {
+				return err
+			}
+			if err := endWeakSessions(tx, actor, now); err != nil {
+				return err
+			}
 			return s.putEnrolment(tx, now, answer.Method, enrolled.State)
 		}
 		if err := tx.DeletePendingKeys(actor.Person, done.Key.ID); err != nil {
@@ -130,6 +142,16 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 	})
 	done.Show = enrolled.Show
 	return done, err
+}
+
+// endWeakSessions ends the person's other sessions when they set up their first method beyond the password: those sessions
+// were opened with less than it takes from now on, maybe by somebody else.
+func endWeakSessions(tx *store.Tx, actor staffkey.Actor, before holder) error {
+	if before.holdings.Any() {
+		return nil
+	}
+	_, err := tx.EndSessions(actor.Person, actor.Session)
+	return err
 }
 
 // putEnrolment stores a method's state, or replaces it.
@@ -177,10 +199,20 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 			return err
 		}
 		tx.Event.Organisation = h.person.Organisation
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
+		if err := tx.NameSecurityKey(actor.Person, id, nickname); err != nil {
+			return err
+		}
+		// The person may have set up something stronger since this key was touched.
+		if !actor.Assurance.AtLeast(h.holdings.Strongest()) {
+			return staffkey.Refused(policy.StepUp, "confirm.why")
+		}
 		if len(h.holdings.Keys) >= h.policy.MaxKeys { // another registration was quicker
 			return staffkey.Refused("key_limit", "key.limit", "Count", h.policy.MaxKeys)
 		}
-		return tx.NameSecurityKey(actor.Person, id, nickname)
+		return endWeakSessions(tx, actor, h)
 	})
 	if errors.Is(err, staffkey.ErrConflict) {
 		return staffkey.Invalid("nickname", "name.taken", "Nickname", nickname)

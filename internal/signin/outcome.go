@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -98,6 +99,10 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 	event.Detail = map[string]string{
 		"name": clip(p.Name, 60), "ms": strconv.FormatInt(p.Elapsed.Milliseconds(), 10), "detail": clip(p.Detail, 200),
 	}
+	s.observe(staffkey.MethodSecurityKey, out.Message)
+	if person == "" && !s.anonymous.take(s.now()) {
+		return out, nil
+	}
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
 		if person == "" {
 			return nil
@@ -108,13 +113,14 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 		}
 		tx.Event.Organisation = found.Organisation
 		if p.Token != "" {
-			if k, err := tx.FindSecurityKey(person, p.Token); err == nil {
-				tx.Event.Subject, tx.Event.SubjectName = string(k.ID), k.Nickname
+			k, err := tx.FindSecurityKey(person, p.Token)
+			if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+				return err
 			}
+			tx.Event.Subject, tx.Event.SubjectName = string(k.ID), k.Nickname
 		}
 		return nil
 	})
-	s.observe(staffkey.MethodSecurityKey, out.Message)
 	return out, err
 }
 

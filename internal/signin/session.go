@@ -34,6 +34,19 @@ func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey
 	return in
 }
 
+// stillSignedIn refuses an actor whose session has ended, or who may not sign in any more, since the request began. An actor
+// without a session (the console, and tests of single operations) has none to end.
+func stillSignedIn(tx *store.Tx, actor staffkey.Actor) error {
+	if actor.Session == "" {
+		return nil
+	}
+	live, err := tx.HasLiveSession(actor.Person, actor.Session)
+	if err == nil && !live {
+		return staffkey.Expired("session_ended", "ses.lost")
+	}
+	return err
+}
+
 // startSession stores a new session and ends the one that the browser had before.
 func (s *Service) startSession(tx *store.Tx, in SignedIn, before staffkey.Session) error {
 	if before.ID != "" {

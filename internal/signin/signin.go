@@ -11,6 +11,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"staffkey"
@@ -37,6 +38,8 @@ type Service struct {
 	address string
 	now     func() time.Time
 	observe func(staffkey.MethodKind, string)
+	// anonymous bounds what visitors can have recorded.
+	anonymous anonymousBudget
 }
 
 // New returns a Service over the methods that this installation has.
@@ -139,6 +142,36 @@ func effectivePolicy(tx *store.Tx, id staffkey.OrganisationID) (staffkey.Policy,
 	return policy.Effective(chain), nil
 }
 
+// lasting is the context of an operation that has seen an answer: who hangs up must not take back that it is counted,
+// spent and recorded. It keeps a time limit of its own.
+func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), answerTime)
+}
+
+// answerTime bounds the work on one answer, waiting for the pool of password hashes included.
+const answerTime = 30 * time.Second
+
+// anonymousBudget bounds how many refusals and outcomes that concern nobody known are recorded in a minute: visitors must
+// not be able to fill the disk. What is over it is counted in the metrics only.
+type anonymousBudget struct {
+	mu     sync.Mutex
+	minute time.Time
+	used   int
+}
+
+// anonymousPerMinute is far above what a federation's mistakes make, and far below what a flood would.
+const anonymousPerMinute = 300
+
+func (b *anonymousBudget) take(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if m := now.Truncate(time.Minute); !m.Equal(b.minute) {
+		b.minute, b.used = m, 0
+	}
+	b.used++
+	return b.used <= anonymousPerMinute
+}
+
 // refuse records a refusal, spends the ceremony if there was one, and returns the refusal. An error that is no refusal
 // is returned as it is: a fault of ours is logged, not recorded as somebody's act.
 func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staffkey.Ceremony, err error) error {
@@ -148,6 +181,11 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 	}
 	r.SupportCode = staffkey.NewSupportCode()
 	event.SupportCode = r.SupportCode
+	if event.Person == "" && c == nil && !s.anonymous.take(s.now()) {
+		return err
+	}
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
 		if c == nil {
 			return nil

@@ -71,6 +71,8 @@ type SignedIn struct {
 // FinishSignIn checks an answer and opens a session. The session that the browser had before, if any, ends in the same
 // change: a sign-in never continues one (session fixation).
 func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a Attempt, answer Answer, before staffkey.Session) (SignedIn, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	actor := staffkey.Actor{Origin: origin}
 	event := staffkey.Event(staffkey.EventSignInRefused, actor)
 	event.Subject = string(answer.Method)
@@ -227,6 +229,9 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 		tx.Event.Detail = map[string]string{"methods": string(staffkey.MethodPassword), "level": levelText(assurance)}
 		return s.startSession(tx, in, before)
 	})
+	if r := (*staffkey.Refusal)(nil); errors.As(err, &r) && r.Rule == policy.NeedsSecond {
+		return in, err // no refusal but the middle of a sign-in: what comes of it is recorded at its end
+	}
 	event.Kind = staffkey.EventSignInRefused
 	return in, s.refuse(ctx, event, nil, err)
 }
@@ -246,6 +251,8 @@ func (s *Service) FinishTry(ctx context.Context, actor staffkey.Actor, answer An
 
 // prove checks an answer inside a session and renews the session with what it proves.
 func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staffkey.Purpose, event staffkey.AuditEvent, answer Answer, before staffkey.Session) (SignedIn, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
 	event.Person = actor.Person
 	want := expect{purpose: purpose, method: answer.Method, person: actor.Person, session: actor.Session}
 	var in SignedIn
@@ -270,6 +277,9 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 		done.Session = in.Session.ID
 		done.Detail = map[string]string{"level": levelText(assurance)}
 		err = s.store.Change(ctx, done, func(tx *store.Tx) error {
+			if err := stillSignedIn(tx, actor); err != nil {
+				return err
+			}
 			if err := spend(tx, c); err != nil {
 				return err
 			}
@@ -300,6 +310,9 @@ func (s *Service) StepUpWithPassword(ctx context.Context, actor staffkey.Actor, 
 		return SignedIn{}, err
 	}
 	a, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, p.Username, password)
+	if err == nil { // hashing may have waited, and the session may have been ended meanwhile
+		err = s.store.Read(ctx, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
+	}
 	if err != nil {
 		return SignedIn{}, err
 	}

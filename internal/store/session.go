@@ -75,6 +75,14 @@ func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, err
 	return s, p, nil
 }
 
+// HasLiveSession reports whether a session of an active person is open at the transaction's instant.
+func (tx *Tx) HasLiveSession(person staffkey.PersonID, id staffkey.SessionID) (bool, error) {
+	var n int
+	err := tx.q.queryRow(`SELECT COUNT(*) FROM sessions s JOIN people p ON p.id = s.person_id
+		WHERE s.id = $1 AND s.person_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND p.state = 'active'`, id, person, tx.Now).Scan(&n)
+	return n == 1, err
+}
+
 // ListSessions returns a person's sessions that have not ended by themselves or by hand at the transaction's instant,
 // latest first.
 func (tx *Tx) ListSessions(person staffkey.PersonID) ([]staffkey.Session, error) {
@@ -178,6 +186,11 @@ func (tx *Tx) CountFailure(subject string, forgetAt time.Time) (int, error) {
 func (tx *Tx) BlockUntil(subject string, until time.Time) error {
 	return tx.exec(`UPDATE throttles SET blocked_until = $1, forget_at = CASE WHEN forget_at < $1 THEN $1 ELSE forget_at END
 		WHERE subject = $2`, instant(until), subject)
+}
+
+// ReturnTry takes back a try that CountFailure counted and that never happened, with the block that it brought.
+func (tx *Tx) ReturnTry(subject string) error {
+	return tx.exec("UPDATE throttles SET failures = failures - 1, blocked_until = $1 WHERE subject = $2 AND failures > 0", tx.Now, subject)
 }
 
 // ForgetFailures clears a subject after a success.
