@@ -123,3 +123,36 @@ func TestEndedSession_changes_and_renews_nothing(t *testing.T) {
 		}
 	})
 }
+
+func TestVisitors_cannot_fill_the_log(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		for range 320 {
+			if _, err := w.Service.RecordPrompt(t.Context(), staffkey.Actor{}, "", signin.Prompt{Name: "NotAllowedError"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Read(t, func(tx *store.Tx) error {
+			events, err := tx.ListAuditEvents(store.AuditFilter{Kind: staffkey.EventPromptEnded, Limit: 1000})
+			if len(events) != 300 {
+				t.Errorf("%d outcomes of visitors recorded in a minute, want 300", len(events))
+			}
+			return err
+		})
+	})
+}
+
+func TestFirstHalf_of_a_sign_in_is_no_refusal(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p := w.person(t, "amara")
+		w.addKey(t, w.Enter(t, p), newKey(), "Lanyard")
+		before := len(w.Refusals(t))
+		if _, err := w.Service.Enter(t.Context(), signintest.Origin, w.Attempt(p), staffkey.Session{}); signintest.RuleOf(err) != policy.NeedsSecond {
+			t.Errorf("got error %v, want a refusal by %s", err, policy.NeedsSecond)
+		}
+		if n := len(w.Refusals(t)) - before; n != 0 {
+			t.Errorf("%d refusals recorded, want none", n)
+		}
+	})
+}
