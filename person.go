@@ -15,6 +15,8 @@ type PersonState string
 const (
 	PersonActive   PersonState = "active"
 	PersonDisabled PersonState = "disabled"
+	// PersonFrozen: somebody answered "This was not me". Nothing signs in until an administrator has looked.
+	PersonFrozen PersonState = "frozen"
 )
 
 // Person is somebody who signs in.
@@ -30,6 +32,12 @@ type Person struct {
 	Phone          string // optional; shown to others only for Local Administrators
 	State          PersonState
 	CreatedAt      time.Time
+	// Language is that of pages and messages: "en", "cy", or empty when the person has not chosen.
+	Language string
+	// AskedAt is when the person was first asked to set up what policy asks for; grace counts from there. Zero before.
+	AskedAt time.Time
+	// FrozenAt is since when the person is frozen, or zero.
+	FrozenAt time.Time
 }
 
 // ValidatePerson checks what people and files say about a person; it returns the first problem as an [InvalidError].

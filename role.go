@@ -41,6 +41,12 @@ type Origin struct {
 	// Browser is a short description made from the User-Agent header ("Chrome on Windows"), never the header itself.
 	Browser   string
 	RequestID string
+	// Language is that of the page, for messages to people who have not chosen one.
+	Language string
+	// Station is the shared station that the request comes from, or empty.
+	Station StationID
+	// SeenKeys are the keys that this browser remembers being used in it; nil when it is not known.
+	SeenKeys []SecurityKeyID
 }
 
 // Actor is who asks for an operation. It is always an argument, never read from a context.
@@ -52,7 +58,9 @@ type Actor struct {
 	// Assurance is the strength of the session, and ProvedAt the instant of its latest proof.
 	Assurance Assurance
 	ProvedAt  time.Time
-	Origin    Origin
+	// Recovery is how the session was recovered, if it was.
+	Recovery Recovery
+	Origin   Origin
 	// Console marks the operator at the machine itself (the commands of staffkeyd): whoever can read the database and
 	// the sealing key is above every rule, and is recorded as the console.
 	Console bool

@@ -65,6 +65,32 @@ type SecurityKey struct {
 	LastUsedAt    time.Time // zero when never used
 	LastUsedWhere string
 	RemovedAt     time.Time
+	// StoppedAt and StopReason tell why a key is on hold; zero while it is not.
+	StoppedAt  time.Time
+	StopReason StopReason
+	// Replaces is the entry that goes when this one, still pending, is named (F27).
+	Replaces SecurityKeyID
+}
+
+// StopReason is why a key was put on hold.
+type StopReason string
+
+// The reasons that people give (F25).
+const (
+	StopLost    StopReason = "lost"
+	StopStolen  StopReason = "stolen"
+	StopMisused StopReason = "misused" // "I think someone used it"
+	// StopFrozen: the person's account was frozen and has been opened again; what was new then stays on hold.
+	StopFrozen StopReason = "frozen"
+)
+
+// ParseStopReason returns the reason of that name, of those that people give.
+func ParseStopReason(s string) (StopReason, error) {
+	switch r := StopReason(s); r {
+	case StopLost, StopStolen, StopMisused:
+		return r, nil
+	}
+	return "", Invalid("reason", "lost.reason.empty")
 }
 
 // ValidateNickname trims a nickname and checks it: 1 to 40 characters, no control or reordering characters (F22).
@@ -91,6 +117,22 @@ func ValidateNickname(s string) (string, error) {
 		return "", Invalid("nickname", "name.empty")
 	}
 	return s, nil
+}
+
+// SamePhysicalKey reports whether a key is known to be the same thing in the hand as the entry id of a list.
+func SamePhysicalKey(k SecurityKey, id SecurityKeyID, list []SecurityKey) bool {
+	root := func(k SecurityKey) SecurityKeyID {
+		if k.SameKeyAs != "" {
+			return k.SameKeyAs
+		}
+		return k.ID
+	}
+	for _, other := range list {
+		if other.ID == id {
+			return root(other) == root(k)
+		}
+	}
+	return false
 }
 
 // PhysicalKeys counts the different keys in the hand among entries, as far as is known: entries that are known to

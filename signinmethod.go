@@ -9,7 +9,11 @@ type MethodKind string
 const (
 	MethodPassword     MethodKind = "password"
 	MethodSecurityKey  MethodKind = "security_key"
+	MethodTOTP         MethodKind = "totp" // authenticator app, RFC 6238
+	MethodTextMessage  MethodKind = "text_message"
+	MethodPhoneCall    MethodKind = "phone_call"
 	MethodRecoveryCode MethodKind = "recovery_code"
+	MethodPass         MethodKind = "pass" // temporary access pass
 )
 
 // RecoveryCodes is how many codes a set has (F43).
@@ -27,7 +31,11 @@ type Proof struct {
 	PhishingResistant bool
 	// HardwareBound: the key material cannot leave its device (§2.3.2); a synced passkey is not.
 	HardwareBound bool
-	At            time.Time
+	// Restricted: the code travelled over the telephone network, which NIST SP 800-63B-4 §3.1.3.3 restricts.
+	Restricted bool
+	// Recovery says that the answer is a means of getting back in, and which.
+	Recovery Recovery
+	At       time.Time
 	// SecurityKey is the entry that answered, for a security key.
 	SecurityKey SecurityKeyID
 }
@@ -44,6 +52,21 @@ func (a Assurance) AtLeast(b Assurance) bool {
 	return a.Level >= b.Level && (a.PhishingResistant || !b.PhishingResistant)
 }
 
+// Recovery says by which means of account recovery (NIST SP 800-63B-4 §4.2) a session was opened, if by one. Such a session may
+// set up methods again, where any other would need a proof by the method that is lost.
+type Recovery string
+
+// The means of recovery.
+const (
+	RecoveryNone Recovery = ""
+	RecoveryCode Recovery = "code" // a saved recovery code: the person kept it
+	RecoveryPass Recovery = "pass" // a pass: an administrator knew the person
+)
+
+// MaxFailures is how many wrong answers in a row a method takes before it is switched off (NIST SP 800-63B-4 §3.2.2). It is never
+// the security key that is switched off: a key is not guessed.
+const MaxFailures = 100
+
 // EnrolmentID identifies an enrolment.
 type EnrolmentID string
 
@@ -56,7 +79,13 @@ type Enrolment struct {
 	State  []byte
 	// Version grows with each change of State. A change names the version it saw, so that whatever the state counts
 	// (codes used, time steps) is consumed by one conditional statement and never twice.
-	Version    int64
-	CreatedAt  time.Time
+	Version   int64
+	CreatedAt time.Time
+	// ChangedAt is when it was set up last.
+	ChangedAt  time.Time
 	LastUsedAt time.Time
+	// Failures are the wrong answers since the last right one; at MaxFailures the method is switched off (DisabledAt) until it is set
+	// up anew.
+	Failures   int
+	DisabledAt time.Time
 }
