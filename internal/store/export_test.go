@@ -1,9 +1,38 @@
 package store
 
-import "staffkey"
+import (
+	"context"
+
+	"staffkey"
+)
 
 // RawEnrolmentState returns the bytes that a row holds, for a test of what a thief of the database would find.
 func RawEnrolmentState(tx *Tx, id staffkey.EnrolmentID) (raw []byte, err error) {
 	err = tx.q.queryRow("SELECT state FROM enrolments WHERE id = $1", id).Scan(&raw)
 	return raw, err
 }
+
+// RawPayload returns what a row of the outbox holds of its message.
+func RawPayload(tx *Tx, id staffkey.OutgoingID) (raw []byte, err error) {
+	err = tx.q.queryRow("SELECT payload FROM outbox WHERE id = $1", id).Scan(&raw)
+	return raw, err
+}
+
+// RawLogin returns what the row of a reset request holds of the name that was typed.
+func RawLogin(tx *Tx, id string) (raw []byte, err error) {
+	err = tx.q.queryRow("SELECT login FROM reset_requests WHERE id = $1", id).Scan(&raw)
+	return raw, err
+}
+
+// MigrateTo brings the schema to that of an earlier release.
+func MigrateTo(ctx context.Context, s *Store, version int64) error {
+	p, err := s.migrator()
+	if err != nil {
+		return err
+	}
+	_, err = p.UpTo(ctx, version)
+	return err
+}
+
+// Exec runs a statement of an earlier release.
+func Exec(tx *Tx, query string, args ...any) error { return tx.exec(query, args...) }

@@ -9,6 +9,8 @@ import (
 	"staffkey"
 	"staffkey/internal/store"
 	"staffkey/internal/store/storetest"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 func openStore(t testing.TB, cfg store.Config) *store.Store {
@@ -139,6 +141,75 @@ func TestWhatIsDoneIsThereAfterClose(t *testing.T) {
 			}
 			if len(storedNames(t, s, "after the end")) != 0 {
 				t.Error("a change after Close is stored")
+			}
+		})
+	}
+}
+
+// A database of the first release keeps its rows, and they mean what they meant.
+func TestMigrateFromTheFirstRelease(t *testing.T) {
+	t.Parallel()
+	for _, engine := range storetest.Engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			cfg := storetest.Config(t, engine)
+			s := openStore(t, cfg)
+			if err := store.MigrateTo(t.Context(), s, 1); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.CheckSchema(t.Context()); !errors.Is(err, store.ErrSchemaOld) {
+				t.Errorf("the first schema: got error %v, want ErrSchemaOld", err)
+			}
+			sealed, err := s.Sealer().Seal("enrolments/e1", []byte("a password"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = s.Housekeep(t.Context(), func(tx *store.Tx) error {
+				for _, row := range []struct {
+					query string
+					args  []any
+				}{
+					{"INSERT INTO organisations (id, code, code_folded, name, phone, created_at) VALUES ('o1', 'NHS', 'nhs', 'Health service', '', $1)", []any{stored}},
+					{`INSERT INTO people (id, organisation_id, username, username_folded, email, email_folded, name, name_folded, employee_number, phone, state, created_at)
+						VALUES ('p1', 'o1', 'amara', 'amara', 'amara@nhs.example', 'amara@nhs.example', 'Amara', 'amara', 'E-1', '', 'active', $1)`, []any{stored}},
+					{"INSERT INTO enrolments (id, person_id, method, state, version, created_at, last_used_at) VALUES ('e1', 'p1', 'password', $1, 7, $2, $2)", []any{sealed, stored}},
+					{`INSERT INTO security_keys (id, person_id, state, state_before, nickname, nickname_folded, credential_id, public_key, user_handle, sign_count, aaguid,
+						transports, user_verified, backup_eligible, backup_state, discoverable, attestation_format, attestation_object, client_data_json, same_key_as,
+						registered_at, registered_by, last_used_where) VALUES ('k1', 'p1', 'active', '', 'Lanyard', 'lanyard', $1, $1, $1, 41, '', '', TRUE, FALSE, FALSE, TRUE, 'none',
+						$1, $1, '', $2, 'p1', '')`, []any{[]byte("x"), stored}},
+					{"INSERT INTO one_time_links (id, purpose, hash, created_at, expires_at) VALUES ('l1', 'set_up', $1, $2, $2)", []any{[]byte("hash"), stored}},
+				} {
+					if err := store.Exec(tx, row.query, row.args...); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Migrate(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+
+			person := staffkey.Person{
+				ID: "p1", Organisation: "o1", Username: "amara", Email: "amara@nhs.example", Name: "Amara", EmployeeNumber: "E-1", State: staffkey.PersonActive, CreatedAt: stored,
+			}
+			if diff := cmp.Diff(person, get(t, s, func(tx *store.Tx) (staffkey.Person, error) { return tx.FindPerson("p1") }), exactTimes); diff != "" {
+				t.Errorf("person (-want +got)\n%s", diff)
+			}
+			e := staffkey.Enrolment{
+				ID: "e1", Person: "p1", Method: staffkey.MethodPassword, State: []byte("a password"), Version: 7, CreatedAt: stored, LastUsedAt: stored,
+			}
+			if diff := cmp.Diff(e, findEnrolment(t, s, "p1", staffkey.MethodPassword), exactTimes); diff != "" {
+				t.Errorf("enrolment (-want +got)\n%s", diff)
+			}
+			if off, first := count(t, s, "p1", staffkey.MethodPassword); off || first {
+				t.Errorf("its first answer: off %t, first %t, want it looked at", off, first)
+			}
+			keys := get(t, s, func(tx *store.Tx) ([]staffkey.SecurityKey, error) { return tx.ListSecurityKeys("p1", staffkey.SecurityKeyActive) })
+			if len(keys) != 1 || keys[0].SignCount != 41 || !keys[0].StoppedAt.IsZero() || keys[0].StopReason != "" || keys[0].Replaces != "" {
+				t.Errorf("keys %+v, want the one, not on hold", keys)
 			}
 		})
 	}

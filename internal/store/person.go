@@ -8,12 +8,15 @@ import (
 	"staffkey"
 )
 
-const personColumns = "p.id, p.organisation_id, p.username, p.email, p.name, p.employee_number, p.phone, p.state, p.created_at"
+const personColumns = "p.id, p.organisation_id, p.username, p.email, p.name, p.employee_number, p.phone, p.state, p.created_at, p.language, p.asked_at, p.frozen_at"
 
 func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Person, error) {
 	var p staffkey.Person
-	err := row.Scan(append([]any{&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt}, more...)...)
-	p.CreatedAt = p.CreatedAt.UTC()
+	var asked, frozen sql.NullTime
+	err := row.Scan(append([]any{
+		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &p.Language, &asked, &frozen,
+	}, more...)...)
+	p.CreatedAt, p.AskedAt, p.FrozenAt = p.CreatedAt.UTC(), utc(asked), utc(frozen)
 	return p, found(err)
 }
 
@@ -21,13 +24,13 @@ func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Pers
 func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
 	for len(people) > 0 {
 		n := min(len(people), tx.batch)
-		args := make([]any, 0, n*12)
+		args := make([]any, 0, n*13)
 		for _, p := range people[:n] {
 			args = append(args, p.ID, p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name,
-				FoldForSearch(p.Name), p.EmployeeNumber, p.Phone, p.State, instant(p.CreatedAt))
+				FoldForSearch(p.Name), p.EmployeeNumber, p.Phone, p.State, instant(p.CreatedAt), p.Language)
 		}
 		err := tx.exec(`INSERT INTO people (id, organisation_id, username, username_folded, email, email_folded, name, name_folded,
-			employee_number, phone, state, created_at) VALUES `+placeholders(n, 12), args...)
+			employee_number, phone, state, created_at, language) VALUES `+placeholders(n, 13), args...)
 		if err != nil {
 			return err
 		}
@@ -158,6 +161,11 @@ func (tx *Tx) CountOperators() (n int, err error) {
 // ListNearestAdministrators returns the Local Administrators of the nearest organisation at or above the given one that
 // has any: the people to call.
 func (tx *Tx) ListNearestAdministrators(organisation staffkey.OrganisationID, limit int) ([]staffkey.Person, error) {
+	return tx.nearestAdministrators(organisation, limit, "")
+}
+
+// nearestAdministrators are the nearest Local Administrators among those who meet a further condition, whose arguments are $4 and up.
+func (tx *Tx) nearestAdministrators(organisation staffkey.OrganisationID, limit int, condition string, args ...any) ([]staffkey.Person, error) {
 	var people []staffkey.Person
 	nearest := -1
 	err := tx.rows(func(r *sql.Rows) error {
@@ -171,66 +179,30 @@ func (tx *Tx) ListNearestAdministrators(organisation staffkey.OrganisationID, li
 		}
 		return err
 	}, `SELECT `+personColumns+`, a.depth FROM organisation_ancestors a JOIN role_grants g ON g.organisation_id = a.ancestor_id
-		JOIN people p ON p.id = g.person_id WHERE a.organisation_id = $1 AND g.role = $2 AND p.state = $3
-		ORDER BY a.depth, p.name_folded, p.id LIMIT 20`, organisation, staffkey.RoleLocalAdministrator, staffkey.PersonActive)
+		JOIN people p ON p.id = g.person_id WHERE a.organisation_id = $1 AND g.role = $2 AND p.state = $3`+condition+`
+		ORDER BY a.depth, p.name_folded, p.id LIMIT 20`,
+		append([]any{organisation, staffkey.RoleLocalAdministrator, staffkey.PersonActive}, args...)...)
 	return people, err
 }
 
-const enrolmentColumns = "id, person_id, method, state, version, created_at, last_used_at"
-
-// InsertEnrolment stores a method that a person has set up, with its state sealed. A second one of the same kind is
-// ErrConflict.
-func (tx *Tx) InsertEnrolment(e staffkey.Enrolment) error {
-	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), e.State)
-	if err != nil {
-		return err
-	}
-	return tx.exec("INSERT INTO enrolments ("+enrolmentColumns+") VALUES ($1, $2, $3, $4, $5, $6, $7)",
-		e.ID, e.Person, e.Method, sealed, 1, instant(e.CreatedAt), nullTime(e.LastUsedAt))
+// SetLanguage notes the language that a person has chosen.
+func (tx *Tx) SetLanguage(person staffkey.PersonID, language string) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE people SET language = $1 WHERE id = $2", language, person)
 }
 
-// UpdateEnrolmentState replaces the state that was seen with another. ErrConflict says that somebody was faster: look
-// again, and do not count the answer twice. used marks it as a use.
-func (tx *Tx) UpdateEnrolmentState(e staffkey.Enrolment, state []byte, used bool) error {
-	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), state)
-	if err != nil {
-		return err
-	}
-	last := e.LastUsedAt
-	if used {
-		last = tx.Now
-	}
-	return tx.one(staffkey.ErrConflict, "UPDATE enrolments SET state = $1, version = version + 1, last_used_at = $2 WHERE id = $3 AND version = $4",
-		sealed, nullTime(last), e.ID, e.Version)
+// NoteAsked notes when a person was first asked to set up what policy asks for; later calls change nothing.
+func (tx *Tx) NoteAsked(person staffkey.PersonID) error {
+	return tx.exec("UPDATE people SET asked_at = $1 WHERE id = $2 AND asked_at IS NULL", tx.Now, person)
 }
 
-// ListEnrolments returns the methods that a person has set up, with their states opened.
-func (tx *Tx) ListEnrolments(person staffkey.PersonID) ([]staffkey.Enrolment, error) {
-	var list []staffkey.Enrolment
-	err := tx.rows(func(r *sql.Rows) error {
-		e, err := tx.scanEnrolment(r)
-		list = append(list, e)
-		return err
-	}, "SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 ORDER BY method", person)
-	return list, err
+// FreezePerson keeps an active person from signing in; ErrNotFound when they are not active.
+func (tx *Tx) FreezePerson(person staffkey.PersonID) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE people SET state = 'frozen', frozen_at = $1 WHERE id = $2 AND state = 'active'", tx.Now, person)
 }
 
-// FindEnrolment returns the method of that kind that a person has set up.
-func (tx *Tx) FindEnrolment(person staffkey.PersonID, method staffkey.MethodKind) (staffkey.Enrolment, error) {
-	return tx.scanEnrolment(tx.q.queryRow("SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 AND method = $2", person, method))
-}
-
-func (tx *Tx) scanEnrolment(row interface{ Scan(...any) error }) (staffkey.Enrolment, error) {
-	var e staffkey.Enrolment
-	var sealed []byte
-	var last sql.NullTime
-	if err := row.Scan(&e.ID, &e.Person, &e.Method, &sealed, &e.Version, &e.CreatedAt, &last); err != nil {
-		return e, found(err)
-	}
-	e.CreatedAt, e.LastUsedAt = e.CreatedAt.UTC(), utc(last)
-	var err error
-	e.State, err = tx.sealer.Open("enrolments/"+string(e.ID), sealed)
-	return e, err
+// UnfreezePerson lets a frozen person sign in again; ErrNotFound when they are not frozen.
+func (tx *Tx) UnfreezePerson(person staffkey.PersonID) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE people SET state = 'active', frozen_at = NULL WHERE id = $1 AND state = 'frozen'", person)
 }
 
 func utc(t sql.NullTime) time.Time {

@@ -12,21 +12,22 @@ import (
 // The columns of a key without the registration bytes, which only re-evaluation reads.
 const keyColumns = `id, person_id, state, nickname, credential_id, public_key, user_handle, sign_count, aaguid, transports,
 	user_verified, backup_eligible, backup_state, discoverable, attestation_format, same_key_as, registered_at, registered_by,
-	last_used_at, last_used_where, removed_at`
+	last_used_at, last_used_where, removed_at, stopped_at, stop_reason, replaces_id`
 
 func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) {
 	var k staffkey.SecurityKey
 	var count int64
 	var transports string
-	var used, removed sql.NullTime
+	var used, removed, stopped sql.NullTime
 	err := row.Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.CredentialID, &k.PublicKey, &k.UserHandle, &count, &k.AAGUID, &transports,
 		&k.UserVerified, &k.BackupEligible, &k.BackupState, &k.Discoverable, &k.AttestationFormat, &k.SameKeyAs, &k.RegisteredAt, &k.RegisteredBy,
-		&used, &k.LastUsedWhere, &removed)
+		&used, &k.LastUsedWhere, &removed, &stopped, &k.StopReason, &k.Replaces)
 	k.SignCount = uint32(count)
 	if transports != "" {
 		k.Transports = strings.Split(transports, " ")
 	}
 	k.RegisteredAt, k.LastUsedAt, k.RemovedAt = k.RegisteredAt.UTC(), utc(used), utc(removed)
+	k.StoppedAt = utc(stopped)
 	return k, found(err)
 }
 
@@ -34,9 +35,10 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 // (WebAuthn Level 3 §7.1 step 26).
 func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
 	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json, state_before)
-		VALUES `+placeholders(1, 25), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
+		VALUES `+placeholders(1, 28), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
 		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
-		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt), Fold(k.Nickname),
+		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt),
+		nullTime(k.StoppedAt), k.StopReason, k.Replaces, Fold(k.Nickname),
 		k.AttestationObject, k.ClientDataJSON, "")
 }
 
@@ -151,4 +153,22 @@ func (tx *Tx) SweepPendingKeys(before time.Time) (int64, error) {
 // DeletePendingKeys deletes a person's unnamed registrations except one: a new registration replaces what was abandoned.
 func (tx *Tx) DeletePendingKeys(person staffkey.PersonID, except staffkey.SecurityKeyID) error {
 	return tx.exec("DELETE FROM security_keys WHERE person_id = $1 AND state = 'pending' AND id <> $2", person, except)
+}
+
+// StopSecurityKey puts a key in use on hold. ErrNotFound: it is not in use.
+func (tx *Tx) StopSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, reason staffkey.StopReason) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = 'suspended', stopped_at = $1, stop_reason = $2
+		WHERE id = $3 AND person_id = $4 AND state = 'active'`, tx.Now, reason, id, person)
+}
+
+// ResumeSecurityKey puts a key on hold back in use. ErrNotFound: it is not on hold.
+func (tx *Tx) ResumeSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = 'active', stopped_at = NULL, stop_reason = ''
+		WHERE id = $1 AND person_id = $2 AND state = 'suspended'`, id, person)
+}
+
+// StopKeysRegisteredSince puts the keys on hold that a person has registered since an instant, and returns how many there were.
+func (tx *Tx) StopKeysRegisteredSince(person staffkey.PersonID, since time.Time, reason staffkey.StopReason) (int64, error) {
+	return tx.affected(`UPDATE security_keys SET state = 'suspended', stopped_at = $1, stop_reason = $2
+		WHERE person_id = $3 AND registered_at >= $4 AND state = 'active'`, tx.Now, reason, person, instant(since))
 }

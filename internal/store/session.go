@@ -12,7 +12,7 @@ import (
 )
 
 const sessionColumns = `s.id, s.person_id, s.level, s.phishing_resistant, s.methods, s.security_key_id, s.created_at, s.proved_at,
-	s.last_seen_at, s.idle_seconds, s.expires_at, s.ended_at, s.ip, s.browser`
+	s.last_seen_at, s.idle_seconds, s.expires_at, s.ended_at, s.ip, s.browser, s.recovery, s.station_id`
 
 // hashSecret hashes a random secret of 128 bits or more for look-up; such a secret needs no slow hash
 // (NIST SP 800-63B-4 §3.1.2.2).
@@ -27,7 +27,7 @@ func scanSession(row interface{ Scan(...any) error }, more ...any) (staffkey.Ses
 	var idle int64
 	var ended sql.NullTime
 	err := row.Scan(append([]any{&s.ID, &s.Person, &s.Assurance.Level, &s.Assurance.PhishingResistant, &methods, &s.SecurityKey, &s.CreatedAt,
-		&s.ProvedAt, &s.LastSeenAt, &idle, &s.ExpiresAt, &ended, &s.IP, &s.Browser}, more...)...)
+		&s.ProvedAt, &s.LastSeenAt, &idle, &s.ExpiresAt, &ended, &s.IP, &s.Browser, &s.Recovery, &s.Station}, more...)...)
 	for m := range strings.FieldsSeq(methods) {
 		s.Methods = append(s.Methods, staffkey.MethodKind(m))
 	}
@@ -49,10 +49,11 @@ func joinMethods(methods []staffkey.MethodKind) string {
 // The secret must begin with the session's id and a full stop.
 func (tx *Tx) InsertSession(s staffkey.Session, secret string) error {
 	return tx.one(staffkey.ErrNotFound, `INSERT INTO sessions (id, secret_hash, person_id, level, phishing_resistant, methods, security_key_id,
-		created_at, proved_at, last_seen_at, idle_seconds, expires_at, ip, browser)
-		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13 FROM people p WHERE p.id = $14 AND p.state = 'active'`,
+		created_at, proved_at, last_seen_at, idle_seconds, expires_at, ip, browser, recovery, station_id)
+		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 FROM people p WHERE p.id = $16 AND p.state = 'active'`,
 		s.ID, hashSecret(secret), s.Assurance.Level, s.Assurance.PhishingResistant, joinMethods(s.Methods), s.SecurityKey,
-		instant(s.CreatedAt), instant(s.ProvedAt), instant(s.LastSeenAt), int64(s.IdleLimit/time.Second), instant(s.ExpiresAt), s.IP, s.Browser, s.Person)
+		instant(s.CreatedAt), instant(s.ProvedAt), instant(s.LastSeenAt), int64(s.IdleLimit/time.Second), instant(s.ExpiresAt), s.IP, s.Browser,
+		s.Recovery, s.Station, s.Person)
 }
 
 // FindSession returns a session by the secret of its cookie, with its person. The caller asks Session.Alive. The secret
@@ -61,17 +62,18 @@ func (tx *Tx) InsertSession(s staffkey.Session, secret string) error {
 func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, error) {
 	var p staffkey.Person
 	var hash []byte
+	var asked, frozen sql.NullTime
 	id, _, _ := strings.Cut(secret, ".")
 	s, err := scanSession(tx.q.queryRow(`SELECT `+sessionColumns+`, `+personColumns+`, s.secret_hash FROM sessions s JOIN people p ON p.id = s.person_id
 		WHERE s.id = $1`, text(id)),
-		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &hash)
+		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &p.Language, &asked, &frozen, &hash)
 	if err == nil && subtle.ConstantTimeCompare(hash, hashSecret(secret)) != 1 {
 		err = staffkey.ErrNotFound
 	}
 	if err != nil {
 		return staffkey.Session{}, staffkey.Person{}, err
 	}
-	p.CreatedAt = p.CreatedAt.UTC()
+	p.CreatedAt, p.AskedAt, p.FrozenAt = p.CreatedAt.UTC(), utc(asked), utc(frozen)
 	return s, p, nil
 }
 
@@ -123,85 +125,10 @@ func (tx *Tx) SpendCeremony(id staffkey.CeremonyID, expiresAt time.Time) error {
 	return tx.one(staffkey.ErrConflict, "INSERT INTO spent_ceremonies (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, instant(expiresAt))
 }
 
-// InsertLink stores a one-time link by the hash of its secret.
-func (tx *Tx) InsertLink(purpose string, person staffkey.PersonID, secret string, expiresAt time.Time) error {
-	return tx.exec("INSERT INTO one_time_links (id, purpose, person_id, hash, created_at, expires_at) VALUES ($1, $2, $3, $4, $5, $6)",
-		NewID[string](), purpose, nullText(string(person)), hashSecret(secret), tx.Now, instant(expiresAt))
-}
-
-// FindLink returns whom a link that is still good is for; ErrExpired when it is used, too old or unknown.
-func (tx *Tx) FindLink(purpose, secret string) (staffkey.PersonID, error) {
-	var person sql.NullString
-	err := tx.q.queryRow("SELECT person_id FROM one_time_links WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3",
-		hashSecret(secret), purpose, tx.Now).Scan(&person)
-	if err == sql.ErrNoRows {
-		return "", staffkey.ErrExpired
-	}
-	return staffkey.PersonID(person.String), err
-}
-
-// TakeLink uses a link up and returns whom it was for; ErrExpired as FindLink.
-func (tx *Tx) TakeLink(purpose, secret string) (staffkey.PersonID, error) {
-	var person sql.NullString
-	err := tx.q.queryRow(`UPDATE one_time_links SET used_at = $1 WHERE hash = $2 AND purpose = $3 AND used_at IS NULL AND expires_at > $1
-		RETURNING person_id`, tx.Now, hashSecret(secret), purpose).Scan(&person)
-	if err == sql.ErrNoRows {
-		return "", staffkey.ErrExpired
-	}
-	return staffkey.PersonID(person.String), err
-}
-
-// CancelLinks uses up all links of a purpose for a person, or for nobody in particular.
-func (tx *Tx) CancelLinks(purpose string, person staffkey.PersonID) error {
-	return tx.exec("UPDATE one_time_links SET used_at = $1 WHERE purpose = $2 AND COALESCE(person_id, '') = $3 AND used_at IS NULL", tx.Now, purpose, string(person))
-}
-
-// Throttle is how often something was tried in vain.
-type Throttle struct {
-	Failures     int
-	BlockedUntil time.Time
-}
-
-// FindThrottle returns the failed tries on a subject; none when it is not known or long ago.
-func (tx *Tx) FindThrottle(subject string) (Throttle, error) {
-	var t Throttle
-	err := tx.q.queryRow("SELECT failures, blocked_until FROM throttles WHERE subject = $1 AND forget_at > $2", subject, tx.Now).Scan(&t.Failures, &t.BlockedUntil)
-	if err == sql.ErrNoRows {
-		return Throttle{}, nil
-	}
-	t.BlockedUntil = t.BlockedUntil.UTC()
-	return t, err
-}
-
-// CountFailure adds a failed try on a subject and returns how many there are; an old record starts over.
-func (tx *Tx) CountFailure(subject string, forgetAt time.Time) (int, error) {
-	var n int
-	err := tx.q.queryRow(`INSERT INTO throttles (subject, failures, blocked_until, forget_at) VALUES ($1, 1, $2, $3)
-		ON CONFLICT (subject) DO UPDATE SET failures = CASE WHEN throttles.forget_at > $2 THEN throttles.failures + 1 ELSE 1 END, forget_at = $3
-		RETURNING failures`, subject, tx.Now, instant(forgetAt)).Scan(&n)
-	return n, err
-}
-
-// BlockUntil keeps a subject from being tried before an instant; its failures are remembered at least that long.
-func (tx *Tx) BlockUntil(subject string, until time.Time) error {
-	return tx.exec(`UPDATE throttles SET blocked_until = $1, forget_at = CASE WHEN forget_at < $1 THEN $1 ELSE forget_at END
-		WHERE subject = $2`, instant(until), subject)
-}
-
-// ReturnTry takes back a try that CountFailure counted and that never happened, with the block that it brought.
-func (tx *Tx) ReturnTry(subject string) error {
-	return tx.exec("UPDATE throttles SET failures = failures - 1, blocked_until = $1 WHERE subject = $2 AND failures > 0", tx.Now, subject)
-}
-
-// ForgetFailures clears a subject after a success.
-func (tx *Tx) ForgetFailures(subject string) error {
-	return tx.exec("DELETE FROM throttles WHERE subject = $1", subject)
-}
-
 // sweepKeep is how long ended sessions and used links stay, for the questions of the day after.
 const sweepKeep = 30 * 24 * time.Hour
 
-// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles. Nothing expires before it begins, so
+// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles, checked devices, and messages long gone. Nothing expires before it begins, so
 // a ceremony or session that is due has an id from before that instant; the ids narrow the search to the old end.
 func (tx *Tx) Sweep() error {
 	ceremonies, sessions := tx.Now.Add(-staffkey.CeremonyLife), tx.Now.Add(-sweepKeep)
@@ -214,7 +141,13 @@ func (tx *Tx) Sweep() error {
 	if err := tx.exec("DELETE FROM one_time_links WHERE expires_at < $1", instant(sessions)); err != nil {
 		return err
 	}
-	return tx.exec("DELETE FROM throttles WHERE forget_at < $1", tx.Now)
+	if err := tx.exec("DELETE FROM throttles WHERE forget_at < $1", tx.Now); err != nil {
+		return err
+	}
+	if err := tx.exec("DELETE FROM device_checks WHERE expires_at < $1", tx.Now); err != nil {
+		return err
+	}
+	return tx.exec("DELETE FROM outbox WHERE state <> 'waiting' AND id < $1", firstID(sessions))
 }
 
 // firstID is where the ids that [NewID] makes from an instant on begin: the milliseconds are their first 48 bits.

@@ -1,0 +1,115 @@
+package store
+
+import (
+	"database/sql"
+	"time"
+
+	"staffkey"
+)
+
+const enrolmentColumns = "id, person_id, method, state, version, created_at, last_used_at, failures, disabled_at, changed_at"
+
+// InsertEnrolment stores a method that a person has set up, with its state sealed. A second one of the same kind is
+// ErrConflict.
+func (tx *Tx) InsertEnrolment(e staffkey.Enrolment) error {
+	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), e.State)
+	if err != nil {
+		return err
+	}
+	return tx.exec("INSERT INTO enrolments (id, person_id, method, state, version, created_at, last_used_at, changed_at) VALUES "+placeholders(1, 8),
+		e.ID, e.Person, e.Method, sealed, 1, instant(e.CreatedAt), nullTime(e.LastUsedAt), tx.Now)
+}
+
+// UseEnrolment replaces the state that was verified with what its right answer makes of it, and forgets the wrong answers before.
+// ErrConflict says that somebody was faster: look again, and do not count the answer twice.
+func (tx *Tx) UseEnrolment(e staffkey.Enrolment, state []byte) error {
+	return tx.replaceState(e, state, "last_used_at = $3, failures = 0 WHERE disabled_at IS NULL AND", tx.Now)
+}
+
+// NoteEnrolment replaces the state that was seen by another that proves nothing yet: a code that is being sent. ErrConflict as
+// UseEnrolment.
+func (tx *Tx) NoteEnrolment(e staffkey.Enrolment, state []byte) error {
+	return tx.replaceState(e, state, "last_used_at = $3 WHERE", nullTime(e.LastUsedAt))
+}
+
+// RenewEnrolment replaces the state that was seen because the method was set up anew: it is switched on again. ErrConflict as
+// UseEnrolment.
+func (tx *Tx) RenewEnrolment(e staffkey.Enrolment, state []byte) error {
+	return tx.replaceState(e, state, "changed_at = $3, failures = 0, disabled_at = NULL WHERE", tx.Now)
+}
+
+func (tx *Tx) replaceState(e staffkey.Enrolment, state []byte, rest string, arg any) error {
+	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), state)
+	if err != nil {
+		return err
+	}
+	return tx.one(staffkey.ErrConflict, "UPDATE enrolments SET state = $1, version = version + 1, "+rest+" id = $2 AND version = $4", sealed, e.ID, arg, e.Version)
+}
+
+// CountAnswer counts an answer to a method before it is looked at, so that of many at once none goes uncounted; a right one forgets
+// the count. After MaxFailures wrong ones the next is not to be looked at any more: the method is switched off, which off says, and
+// first the one time that it happens. Nothing is counted for a method that is not there.
+func (tx *Tx) CountAnswer(person staffkey.PersonID, method staffkey.MethodKind) (off, first bool, err error) {
+	var failures int
+	err = tx.q.queryRow(`UPDATE enrolments SET failures = failures + 1, disabled_at = CASE WHEN failures >= $1 THEN COALESCE(disabled_at, $2) END
+		WHERE person_id = $3 AND method = $4 RETURNING failures`, staffkey.MaxFailures, tx.Now, person, method).Scan(&failures)
+	if err == sql.ErrNoRows {
+		return false, false, nil
+	}
+	return failures > staffkey.MaxFailures, failures == staffkey.MaxFailures+1, err
+}
+
+// ForgiveAnswers forgets the wrong answers before a right one.
+func (tx *Tx) ForgiveAnswers(person staffkey.PersonID, method staffkey.MethodKind) error {
+	return tx.exec("UPDATE enrolments SET failures = 0 WHERE person_id = $1 AND method = $2 AND disabled_at IS NULL AND failures > 0", person, method)
+}
+
+// ReturnAnswer takes back an answer that CountAnswer counted and that was not looked at.
+func (tx *Tx) ReturnAnswer(person staffkey.PersonID, method staffkey.MethodKind) error {
+	return tx.exec("UPDATE enrolments SET failures = failures - 1 WHERE person_id = $1 AND method = $2 AND disabled_at IS NULL AND failures > 0", person, method)
+}
+
+// DisableEnrolment switches a method off until it is set up anew; nothing happens when it is not there.
+func (tx *Tx) DisableEnrolment(person staffkey.PersonID, method staffkey.MethodKind) error {
+	return tx.exec("UPDATE enrolments SET failures = $1, disabled_at = $2 WHERE person_id = $3 AND method = $4", staffkey.MaxFailures+1, tx.Now, person, method)
+}
+
+// DeleteEnrolment removes a method that a person has set up, or returns ErrNotFound.
+func (tx *Tx) DeleteEnrolment(person staffkey.PersonID, method staffkey.MethodKind) error {
+	return tx.one(staffkey.ErrNotFound, "DELETE FROM enrolments WHERE person_id = $1 AND method = $2", person, method)
+}
+
+// DeleteEnrolmentsChangedSince removes what a person has set up or changed since an instant, except one method, and returns how
+// many there were.
+func (tx *Tx) DeleteEnrolmentsChangedSince(person staffkey.PersonID, since time.Time, except staffkey.MethodKind) (int64, error) {
+	return tx.affected("DELETE FROM enrolments WHERE person_id = $1 AND changed_at >= $2 AND method <> $3", person, instant(since), except)
+}
+
+// ListEnrolments returns the methods that a person has set up, with their states opened.
+func (tx *Tx) ListEnrolments(person staffkey.PersonID) ([]staffkey.Enrolment, error) {
+	var list []staffkey.Enrolment
+	err := tx.rows(func(r *sql.Rows) error {
+		e, err := tx.scanEnrolment(r)
+		list = append(list, e)
+		return err
+	}, "SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 ORDER BY method", person)
+	return list, err
+}
+
+// FindEnrolment returns the method of that kind that a person has set up.
+func (tx *Tx) FindEnrolment(person staffkey.PersonID, method staffkey.MethodKind) (staffkey.Enrolment, error) {
+	return tx.scanEnrolment(tx.q.queryRow("SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 AND method = $2", person, method))
+}
+
+func (tx *Tx) scanEnrolment(row interface{ Scan(...any) error }) (staffkey.Enrolment, error) {
+	var e staffkey.Enrolment
+	var sealed []byte
+	var last, disabled, changed sql.NullTime
+	if err := row.Scan(&e.ID, &e.Person, &e.Method, &sealed, &e.Version, &e.CreatedAt, &last, &e.Failures, &disabled, &changed); err != nil {
+		return e, found(err)
+	}
+	e.CreatedAt, e.LastUsedAt, e.DisabledAt, e.ChangedAt = e.CreatedAt.UTC(), utc(last), utc(disabled), utc(changed)
+	var err error
+	e.State, err = tx.sealer.Open("enrolments/"+string(e.ID), sealed)
+	return e, err
+}

@@ -1,0 +1,69 @@
+package store
+
+import (
+	"crypto/rand"
+	"maps"
+	"time"
+
+	"staffkey"
+)
+
+// LinkNotMe is the purpose of the links in notices with which a person says "This was not me".
+const LinkNotMe = "not_me"
+
+// Lives of notices and of the links in them.
+const (
+	noticeLife  = 3 * 24 * time.Hour
+	notMeLife   = 14 * 24 * time.Hour
+	maxNotified = 5 // Local Administrators who are told of one thing
+)
+
+// noticeArgs are what every notice says: whom it is about, when, and from where; or by whom, when somebody else did it, whose place
+// is nobody's business.
+func (tx *Tx) noticeArgs(p staffkey.Person, args map[string]string) map[string]string {
+	all := map[string]string{"Name": p.Name, "Username": p.Username, "At": tx.Now.Format(time.RFC3339)}
+	if tx.Event.Actor == "" || tx.Event.Actor == p.ID {
+		all["IP"], all["Browser"] = tx.Event.IP, tx.Event.Browser
+	} else {
+		all["By"] = tx.Event.ActorName
+	}
+	maps.Copy(all, args)
+	return all
+}
+
+// InsertNotice tells a person by e-mail of what the transaction does, with a link that stops it: "This was not me". A person without
+// an address is told nothing. Link holds the path; whoever sends the message knows the address of the service.
+func (tx *Tx) InsertNotice(template string, p staffkey.Person, args map[string]string) error {
+	if p.Email == "" {
+		return nil
+	}
+	secret := rand.Text()
+	if err := tx.InsertLinkAbout(LinkNotMe, p.ID, template, secret, tx.Now.Add(notMeLife)); err != nil {
+		return err
+	}
+	all := tx.noticeArgs(p, args)
+	all["Link"] = "/not-me?t=" + secret
+	return tx.InsertOutgoing(staffkey.Outgoing{
+		Channel: staffkey.ChannelEmail, To: p.Email, Template: template, Language: p.Language, Args: all,
+		Person: p.ID, Organisation: p.Organisation, ExpiresAt: tx.Now.Add(noticeLife),
+	})
+}
+
+// InsertAdministratorNotice tells the Local Administrators of a person of what the transaction does: the nearest who have an address
+// and are not the person themself.
+func (tx *Tx) InsertAdministratorNotice(template string, p staffkey.Person, args map[string]string) error {
+	administrators, err := tx.nearestAdministrators(p.Organisation, maxNotified, " AND p.id <> $4 AND p.email <> ''", p.ID)
+	if err != nil {
+		return err
+	}
+	for _, a := range administrators {
+		err := tx.InsertOutgoing(staffkey.Outgoing{
+			Channel: staffkey.ChannelEmail, To: a.Email, Template: template, Language: a.Language, Args: tx.noticeArgs(p, args),
+			Person: p.ID, Organisation: p.Organisation, ExpiresAt: tx.Now.Add(noticeLife),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,154 @@
+package store
+
+import (
+	"database/sql"
+	"encoding/json"
+	"slices"
+	"strings"
+	"time"
+
+	"staffkey"
+)
+
+// outboxPayload is what of a message is sealed.
+type outboxPayload struct {
+	To       string            `json:"to"`
+	Language string            `json:"l,omitempty"`
+	Args     map[string]string `json:"a,omitempty"`
+}
+
+// InsertOutgoing puts messages into the outbox, in the change that they tell of. Id, time and state are set here.
+func (tx *Tx) InsertOutgoing(messages ...staffkey.Outgoing) error {
+	for _, m := range messages {
+		id := NewID[staffkey.OutgoingID]()
+		plain, err := json.Marshal(outboxPayload{m.To, m.Language, m.Args})
+		if err != nil {
+			return err
+		}
+		sealed, err := tx.sealer.Seal("outbox/"+string(id), plain)
+		if err != nil {
+			return err
+		}
+		err = tx.exec(`INSERT INTO outbox (id, channel, template, person_id, organisation_id, payload, state, attempts, created_at, next_at, expires_at,
+			provider, provider_ref, problem) VALUES `+placeholders(1, 14),
+			id, m.Channel, m.Template, m.Person, m.Organisation, sealed, staffkey.DeliveryWaiting, 0, tx.Now, tx.Now, instant(m.ExpiresAt), "", "", "")
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const outboxColumns = "id, channel, template, person_id, organisation_id, payload, attempts, created_at, expires_at"
+
+func (tx *Tx) scanOutgoing(r interface{ Scan(...any) error }) (staffkey.Outgoing, error) {
+	var m staffkey.Outgoing
+	var sealed []byte
+	if err := r.Scan(&m.ID, &m.Channel, &m.Template, &m.Person, &m.Organisation, &sealed, &m.Attempts, &m.CreatedAt, &m.ExpiresAt); err != nil {
+		return m, found(err)
+	}
+	m.CreatedAt, m.ExpiresAt = m.CreatedAt.UTC(), m.ExpiresAt.UTC()
+	if len(sealed) == 0 { // it has gone
+		return m, nil
+	}
+	plain, err := tx.sealer.Open("outbox/"+string(m.ID), sealed)
+	if err != nil {
+		return m, err
+	}
+	var payload outboxPayload
+	err = json.Unmarshal(plain, &payload)
+	m.To, m.Language, m.Args = payload.To, payload.Language, payload.Args
+	return m, err
+}
+
+// TakeOutgoing returns the oldest messages that are due on one channel, and keeps them from every other node until the lease ends,
+// when whoever took them must have failed.
+func (tx *Tx) TakeOutgoing(channel staffkey.ChannelKind, lease time.Duration, limit int) ([]staffkey.Outgoing, error) {
+	var list []staffkey.Outgoing
+	err := tx.rows(func(r *sql.Rows) error {
+		m, err := tx.scanOutgoing(r)
+		list = append(list, m)
+		return err
+	}, `UPDATE outbox SET attempts = attempts + 1, next_at = $1 WHERE state = 'waiting' AND next_at <= $2 AND id IN
+		(SELECT id FROM outbox WHERE state = 'waiting' AND channel = $3 AND next_at <= $2 ORDER BY next_at, id LIMIT $4) RETURNING `+outboxColumns,
+		instant(tx.Now.Add(lease)), tx.Now, channel, limit)
+	slices.SortFunc(list, func(a, b staffkey.Outgoing) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return list, err
+}
+
+// FinishOutgoing notes that a provider has taken a message, under which reference, and erases its text. ErrNotFound: it is not
+// waiting any more.
+func (tx *Tx) FinishOutgoing(id staffkey.OutgoingID, provider, reference string) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = 'sent', provider = $1, provider_ref = $2, finished_at = $3, payload = $4, problem = ''
+		WHERE id = $5 AND state = 'waiting'`, provider, text(reference), tx.Now, []byte{}, id)
+}
+
+// RetryOutgoing puts a message back until a later instant. The problem is a short text without secrets.
+func (tx *Tx) RetryOutgoing(id staffkey.OutgoingID, at time.Time, problem string) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE outbox SET next_at = $1, problem = $2 WHERE id = $3 AND state = 'waiting'", instant(at), text(problem), id)
+}
+
+// FailOutgoing gives a message up and erases its text.
+func (tx *Tx) FailOutgoing(id staffkey.OutgoingID, problem string) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = 'failed', problem = $1, finished_at = $2, payload = $3
+		WHERE id = $4 AND state = 'waiting'`, text(problem), tx.Now, []byte{}, id)
+}
+
+// NoteReceipt notes what a provider says later about a message that it took: delivered, or failed. ErrNotFound: there is no such
+// message, or that was known.
+func (tx *Tx) NoteReceipt(provider, reference string, state staffkey.DeliveryState, problem string) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE outbox SET state = $1, problem = $2, finished_at = $3 WHERE provider = $4 AND provider_ref = $5 AND state = 'sent'",
+		state, text(problem), tx.Now, provider, text(reference))
+}
+
+// OutgoingFilter narrows a list of messages. Zero fields do not narrow.
+type OutgoingFilter struct {
+	Person  staffkey.PersonID
+	Channel staffkey.ChannelKind
+	State   staffkey.DeliveryState
+}
+
+// ListOutgoing returns the messages of a filter, oldest first, at most 1,000. Those that have gone have no address and text left.
+func (tx *Tx) ListOutgoing(f OutgoingFilter) ([]staffkey.Outgoing, error) {
+	var list []staffkey.Outgoing
+	err := tx.rows(func(r *sql.Rows) error {
+		m, err := tx.scanOutgoing(r)
+		list = append(list, m)
+		return err
+	}, "SELECT "+outboxColumns+" FROM outbox WHERE ($1 = '' OR person_id = $1) AND ($2 = '' OR channel = $2) AND ($3 = '' OR state = $3) ORDER BY id LIMIT 1000",
+		string(f.Person), string(f.Channel), string(f.State))
+	return list, err
+}
+
+// Delivery is how far a message has come, without what it says.
+type Delivery struct {
+	Channel    staffkey.ChannelKind
+	Template   string
+	State      staffkey.DeliveryState
+	CreatedAt  time.Time
+	FinishedAt time.Time
+	Problem    string
+}
+
+// FindLatestDelivery returns how the latest message to a person on a channel fares, or ErrNotFound.
+func (tx *Tx) FindLatestDelivery(person staffkey.PersonID, channel staffkey.ChannelKind) (Delivery, error) {
+	var d Delivery
+	var finished sql.NullTime
+	err := tx.q.queryRow(`SELECT channel, template, state, created_at, finished_at, problem FROM outbox WHERE person_id = $1 AND channel = $2
+		ORDER BY id DESC LIMIT 1`, person, channel).Scan(&d.Channel, &d.Template, &d.State, &d.CreatedAt, &finished, &d.Problem)
+	d.CreatedAt, d.FinishedAt = d.CreatedAt.UTC(), utc(finished)
+	return d, found(err)
+}
+
+// CountOutgoing returns how many messages wait on each channel, for metrics.
+func (tx *Tx) CountOutgoing() (map[staffkey.ChannelKind]int, error) {
+	counts := map[staffkey.ChannelKind]int{}
+	err := tx.rows(func(r *sql.Rows) error {
+		var channel staffkey.ChannelKind
+		var n int
+		err := r.Scan(&channel, &n)
+		counts[channel] = n
+		return err
+	}, "SELECT channel, COUNT(*) FROM outbox WHERE state = 'waiting' GROUP BY channel")
+	return counts, err
+}

@@ -1,0 +1,293 @@
+package store_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const lease = time.Minute
+
+// sent is a message as [store.Tx.InsertOutgoing] takes it.
+func sent(person staffkey.Person, channel staffkey.ChannelKind, expires time.Time) staffkey.Outgoing {
+	return staffkey.Outgoing{
+		Channel: channel, To: "+447700900123", Template: "code.text", Language: "cy", Args: map[string]string{"Code": "274911"},
+		Person: person.ID, Organisation: person.Organisation, ExpiresAt: expires,
+	}
+}
+
+func insertOutgoing(t testing.TB, s *store.Store, messages ...staffkey.Outgoing) {
+	t.Helper()
+	change(t, s, func(tx *store.Tx) error { return tx.InsertOutgoing(messages...) })
+}
+
+func takeOutgoing(t testing.TB, s *store.Store, channel staffkey.ChannelKind, limit int) (list []staffkey.Outgoing) {
+	t.Helper()
+	change(t, s, func(tx *store.Tx) (err error) {
+		list, err = tx.TakeOutgoing(channel, lease, limit)
+		return err
+	})
+	return list
+}
+
+func listOutgoing(t testing.TB, s *store.Store, f store.OutgoingFilter) []staffkey.Outgoing {
+	t.Helper()
+	return get(t, s, func(tx *store.Tx) ([]staffkey.Outgoing, error) { return tx.ListOutgoing(f) })
+}
+
+func TestOutboxTake(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		start := clock.Now()
+		text := sent(amara, staffkey.ChannelText, odd)
+		insertOutgoing(t, s, text, sent(amara, staffkey.ChannelEmail, odd))
+
+		first := takeOutgoing(t, s, staffkey.ChannelText, 10)
+		if len(first) != 1 {
+			t.Fatalf("took %d messages, want 1", len(first))
+		}
+		want := text
+		want.ID, want.CreatedAt, want.ExpiresAt, want.Attempts = first[0].ID, start, stored, 1
+		if diff := cmp.Diff(want, first[0], exactTimes); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+		if got := takeOutgoing(t, s, staffkey.ChannelText, 10); len(got) != 0 {
+			t.Errorf("took %d messages that are taken", len(got))
+		}
+		clock.Advance(lease - time.Microsecond)
+		if got := takeOutgoing(t, s, staffkey.ChannelText, 10); len(got) != 0 {
+			t.Error("took a message before its lease ended")
+		}
+		clock.Advance(time.Microsecond)
+		again := takeOutgoing(t, s, staffkey.ChannelText, 10)
+		if len(again) != 1 || again[0].Attempts != 2 || again[0].Args["Code"] != "274911" {
+			t.Errorf("took %+v after the lease, want the message on its second attempt", again)
+		}
+		if got := takeOutgoing(t, s, staffkey.ChannelVoice, 10); len(got) != 0 {
+			t.Errorf("took %d messages of another channel", len(got))
+		}
+	})
+}
+
+func TestOutboxTakesTheOldestFirst(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		for n := range 5 {
+			m := sent(amara, staffkey.ChannelText, odd)
+			m.Args = map[string]string{"Code": fmt.Sprint(n)}
+			insertOutgoing(t, s, m)
+			clock.Advance(time.Second)
+		}
+		var got []string
+		for range 3 {
+			for _, m := range takeOutgoing(t, s, staffkey.ChannelText, 2) {
+				got = append(got, m.Args["Code"])
+			}
+		}
+		if diff := cmp.Diff([]string{"0", "1", "2", "3", "4"}, got); diff != "" {
+			t.Errorf("(-want +got)\n%s", diff)
+		}
+	})
+}
+
+// Many nodes look at once: each message goes to one of them.
+func TestOutboxTakersAtOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		const messages, takers = 100, 64
+		for range messages {
+			insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+		}
+		taken := make([][]staffkey.Outgoing, takers)
+		for _, err := range parallel(takers, func(i int) error {
+			return s.Housekeep(context.Background(), func(tx *store.Tx) (err error) {
+				taken[i], err = tx.TakeOutgoing(staffkey.ChannelText, lease, 2)
+				return err
+			})
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		times := map[staffkey.OutgoingID]int{}
+		for _, list := range taken {
+			for _, m := range list {
+				times[m.ID]++
+			}
+		}
+		for id, n := range times {
+			if n != 1 {
+				t.Errorf("message %s was taken %d times", id, n)
+			}
+		}
+		if len(times) != messages {
+			t.Errorf("%d messages were taken, want all %d", len(times), messages)
+		}
+	})
+}
+
+func TestOutboxFinish(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+		m := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
+		created := clock.Now()
+		latest := func(tx *store.Tx) (store.Delivery, error) {
+			return tx.FindLatestDelivery(amara.ID, staffkey.ChannelText)
+		}
+		expect := func(when string, want store.Delivery) {
+			t.Helper()
+			if diff := cmp.Diff(want, get(t, s, latest), exactTimes); diff != "" {
+				t.Errorf("%s (-want +got)\n%s", when, diff)
+			}
+		}
+		want := store.Delivery{Channel: staffkey.ChannelText, Template: "code.text", State: staffkey.DeliveryWaiting, CreatedAt: created}
+		expect("while it waits", want)
+
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error {
+			return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryDelivered, "")
+		})
+		clock.Advance(time.Second)
+		change(t, s, func(tx *store.Tx) error { return tx.FinishOutgoing(m.ID, "twilio", "SM1") })
+		want.State, want.FinishedAt = staffkey.DeliverySent, clock.Now()
+		expect("when it is sent", want)
+		for name, again := range map[string]func(*store.Tx) error{
+			"finish": func(tx *store.Tx) error { return tx.FinishOutgoing(m.ID, "twilio", "SM2") },
+			"retry":  func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, created, "late") },
+			"fail":   func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "late") },
+			"receipt of another provider": func(tx *store.Tx) error {
+				return tx.NoteReceipt("http", "SM1", staffkey.DeliveryFailed, "late")
+			},
+		} {
+			t.Log(name)
+			refused(t, s, staffkey.ErrNotFound, again)
+		}
+		expect("after what comes too late", want)
+
+		clock.Advance(time.Second)
+		change(t, s, func(tx *store.Tx) error {
+			return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryFailed, "no such number")
+		})
+		want.State, want.FinishedAt, want.Problem = staffkey.DeliveryFailed, clock.Now(), "no such number"
+		expect("after the receipt", want)
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error {
+			return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryDelivered, "")
+		})
+		clock.Advance(24 * time.Hour)
+		if got := takeOutgoing(t, s, staffkey.ChannelText, 1); len(got) != 0 {
+			t.Error("took a message that was sent")
+		}
+	})
+}
+
+func TestOutboxRetryAndFail(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+		m := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
+		change(t, s, func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, clock.Now().Add(5*time.Second), "busy\x00") })
+		if got := takeOutgoing(t, s, staffkey.ChannelText, 1); len(got) != 0 {
+			t.Error("took a message before its time")
+		}
+		clock.Advance(5 * time.Second)
+		again := takeOutgoing(t, s, staffkey.ChannelText, 1)
+		if len(again) != 1 || again[0].Attempts != 2 || again[0].To != m.To {
+			t.Fatalf("took %+v, want the message on its second attempt", again)
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "no such number") })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "again") })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, clock.Now(), "again") })
+		d := get(t, s, func(tx *store.Tx) (store.Delivery, error) {
+			return tx.FindLatestDelivery(amara.ID, staffkey.ChannelText)
+		})
+		if d.State != staffkey.DeliveryFailed || d.Problem != "no such number" || !d.FinishedAt.Equal(clock.Now()) {
+			t.Errorf("got %+v, want it failed now", d)
+		}
+		missing(t, s, staffkey.ErrNotFound, func(tx *store.Tx) (store.Delivery, error) {
+			return tx.FindLatestDelivery(amara.ID, staffkey.ChannelVoice)
+		})
+	})
+}
+
+// A thief of the database finds no numbers and no codes, and nobody finds them when the message has gone.
+func TestOutboxPayload(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		for name, end := range map[string]func(*store.Tx, staffkey.OutgoingID) error{
+			"sent":   func(tx *store.Tx, id staffkey.OutgoingID) error { return tx.FinishOutgoing(id, "http", "") },
+			"failed": func(tx *store.Tx, id staffkey.OutgoingID) error { return tx.FailOutgoing(id, "expired") },
+		} {
+			insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+			m := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
+			raw := func() []byte {
+				t.Helper()
+				return get(t, s, func(tx *store.Tx) ([]byte, error) { return store.RawPayload(tx, m.ID) })
+			}
+			if r := raw(); len(r) == 0 || bytes.Contains(r, []byte("7700900123")) || bytes.Contains(r, []byte("274911")) {
+				t.Errorf("%s: the payload %q is not sealed", name, r)
+			}
+			if _, err := s.Sealer().Open("outbox/another", raw()); err == nil {
+				t.Errorf("%s: the payload opens in another row", name)
+			}
+			change(t, s, func(tx *store.Tx) error { return end(tx, m.ID) })
+			if r := raw(); len(r) != 0 {
+				t.Errorf("%s: the payload is still there, %d bytes", name, len(r))
+			}
+			for _, gone := range listOutgoing(t, s, store.OutgoingFilter{State: staffkey.DeliveryState(name)}) {
+				if gone.To != "" || gone.Args != nil || gone.Person != amara.ID {
+					t.Errorf("%s: got %+v, want it without address and text", name, gone)
+				}
+			}
+		}
+	})
+}
+
+func TestListAndCountOutgoing(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		trust := plant(t, s).trust.ID
+		amara, rhys := addPerson(t, s, trust, "amara"), addPerson(t, s, trust, "rhys")
+		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd), sent(amara, staffkey.ChannelEmail, odd), sent(rhys, staffkey.ChannelText, odd))
+		taken := takeOutgoing(t, s, staffkey.ChannelEmail, 1)[0]
+		change(t, s, func(tx *store.Tx) error { return tx.FinishOutgoing(taken.ID, "smtp", "") })
+		for _, test := range []struct {
+			filter store.OutgoingFilter
+			want   int
+		}{
+			{store.OutgoingFilter{}, 3},
+			{store.OutgoingFilter{Person: amara.ID}, 2},
+			{store.OutgoingFilter{Person: amara.ID, Channel: staffkey.ChannelText}, 1},
+			{store.OutgoingFilter{State: staffkey.DeliverySent}, 1},
+			{store.OutgoingFilter{Person: rhys.ID, State: staffkey.DeliverySent}, 0},
+		} {
+			if got := len(listOutgoing(t, s, test.filter)); got != test.want {
+				t.Errorf("%+v: %d messages, want %d", test.filter, got, test.want)
+			}
+		}
+		counts := get(t, s, (*store.Tx).CountOutgoing)
+		if diff := cmp.Diff(map[staffkey.ChannelKind]int{staffkey.ChannelText: 2}, counts); diff != "" {
+			t.Errorf("waiting (-want +got)\n%s", diff)
+		}
+
+		// The sweep goes by the ids, which are made now: a clock far ahead makes them old. What waits stays.
+		clock.Advance(50 * 365 * 24 * time.Hour)
+		change(t, s, (*store.Tx).Sweep)
+		if got := len(listOutgoing(t, s, store.OutgoingFilter{})); got != 2 {
+			t.Errorf("after the sweep: %d messages, want the 2 that wait", got)
+		}
+	})
+}
