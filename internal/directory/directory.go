@@ -54,6 +54,9 @@ const conflictTries = 3
 func (d *Directory) change(ctx context.Context, event staffkey.AuditEvent, fn func(*store.Tx) error) error {
 	var reached staffkey.AuditEvent
 	run := func(tx *store.Tx) error {
+		if live, err := isSignedIn(tx, event); err != nil || !live {
+			return errors.Join(err, staffkey.Expired("session_ended", "ses.lost"))
+		}
 		err := fn(tx)
 		reached = tx.Event
 		return err
@@ -74,6 +77,14 @@ func (d *Directory) change(ctx context.Context, event staffkey.AuditEvent, fn fu
 		}
 	}
 	return err
+}
+
+// isSignedIn reports whether the session that asks is still open: it may have been ended since the request began. The console has none.
+func isSignedIn(tx *store.Tx, event staffkey.AuditEvent) (bool, error) {
+	if event.Session == "" {
+		return true, nil
+	}
+	return tx.HasLiveSession(event.Actor, event.Session)
 }
 
 // organisationByReference finds an organisation by its id or its code: an id is longer than any code may be, so that one

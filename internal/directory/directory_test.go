@@ -63,7 +63,7 @@ func (w *world) grant(t testing.TB, p staffkey.Person, role staffkey.Role, organ
 // actor is a person who has just signed in with a key.
 func (w *world) actor(t testing.TB, p staffkey.Person) staffkey.Actor {
 	t.Helper()
-	a := staffkey.Actor{Person: p.ID, Name: p.Name, Session: "session", Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: w.clock.Now()}
+	a := staffkey.Actor{Person: p.ID, Name: p.Name, Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: w.clock.Now()}
 	err := w.store.Read(context.Background(), func(tx *store.Tx) error {
 		var err error
 		a.Grants, err = tx.ListRoleGrants(p.ID)

@@ -34,7 +34,20 @@ var english = map[string]string{
 
 	"policy.max_keys": "must be between {Min} and {Max}",
 	"policy.sessions": "must be between 1 and {Max} minutes",
-	"policy.methods":  "the password and the security key are always there: name the other methods only",
+	"policy.methods":  "the password, the security key and the pass are always there: name the other methods only",
+
+	"policy.core_methods":  "must be one or more of security_key, totp, text_message and phone_call",
+	"policy.strength":      "must be any or phishing_resistant",
+	"policy.downgrade":     "must be notify or forbid",
+	"policy.grace_days":    "must be between 0 and {Max} days",
+	"policy.codes_per_day": "must be between 0 and {Max}",
+	"policy.countries":     "must be codes of two capital letters, such as GB",
+
+	"pass.length":       "a pass works for {Min} minutes to {Max} hours",
+	"exception.length":  "must be more than nothing and at most {Max} hours",
+	"person.frozen":     "the account is frozen: look into it, then open it with staffkeyd person unfreeze",
+	"person.not-frozen": "the account is not frozen",
+	"person.disabled":   "the account is disabled",
 
 	"name.empty":      "enter a nickname",
 	"name.long":       "use {Max} characters or fewer (there are {Count})",

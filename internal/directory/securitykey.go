@@ -157,8 +157,14 @@ func (d *Directory) RemoveKey(ctx context.Context, actor staffkey.Actor, person 
 		if err := tx.RemoveSecurityKey(person, key); err != nil {
 			return err
 		}
-		_, err = tx.EndSessionsOfKey(person, key, actor.Session)
-		return err
+		if _, err := tx.EndSessionsOfKey(person, key, actor.Session); err != nil {
+			return err
+		}
+		owner, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.key_removed", owner, map[string]string{"Nickname": k.Nickname})
 	})
 	if err != nil {
 		return fmt.Errorf("remove key: %w", err)

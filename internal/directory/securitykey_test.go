@@ -120,9 +120,15 @@ func TestRemoveKey_and_restore(t *testing.T) {
 		w.session(t, p, "elsewhere", lanyard)
 		w.session(t, p, "other key", drawer)
 		self := w.actor(t, p)
+		self.Session = "session"
 
 		stale := self
 		stale.ProvedAt = w.clock.Now().Add(-staffkey.ProofLife - time.Second)
+		ended := self
+		ended.Session = "gone"
+		if err := w.RemoveKey(ctx, ended, p.ID, lanyard); !errors.Is(err, staffkey.ErrExpired) {
+			t.Errorf("in a session that has ended: want ErrExpired, got %v", err)
+		}
 		wantRefused(t, w.RemoveKey(ctx, stale, p.ID, lanyard), "step_up")
 		preview, err := w.RemovalPreview(ctx, stale, p.ID, lanyard)
 		if err != nil || preview.Blocked != nil || len(preview.Keys) != 1 || preview.Key.Nickname != "Lanyard" {

@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"staffkey"
@@ -11,8 +12,14 @@ import (
 // and the session limits of NIST SP 800-63B-4 §2.2.3 and §2.3.3.
 func Defaults() staffkey.Policy {
 	return staffkey.Policy{
-		Methods: []staffkey.MethodKind{staffkey.MethodRecoveryCode},
-		MaxKeys: staffkey.DefaultMaxKeys,
+		Methods:     []staffkey.MethodKind{staffkey.MethodRecoveryCode},
+		MaxKeys:     staffkey.DefaultMaxKeys,
+		CoreMethods: []staffkey.MethodKind{staffkey.MethodSecurityKey},
+		Strength:    staffkey.StrengthAny,
+		Downgrade:   staffkey.DowngradeNotify,
+		GraceDays:   14,
+		Countries:   []string{"GB"},
+		CodesPerDay: 1000,
 		Sessions: staffkey.SessionLimits{
 			IdleAAL2: 60, AbsoluteAAL2: 24 * 60, IdleAAL3: 15, AbsoluteAAL3: 12 * 60,
 		},
@@ -31,6 +38,24 @@ func Effective(chain []staffkey.PolicySettings) staffkey.Policy {
 		}
 		if s.Sessions != nil {
 			p.Sessions = *s.Sessions
+		}
+		if s.CoreMethods != nil {
+			p.CoreMethods = *s.CoreMethods
+		}
+		if s.Strength != nil {
+			p.Strength = *s.Strength
+		}
+		if s.Downgrade != nil {
+			p.Downgrade = *s.Downgrade
+		}
+		if s.GraceDays != nil {
+			p.GraceDays = *s.GraceDays
+		}
+		if s.Countries != nil {
+			p.Countries = *s.Countries
+		}
+		if s.CodesPerDay != nil {
+			p.CodesPerDay = *s.CodesPerDay
 		}
 	}
 	return p
@@ -51,8 +76,48 @@ func CheckSettings(s staffkey.PolicySettings) error {
 	}
 	if s.Methods != nil {
 		for _, m := range *s.Methods {
-			if m == staffkey.MethodPassword || m == staffkey.MethodSecurityKey {
+			if m == staffkey.MethodPassword || m == staffkey.MethodSecurityKey || m == staffkey.MethodPass {
 				return staffkey.Invalid("methods", "policy.methods")
+			}
+		}
+	}
+	return checkRules(s)
+}
+
+// maxGraceDays and maxCodesPerDay bound what an organisation may decide: longer or more is no rule any more.
+const (
+	maxGraceDays   = 365
+	maxCodesPerDay = 1_000_000
+)
+
+// checkRules checks what an organisation asks its people for.
+func checkRules(s staffkey.PolicySettings) error {
+	if s.CoreMethods != nil {
+		if len(*s.CoreMethods) == 0 { // nobody could ever be done
+			return staffkey.Invalid("core_methods", "policy.core_methods")
+		}
+		for _, m := range *s.CoreMethods {
+			switch m {
+			case staffkey.MethodSecurityKey, staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall:
+			default: // codes on paper run out, a pass ends, and a password is one factor
+				return staffkey.Invalid("core_methods", "policy.core_methods")
+			}
+		}
+	}
+	switch {
+	case s.Strength != nil && *s.Strength != staffkey.StrengthAny && *s.Strength != staffkey.StrengthPhishingResistant:
+		return staffkey.Invalid("strength", "policy.strength")
+	case s.Downgrade != nil && *s.Downgrade != staffkey.DowngradeNotify && *s.Downgrade != staffkey.DowngradeForbid:
+		return staffkey.Invalid("downgrade", "policy.downgrade")
+	case s.GraceDays != nil && (*s.GraceDays < 0 || *s.GraceDays > maxGraceDays):
+		return staffkey.Invalid("grace_days", "policy.grace_days", "Max", maxGraceDays)
+	case s.CodesPerDay != nil && (*s.CodesPerDay < 0 || *s.CodesPerDay > maxCodesPerDay):
+		return staffkey.Invalid("codes_per_day", "policy.codes_per_day", "Max", maxCodesPerDay)
+	}
+	if s.Countries != nil {
+		for _, c := range *s.Countries {
+			if len(c) != 2 || strings.ToUpper(c) != c || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
+				return staffkey.Invalid("countries", "policy.countries")
 			}
 		}
 	}
@@ -86,19 +151,60 @@ func AssuranceOf(proofs ...staffkey.Proof) staffkey.Assurance {
 // NeedsSecond is the refusal of a first proof that is right but not enough.
 const NeedsSecond = "needs_second"
 
-// AcceptsSignIn decides whether proofs open a session. Below level 2 they do so only when the person has nothing
-// stronger yet: then the session is for setting it up.
-func AcceptsSignIn(proofs []staffkey.Proof, hasSecond bool) (staffkey.Assurance, error) {
+// Entering is what decides, beside the proofs, whether a person comes in.
+type Entering struct {
+	Policy   staffkey.Policy
+	Holdings Holdings
+	// Privileged: the person holds a role for others.
+	Privileged bool
+	// Excepted: an exception from policy counts for the person.
+	Excepted bool
+}
+
+// AcceptsSignIn decides whether proofs open a session. Below level 2 they do so only for setting up: with a password by a person who
+// has never set up anything stronger, or with a pass.
+func AcceptsSignIn(proofs []staffkey.Proof, e Entering) (staffkey.Assurance, error) {
 	a := AssuranceOf(proofs...)
+	if e.Privileged && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Restricted }) {
+		return staffkey.Assurance{}, staffkey.Refused("restricted", "method.restricted")
+	}
 	switch {
 	case a.Level >= 2:
+		if e.weaker(a, RecoveryOf(proofs)) && !e.Excepted &&
+			(e.Policy.Downgrade == staffkey.DowngradeForbid || e.Policy.Strength == staffkey.StrengthPhishingResistant) {
+			return staffkey.Assurance{}, staffkey.Refused("downgrade", "method.weaker")
+		}
 		return a, nil
-	case a.Level == 1 && !hasSecond && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Knowledge }):
+	case a.Level == 1 && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Recovery == staffkey.RecoveryPass }):
+		return a, nil
+	case a.Level == 1 && !e.Holdings.SetUp && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Knowledge }):
 		return a, nil
 	case slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Method == staffkey.MethodSecurityKey }):
 		return staffkey.Assurance{}, staffkey.Refused("user_verification", "key.uv")
 	}
 	return staffkey.Assurance{}, staffkey.Refused(NeedsSecond, "signin.second")
+}
+
+// weaker: the person has a key in use and comes in by something that is not one, nor a means of recovery.
+func (e Entering) weaker(a staffkey.Assurance, r staffkey.Recovery) bool {
+	return !a.PhishingResistant && r == staffkey.RecoveryNone && len(e.Holdings.ActiveKeys()) > 0
+}
+
+// IsDowngrade reports a sign-in, accepted, by something weaker than the key in use that the person has (F11). A means of recovery is one
+// too: it is told like the others, and never forbidden.
+func IsDowngrade(a staffkey.Assurance, h Holdings) bool {
+	return !a.PhishingResistant && len(h.ActiveKeys()) > 0
+}
+
+// RecoveryOf returns the means of recovery among proofs; a pass counts more than a code.
+func RecoveryOf(proofs []staffkey.Proof) staffkey.Recovery {
+	found := staffkey.RecoveryNone
+	for _, p := range proofs {
+		if p.Recovery == staffkey.RecoveryPass || found == staffkey.RecoveryNone {
+			found = p.Recovery
+		}
+	}
+	return found
 }
 
 // SessionLife returns the idle and absolute limits of a session (F9). A session for setting up is short.
@@ -112,84 +218,10 @@ func SessionLife(p staffkey.Policy, a staffkey.Assurance) (idle, absolute time.D
 	return 15 * time.Minute, time.Hour
 }
 
+// AtStation shortens the idle limit of a session at a shared station (F6).
+func AtStation(idle time.Duration) time.Duration { return min(idle, staffkey.StationIdleLimit) }
+
 func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
-
-// Holdings is what a person has to sign in with, besides the password.
-type Holdings struct {
-	// Keys on the list: in use, or on hold.
-	Keys []staffkey.SecurityKey
-	// Others that still work and that policy allows: recovery codes left, and what comes later.
-	Others []staffkey.MethodKind
-}
-
-// Any reports whether there is anything at all.
-func (h Holdings) Any() bool { return len(h.Keys) > 0 || len(h.Others) > 0 }
-
-// Strongest is the assurance that a change of methods must reach (F10).
-func (h Holdings) Strongest() staffkey.Assurance {
-	switch {
-	case len(h.Keys) > 0:
-		return staffkey.Assurance{Level: 2, PhishingResistant: true}
-	case len(h.Others) > 0:
-		return staffkey.Assurance{Level: 2}
-	}
-	return staffkey.Assurance{}
-}
-
-// MayEnrolKey: the person themselves, freshly proved, with room on the list.
-func MayEnrolKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
-	if err := mayChangeMethods(actor, person, h, now); err != nil {
-		return err
-	}
-	if len(h.Keys) >= p.MaxKeys {
-		return staffkey.Refused("key_limit", "key.limit", "Count", p.MaxKeys)
-	}
-	return nil
-}
-
-// MayEnrolMethod: the person themselves, freshly proved, when policy allows the method.
-func MayEnrolMethod(actor staffkey.Actor, person staffkey.PersonID, kind staffkey.MethodKind, p staffkey.Policy, h Holdings, now time.Time) error {
-	if err := mayChangeMethods(actor, person, h, now); err != nil {
-		return err
-	}
-	if !p.Allows(kind) {
-		return staffkey.Refused("method_not_allowed", "method.not_allowed")
-	}
-	return nil
-}
-
-func mayChangeMethods(actor staffkey.Actor, person staffkey.PersonID, h Holdings, now time.Time) error {
-	if err := MayManageKeys(actor, person); err != nil {
-		return err
-	}
-	return IsFresh(actor, h.Strongest(), now)
-}
-
-// MayRemoveKey: freshly proved, and never the last usable method (F23).
-func MayRemoveKey(actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID, h Holdings, now time.Time) error {
-	if err := mayChangeMethods(actor, person, h, now); err != nil {
-		return err
-	}
-	return LeavesAWayIn(key, h)
-}
-
-// LeavesAWayIn refuses the removal of a key after which nothing would be left to sign in with.
-func LeavesAWayIn(key staffkey.SecurityKeyID, h Holdings) error {
-	for _, k := range h.Keys {
-		if k.ID != key && k.State == staffkey.SecurityKeyActive {
-			return nil
-		}
-	}
-	if len(h.Others) > 0 {
-		return nil
-	}
-	return staffkey.Refused("last_method", "key.last")
-}
-
-// MayRestoreKey: freshly proved and with room on the list.
-func MayRestoreKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
-	return MayEnrolKey(actor, person, p, h, now)
-}
 
 // AcceptsKey decides whether a key that was just verified may be registered: it must have checked the person (F4), and a
 // credential id must be of a length that every server can keep.
@@ -218,10 +250,13 @@ func SignsIn(k staffkey.SecurityKey) error {
 
 // IsActive refuses a person who may not sign in.
 func IsActive(p staffkey.Person) error {
-	if p.State != staffkey.PersonActive {
-		return staffkey.Refused("person_disabled", "person.disabled")
+	switch p.State {
+	case staffkey.PersonActive:
+		return nil
+	case staffkey.PersonFrozen:
+		return staffkey.Refused("person_frozen", "person.frozen")
 	}
-	return nil
+	return staffkey.Refused("person_disabled", "person.disabled")
 }
 
 // SameKey finds the entry that a key registered again shares its hardware with, among the entries that the browser
@@ -243,16 +278,4 @@ func SameKey(added staffkey.SecurityKey, existing []staffkey.SecurityKey) staffk
 		same = root
 	}
 	return same
-}
-
-// HoldingsOf lists what a person has under a policy: the keys on their list, and enrolments that policy allows and that are
-// still good for something.
-func HoldingsOf(p staffkey.Policy, keys []staffkey.SecurityKey, enrolments []staffkey.Enrolment, usable func(staffkey.Enrolment) bool) Holdings {
-	h := Holdings{Keys: keys}
-	for _, e := range enrolments {
-		if e.Method != staffkey.MethodPassword && e.Method != staffkey.MethodSecurityKey && p.Allows(e.Method) && usable(e) {
-			h.Others = append(h.Others, e.Method)
-		}
-	}
-	return h
 }

@@ -71,6 +71,67 @@ func MayIssueFirstPassword(actor staffkey.Actor, chain Chain, target []staffkey.
 	return nil
 }
 
+// MayRecover: helping somebody back in (a pass, opening a frozen account, a key back in use), with the reach of
+// [MayIssueFirstPassword].
+func MayRecover(actor staffkey.Actor, chain Chain, target []staffkey.RoleGrant) error {
+	return MayIssueFirstPassword(actor, chain, target)
+}
+
+// MayIssuePass: whoever may recover somebody, for 10 minutes to 8 hours (F44), and never for themselves.
+func MayIssuePass(actor staffkey.Actor, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, life time.Duration) error {
+	if actor.Person == person && !actor.Console {
+		return staffkey.Refused("self_pass", "perm.self")
+	}
+	if err := MayRecover(actor, chain, target); err != nil {
+		return err
+	}
+	if life < MinPassLife || life > MaxPassLife {
+		return staffkey.Invalid("length", "pass.length", "Min", int(MinPassLife/time.Minute), "Max", int(MaxPassLife/time.Hour))
+	}
+	return nil
+}
+
+// The shortest and the longest pass (F44).
+const (
+	MinPassLife = 10 * time.Minute
+	MaxPassLife = 8 * time.Hour
+)
+
+// MayGrantException: Local Administrators for a day, operators and the console for half a year (F46); never to themselves.
+func MayGrantException(actor staffkey.Actor, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, length time.Duration) error {
+	if actor.Person == person && !actor.Console {
+		return staffkey.Refused("self_grant", "perm.self")
+	}
+	if err := MayRecover(actor, chain, target); err != nil {
+		return err
+	}
+	longest := staffkey.MaxExceptionByAdministrator
+	if actor.Console || holds(actor, chain, staffkey.RoleOperator) {
+		longest = staffkey.MaxExceptionByOperator
+	}
+	if length <= 0 || length > longest {
+		return staffkey.Invalid("length", "exception.length", "Max", int(longest/time.Hour))
+	}
+	return nil
+}
+
+// MayRunStation: making a browser a shared station of an organisation, and undoing it.
+func MayRunStation(actor staffkey.Actor, chain Chain) error {
+	return mayRun(actor, chain, staffkey.RoleOperator, staffkey.RoleLocalAdministrator)
+}
+
+// MayResetByMail: a new password by a link to the person's own address. It needs something stronger beside it, or no role: a mailbox
+// alone must never lead to other people's keys.
+func MayResetByMail(p staffkey.Person, grants []staffkey.RoleGrant, h Holdings) error {
+	if err := IsActive(p); err != nil {
+		return err
+	}
+	if len(grants) > 0 && !h.SetUp {
+		return staffkey.Refused("role_needs_key", "perm.key")
+	}
+	return nil
+}
+
 func mayRun(actor staffkey.Actor, chain Chain, roles ...staffkey.Role) error {
 	if actor.Console {
 		return nil
@@ -140,13 +201,25 @@ func MaySeeActivity(actor staffkey.Actor, person staffkey.PersonID) error {
 	return MayManageKeys(actor, person)
 }
 
+// MaySeeDeviceCheck: whoever helps others, by any role anywhere. A check tells nothing about a person, so no key is asked for.
+func MaySeeDeviceCheck(actor staffkey.Actor) error {
+	if actor.Console || slices.ContainsFunc(actor.Grants, func(g staffkey.RoleGrant) bool { return slices.Contains(staffkey.Roles, g.Role) }) {
+		return nil
+	}
+	return staffkey.Refused("role", "http.403")
+}
+
 // StepUp is the refusal that a fresh proof would lift. Whoever sees it asks for the proof and comes back.
 const StepUp = "step_up"
 
 // IsFresh: a change of sign-in methods needs a proof at most five minutes old and as strong as the strongest method that
 // the person has (F10).
 func IsFresh(actor staffkey.Actor, strongest staffkey.Assurance, now time.Time) error {
-	if now.Sub(actor.ProvedAt) > staffkey.ProofLife || !actor.Assurance.AtLeast(strongest) {
+	life := staffkey.ProofLife
+	if actor.Recovery == staffkey.RecoveryPass {
+		life = staffkey.PassProofLife
+	}
+	if now.Sub(actor.ProvedAt) > life || !actor.Assurance.AtLeast(strongest) {
 		return staffkey.Refused(StepUp, "confirm.why")
 	}
 	return nil

@@ -17,7 +17,11 @@ type Begun struct {
 	Sealed  string
 	// Subject is whom it is for, with keys and policy, for the page to show.
 	Subject Subject
-	Others  []staffkey.MethodKind
+	// HasKey says that the person has a key in use; Others are their other methods, and Last2 the last digits of the numbers of those
+	// that send codes.
+	HasKey bool
+	Others []staffkey.MethodKind
+	Last2  map[staffkey.MethodKind]string
 }
 
 // Answer is what comes back from a page.
@@ -97,7 +101,7 @@ func apply(tx *store.Tx, v Verified, enrolment *staffkey.Enrolment) error {
 		}
 	}
 	if v.State != nil && enrolment != nil {
-		err := tx.UpdateEnrolmentState(*enrolment, v.State, true)
+		err := tx.UseEnrolment(*enrolment, v.State)
 		if errors.Is(err, staffkey.ErrConflict) {
 			return errLookAgain
 		}

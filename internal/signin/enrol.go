@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 
 	"staffkey"
@@ -9,46 +10,88 @@ import (
 	"staffkey/internal/store"
 )
 
-// BeginEnrolment starts setting up a method for the actor themselves. again is for a security key that is known to be on
-// the list and is to be registered under another nickname.
-func (s *Service) BeginEnrolment(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, again bool) (Begun, error) {
+// EnrolOptions are the special cases of setting up a method.
+type EnrolOptions struct {
+	// Again is for a security key that is known to be on the list and is to be registered under another nickname (F24).
+	Again bool
+	// Replaces is the entry, on hold, whose place a key takes: it was reset, and its old credential is gone (F27).
+	Replaces staffkey.SecurityKeyID
+	// Refused is the sealed ceremony whose answer has just been refused, so that the page can show the same secret again.
+	Refused string
+}
+
+// replacing is how the entry to replace travels in a ceremony's state, before the method's own.
+type replacing struct {
+	Replaces staffkey.SecurityKeyID `json:"r,omitempty"`
+	State    []byte                 `json:"s,omitempty"`
+}
+
+// BeginEnrolment starts setting up a method for the actor themselves.
+func (s *Service) BeginEnrolment(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, o EnrolOptions) (Begun, error) {
 	m, err := s.method(kind)
 	if err != nil {
 		return Begun{}, err
 	}
-	h, err := s.mayEnrol(ctx, actor, kind)
+	h, err := s.mayEnrol(ctx, actor, kind, o.Replaces)
 	if err != nil {
 		return Begun{Subject: h.subject(kind)}, err
 	}
-	begun := Begun{Subject: h.subject(kind), Others: h.holdings.Others}
-	challenge, err := m.BeginEnrolment(ctx, Enrolling{Subject: begun.Subject, Actor: actor, Again: again, Now: s.now()})
+	begun := s.begun(h, kind)
+	challenge, err := m.BeginEnrolment(ctx, Enrolling{
+		Subject: begun.Subject, Actor: actor, Again: o.Again || o.Replaces != "", Before: s.stateBefore(actor, kind, o.Refused), Now: s.now(),
+	})
 	if err != nil {
 		return Begun{}, err
 	}
 	begun.Options = challenge.Options
+	state, err := json.Marshal(replacing{o.Replaces, challenge.State})
+	if err != nil {
+		return Begun{}, err
+	}
 	begun.Sealed, err = s.seal(staffkey.Ceremony{
-		Purpose: staffkey.PurposeEnrol, Method: kind, Person: actor.Person, Actor: actor.Person, Session: actor.Session, State: challenge.State,
+		Purpose: staffkey.PurposeEnrol, Method: kind, Person: actor.Person, Actor: actor.Person, Session: actor.Session, State: state,
 	})
 	return begun, err
 }
 
-func (s *Service) mayEnrol(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) (holder, error) {
+// stateBefore returns the method's state in a ceremony that was this actor's own, at most as old as a ceremony may be; otherwise nil.
+func (s *Service) stateBefore(actor staffkey.Actor, kind staffkey.MethodKind, sealed string) []byte {
+	if sealed == "" {
+		return nil
+	}
+	c, err := s.open(sealed, expect{purpose: staffkey.PurposeEnrol, method: kind, person: actor.Person, session: actor.Session})
+	if err != nil {
+		return nil
+	}
+	var r replacing
+	if json.Unmarshal(c.State, &r) != nil {
+		return nil
+	}
+	return r.State
+}
+
+func (s *Service) mayEnrol(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, replaces staffkey.SecurityKeyID) (holder, error) {
 	var h holder
 	err := s.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
 		if h, err = s.loadHolder(tx, actor.Person); err != nil {
 			return err
 		}
-		return s.mayEnrolTx(actor, kind, h)
+		return s.mayEnrolTx(actor, kind, replaces, h)
 	})
 	return h, err
 }
 
-func (s *Service) mayEnrolTx(actor staffkey.Actor, kind staffkey.MethodKind, h holder) error {
-	if kind == staffkey.MethodSecurityKey {
-		return policy.MayEnrolKey(actor, h.person.ID, h.policy, h.holdings, s.now())
+func (s *Service) mayEnrolTx(actor staffkey.Actor, kind staffkey.MethodKind, replaces staffkey.SecurityKeyID, h holder) error {
+	if kind != staffkey.MethodSecurityKey {
+		return policy.MayEnrolMethod(actor, h.person.ID, kind, h.policy, h.holdings, s.now())
 	}
-	return policy.MayEnrolMethod(actor, h.person.ID, kind, h.policy, h.holdings, s.now())
+	if replaces != "" {
+		if err := policy.MayReplace(h.holdings, replaces); err != nil {
+			return err
+		}
+	}
+	return policy.MayEnrolKey(actor, h.person.ID, h.policy, h.holdings, replaces, s.now())
 }
 
 // EnrolmentDone is a finished enrolment: a pending key to be named, or codes to be shown once.
@@ -69,28 +112,43 @@ func (s *Service) FinishEnrolment(ctx context.Context, actor staffkey.Actor, ans
 	event := staffkey.Event(kind, actor)
 	event.Person, event.Subject = actor.Person, string(answer.Method)
 	var done EnrolmentDone
-	c, err := s.open(answer.Sealed, expect{purpose: staffkey.PurposeEnrol, method: answer.Method, person: actor.Person, session: actor.Session})
+	want := expect{purpose: staffkey.PurposeEnrol, method: answer.Method, person: actor.Person, session: actor.Session}
+	g, err := s.guessEnrolment(ctx, actor, answer.Method)
+	if err != nil {
+		return done, s.guessRefused(ctx, g, event, answer, want, err)
+	}
+	c, err := s.open(answer.Sealed, want)
 	if err == nil {
-		done, err = s.enrol(ctx, actor, &event, c, answer)
+		done, err = s.enrol(ctx, actor, &event, c, answer, g)
+	}
+	if isFault(err) && g.s != nil {
+		err = errors.Join(err, g.back(ctx))
 	}
 	err = s.refuse(ctx, event, c, err)
+	s.wake()
 	s.observeResult(answer.Method, err)
 	return done, err
 }
 
 // enrol verifies and stores. It completes event with what it learns on the way, so that a refusal tells whom it concerned.
-func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffkey.AuditEvent, c *staffkey.Ceremony, answer Answer) (EnrolmentDone, error) {
+func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffkey.AuditEvent, c *staffkey.Ceremony, answer Answer, g guess) (EnrolmentDone, error) {
 	var done EnrolmentDone
 	m, err := s.method(answer.Method)
 	if err != nil {
 		return done, err
 	}
-	h, err := s.mayEnrol(ctx, actor, answer.Method)
+	var r replacing
+	if err := json.Unmarshal(c.State, &r); err != nil {
+		return done, err
+	}
+	inner := *c
+	inner.State = r.State
+	h, err := s.mayEnrol(ctx, actor, answer.Method, r.Replaces)
+	event.Organisation = h.person.Organisation
 	if err != nil {
 		return done, err
 	}
-	event.Organisation = h.person.Organisation
-	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: h.subject(answer.Method), Actor: actor, Now: s.now()}, *c, answer.Body)
+	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: h.subject(answer.Method), Actor: actor, Now: s.now()}, inner, answer.Body)
 	if err != nil {
 		return done, err
 	}
@@ -98,7 +156,8 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 		done.Key = *enrolled.Key
 		done.Key.ID, done.Key.Person, done.Key.State = store.NewID[staffkey.SecurityKeyID](), actor.Person, staffkey.SecurityKeyPending
 		done.Key.RegisteredAt, done.Key.RegisteredBy = s.now(), actor.Person
-		if enrolled.Again {
+		done.Key.Replaces = r.Replaces
+		if enrolled.Again && r.Replaces == "" {
 			done.Key.SameKeyAs = policy.SameKey(done.Key, h.holdings.Keys)
 		}
 		if err := policy.AcceptsKey(done.Key); err != nil {
@@ -118,7 +177,7 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 		if err != nil {
 			return err
 		}
-		if err := s.mayEnrolTx(actor, answer.Method, now); err != nil {
+		if err := s.mayEnrolTx(actor, answer.Method, r.Replaces, now); err != nil {
 			return err
 		}
 		if enrolled.Key == nil {
@@ -129,7 +188,7 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 			if err := endWeakSessions(tx, actor, now); err != nil {
 				return err
 			}
-			return s.putEnrolment(tx, now, answer.Method, enrolled.State)
+			return s.keepEnrolment(tx, h, now, answer.Method, enrolled.State, g)
 		}
 		if err := tx.DeletePendingKeys(actor.Person, done.Key.ID); err != nil {
 			return err
@@ -147,11 +206,78 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 // endWeakSessions ends the person's other sessions when they set up their first method beyond the password: those sessions
 // were opened with less than it takes from now on, maybe by somebody else.
 func endWeakSessions(tx *store.Tx, actor staffkey.Actor, before holder) error {
-	if before.holdings.Any() {
+	if before.holdings.SetUp {
 		return nil
 	}
 	_, err := tx.EndSessions(actor.Person, actor.Session)
 	return err
+}
+
+// guessEnrolment counts a try at a code that was sent to a number being set up, or that proves an app: such a code is guessed like any
+// other. What shows nothing to guess is not counted.
+func (s *Service) guessEnrolment(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) (guess, error) {
+	if _, sends := s.methods[kind].(Sender); !sends {
+		return guess{}, nil
+	}
+	g, err := s.reserve(ctx, guess{subject: "enrol/" + string(kind) + "/" + string(actor.Person), person: actor.Person, method: kind})
+	return g, err
+}
+
+// keepEnrolment stores what a finished enrolment made, and tells the person. A state that was read to check the answer must still be
+// the one: a code counts once.
+func (s *Service) keepEnrolment(tx *store.Tx, seen, now holder, kind staffkey.MethodKind, state []byte, g guess) error {
+	if before := seen.enrolment(kind); before != nil {
+		if current := now.enrolment(kind); current == nil || current.Version != before.Version {
+			return staffkey.Expired("enrolment_changed", "key.late").Because("the method was changed during the enrolment")
+		}
+	}
+	if g.s != nil {
+		if err := tx.ForgetFailures(g.subject); err != nil {
+			return err
+		}
+	}
+	was := s.isSetUp(now, kind)
+	if err := s.putEnrolment(tx, now, kind, state); err != nil {
+		return err
+	}
+	tx.Event.Kind = staffkey.EventMethodEnrolled
+	template := "notice.method_added"
+	if was {
+		tx.Event.Kind, template = staffkey.EventMethodChanged, "notice.method_changed"
+	}
+	if kind == staffkey.MethodRecoveryCode {
+		return tx.InsertNotice("notice.codes_made", now.person, nil)
+	}
+	if m, ok := s.methods[kind].(Sender); ok && was {
+		return s.tellOfNumber(tx, m, now, kind, state)
+	}
+	return tx.InsertNotice(template, now.person, map[string]string{"Method": string(kind)})
+}
+
+// tellOfNumber tells a person that the number of a method has changed: by e-mail, and at the number that it was, where whoever changed
+// it cannot keep it from them (F41).
+func (s *Service) tellOfNumber(tx *store.Tx, m Sender, h holder, kind staffkey.MethodKind, state []byte) error {
+	before := m.Number(h.enrolment(kind).State)
+	args := map[string]string{"Last2": m.Last2(state), "Method": string(kind)}
+	if before == "" || before == m.Number(state) {
+		return tx.InsertNotice("notice.method_changed", h.person, args)
+	}
+	if s.channel(staffkey.ChannelText) {
+		err := tx.InsertOutgoing(staffkey.Outgoing{
+			Channel: staffkey.ChannelText, To: before, Template: "number.changed", Language: h.person.Language, Args: args,
+			Person: h.person.ID, Organisation: h.person.Organisation, ExpiresAt: tx.Now.Add(day),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return tx.InsertNotice("notice.number_changed", h.person, args)
+}
+
+// isSetUp reports whether a person has a method that has proved something: a number that waits for its first code has not.
+func (s *Service) isSetUp(h holder, kind staffkey.MethodKind) bool {
+	e := h.enrolment(kind)
+	return e != nil && s.Remaining(*e) != 0
 }
 
 // putEnrolment stores a method's state, or replaces it.
@@ -160,7 +286,7 @@ func (s *Service) putEnrolment(tx *store.Tx, h holder, kind staffkey.MethodKind,
 		if tx.Event.Kind == staffkey.EventMethodEnrolled {
 			tx.Event.Kind = staffkey.EventMethodChanged
 		}
-		return tx.UpdateEnrolmentState(*e, state, false)
+		return tx.RenewEnrolment(*e, state)
 	}
 	return tx.InsertEnrolment(staffkey.Enrolment{
 		ID: store.NewID[staffkey.EnrolmentID](), Person: h.person.ID, Method: kind, State: state, CreatedAt: tx.Now,
@@ -202,18 +328,36 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		if err := stillSignedIn(tx, actor); err != nil {
 			return err
 		}
+		key, err := tx.FindSecurityKey(actor.Person, id)
+		if err != nil {
+			return err
+		}
+		notice := "notice.key_added"
+		if key.Replaces != "" { // first, because the new one may have its nickname
+			if err := policy.MayReplace(h.holdings, key.Replaces); err != nil {
+				return err
+			}
+			if err := tx.RemoveSecurityKey(actor.Person, key.Replaces); err != nil {
+				return err
+			}
+			tx.Event.Kind, notice = staffkey.EventKeyReplaced, "notice.key_replaced"
+		}
 		if err := tx.NameSecurityKey(actor.Person, id, nickname); err != nil {
 			return err
 		}
-		// The person may have set up something stronger since this key was touched.
-		if !actor.Assurance.AtLeast(h.holdings.Strongest()) {
-			return staffkey.Refused(policy.StepUp, "confirm.why")
+		// The person may have set up something stronger, or another registration was quicker, since this key was touched.
+		if err := policy.CanAdd(actor, h.holdings); err != nil {
+			return err
 		}
-		if len(h.holdings.Keys) >= h.policy.MaxKeys { // another registration was quicker
-			return staffkey.Refused("key_limit", "key.limit", "Count", h.policy.MaxKeys)
+		if err := policy.HasRoom(h.policy, h.holdings, key.Replaces); err != nil {
+			return err
+		}
+		if err := tx.InsertNotice(notice, h.person, map[string]string{"Nickname": nickname}); err != nil {
+			return err
 		}
 		return endWeakSessions(tx, actor, h)
 	})
+	s.wake()
 	if errors.Is(err, staffkey.ErrConflict) {
 		return staffkey.Invalid("nickname", "name.taken", "Nickname", nickname)
 	}

@@ -156,7 +156,7 @@ func TestKey_limit(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		begun, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodSecurityKey, false)
+		begun, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodSecurityKey, signin.EnrolOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +219,7 @@ func TestSameKey_twice(t *testing.T) {
 		o.AAGUID = [16]byte{2}
 		desk := softkey.New(o)
 		w.addKey(t, in, desk, "Desk")
-		begun, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodSecurityKey, false)
+		begun, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodSecurityKey, signin.EnrolOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

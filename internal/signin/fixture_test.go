@@ -82,7 +82,7 @@ func keyOptions() softkey.Options {
 // register registers a key up to the point where it waits for its nickname.
 func (w *installation) register(t testing.TB, in signintest.Browser, key *softkey.Key, again bool) (staffkey.SecurityKey, error) {
 	t.Helper()
-	b, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodSecurityKey, again)
+	b, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodSecurityKey, signin.EnrolOptions{Again: again})
 	if err != nil {
 		return staffkey.SecurityKey{}, err
 	}
@@ -114,7 +114,7 @@ func (w *installation) withKey(t testing.TB, username string) (staffkey.Person, 
 // codes sets recovery codes up.
 func (w *installation) codes(t testing.TB, in signintest.Browser) []string {
 	t.Helper()
-	b, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, false)
+	b, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, signin.EnrolOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}

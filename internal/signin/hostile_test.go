@@ -59,7 +59,7 @@ func TestPendingKey_of_a_weak_session_dies_with_the_first_stronger_method(t *tes
 		if err != nil {
 			t.Fatal(err)
 		}
-		begun, err := w.Service.BeginEnrolment(t.Context(), owner.Actor, staffkey.MethodRecoveryCode, false)
+		begun, err := w.Service.BeginEnrolment(t.Context(), owner.Actor, staffkey.MethodRecoveryCode, signin.EnrolOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -106,7 +106,7 @@ func TestEndedSession_changes_and_renews_nothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		begun, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, false)
+		begun, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, signin.EnrolOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}

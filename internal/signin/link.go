@@ -169,16 +169,7 @@ func (s *Service) IssueFirstPasswordLink(ctx context.Context, actor staffkey.Act
 
 // CheckFirstPasswordLink returns whom a link is for, without using it up; ErrExpired when it is not good.
 func (s *Service) CheckFirstPasswordLink(ctx context.Context, secret string) (staffkey.Person, error) {
-	var p staffkey.Person
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		id, err := tx.FindLink(linkFirstPassword, secret)
-		if err != nil {
-			return err
-		}
-		p, err = tx.FindPerson(id)
-		return err
-	})
-	return p, err
+	return s.checkLink(ctx, linkFirstPassword, secret)
 }
 
 // UseFirstPasswordLink sets the password of the person whom a link is for and ends their sessions. The link and the
@@ -234,14 +225,4 @@ func (s *Service) SetPassword(ctx context.Context, actor staffkey.Actor, person 
 		tx.Event.Organisation = h.person.Organisation
 		return s.putEnrolment(tx, h, staffkey.MethodPassword, state)
 	})
-}
-
-// passwordState has the password method check and hash a new password.
-func (s *Service) passwordState(ctx context.Context, p staffkey.Person, password string) ([]byte, error) {
-	m, err := s.method(staffkey.MethodPassword)
-	if err != nil {
-		return nil, err
-	}
-	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: Subject{Person: p}, Now: s.now()}, staffkey.Ceremony{}, []byte(password))
-	return enrolled.State, err
 }

@@ -49,9 +49,11 @@ type Subject struct {
 type Enrolling struct {
 	Subject
 	Actor staffkey.Actor
-	// Again registers a key that is known to be on the list under another nickname (F24).
+	// Again registers a key that is known to be on the list under another nickname (F24), and so does a key that replaces one.
 	Again bool
-	Now   time.Time
+	// Before is the state of the ceremony whose answer has just been refused, so that the same secret can be shown again; or nil.
+	Before []byte
+	Now    time.Time
 }
 
 // Enrolled is what a finished enrolment stores: a key, or a state.
@@ -88,3 +90,51 @@ type Verified struct {
 
 // KeyUse is what a verified answer of a key changes in its row.
 type KeyUse = store.KeyUse
+
+// Sender is a Method whose code travels outside of the page, so that it is sent before it can be typed. What was sent is remembered
+// in the enrolment's state, sealed, and a number that is being set up is there too until its code has come back: an enrolment
+// without a confirmed number has a Remaining of 0.
+type Sender interface {
+	Method
+	// Compose makes a new code, which replaces the one before. It decides nothing about how often that may happen.
+	Compose(ctx context.Context, s Sending) (Composed, error)
+	// Last2 are the last two digits of the confirmed number, and Pending of the one that waits for its first code; "" when there is none.
+	Last2(state []byte) string
+	// Number is the whole confirmed number (E.164), "" when there is none.
+	Number(state []byte) string
+	Pending(state []byte) string
+}
+
+// Sending is a code being asked for.
+type Sending struct {
+	Subject
+	// Number is the number to set up, as typed; empty to send to the number that is set up.
+	Number string
+	Now    time.Time
+}
+
+// Composed is a code on its way: the state that remembers it, and the message.
+type Composed struct {
+	State     []byte
+	Channel   staffkey.ChannelKind
+	To        string // E.164
+	Template  string
+	Args      map[string]string
+	ExpiresAt time.Time
+	// Before is the number that To is to replace, or empty.
+	Before string
+}
+
+// Issuer is a Method that an administrator hands out instead of the person setting it up.
+type Issuer interface {
+	Method
+	// Issue makes the state of a new one, which replaces the one before, and what to show once.
+	Issue(person staffkey.PersonID, terms PassTerms) (Enrolled, error)
+}
+
+// PassTerms are when and how often a pass works.
+type PassTerms struct {
+	StartsAt, ExpiresAt time.Time
+	// Many lets it be used until it expires; otherwise once.
+	Many bool
+}

@@ -16,6 +16,9 @@ import (
 func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance) SignedIn {
 	now := s.now()
 	idle, absolute := policy.SessionLife(h.policy, assurance)
+	if origin.Station != "" {
+		idle = policy.AtStation(idle)
+	}
 	id := store.NewID[staffkey.SessionID]()
 	in := SignedIn{
 		Person: h.person,
@@ -23,6 +26,7 @@ func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey
 		Session: staffkey.Session{
 			ID: id, Person: h.person.ID, Assurance: assurance, CreatedAt: now, ProvedAt: now, LastSeenAt: now,
 			IdleLimit: idle, ExpiresAt: now.Add(absolute), IP: origin.IP, Browser: origin.Browser,
+			Recovery: policy.RecoveryOf(proofs), Station: origin.Station,
 		},
 	}
 	for _, p := range proofs {
@@ -96,7 +100,7 @@ func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret strin
 		}
 		cur.Actor = staffkey.Actor{
 			Person: cur.Person.ID, Name: cur.Person.Name, Session: cur.Session.ID, Assurance: cur.Session.Assurance,
-			ProvedAt: cur.Session.ProvedAt, Origin: origin,
+			ProvedAt: cur.Session.ProvedAt, Recovery: cur.Session.Recovery, Origin: origin,
 		}
 		cur.Actor.Grants, err = tx.ListRoleGrants(cur.Person.ID)
 		return err

@@ -28,6 +28,12 @@ type Deps struct {
 	Now     func() time.Time
 	// Observe is told of each finished sign-in step, for metrics; may be nil.
 	Observe func(method staffkey.MethodKind, outcome string)
+	// Wake is called when something was put into the outbox that somebody waits for; may be nil.
+	Wake func()
+	// HasChannel reports whether messages of a kind can be sent; nil is all.
+	HasChannel func(staffkey.ChannelKind) bool
+	// SourceFailures is how many wrong passwords an hour one network address may send; 0 takes the default.
+	SourceFailures int
 }
 
 // Service runs the sign-in operations.
@@ -38,21 +44,37 @@ type Service struct {
 	address string
 	now     func() time.Time
 	observe func(staffkey.MethodKind, string)
+	woken   chan struct{} // something waits for [Service.Run]
+	wakeOut func()
+	channel func(staffkey.ChannelKind) bool
+	// sourceFailures is how many wrong passwords an hour one address may send.
+	sourceFailures int
 	// anonymous bounds what visitors can have recorded.
 	anonymous anonymousBudget
+	// devices bounds what visitors can have kept of their devices.
+	devices deviceBudget
 }
 
 // New returns a Service over the methods that this installation has.
 func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, methods: make(map[staffkey.MethodKind]Method, len(d.Methods)), address: d.Address,
-		now: d.Now, observe: d.Observe,
+		now: d.Now, observe: d.Observe, wakeOut: d.Wake, woken: make(chan struct{}, 1), channel: d.HasChannel, sourceFailures: d.SourceFailures,
 	}
 	if s.now == nil {
 		s.now = time.Now
 	}
 	if s.observe == nil {
 		s.observe = func(staffkey.MethodKind, string) {}
+	}
+	if s.wakeOut == nil {
+		s.wakeOut = func() {}
+	}
+	if s.channel == nil {
+		s.channel = func(staffkey.ChannelKind) bool { return true }
+	}
+	if s.sourceFailures == 0 {
+		s.sourceFailures = defaultSourceFailures
 	}
 	for _, m := range d.Methods {
 		s.methods[m.Kind()] = m
@@ -61,13 +83,48 @@ func New(d Deps) *Service {
 	return s
 }
 
+// wake says that messages wait, and maybe wishes for passwords.
+func (s *Service) wake() {
+	s.wakeOut()
+	select {
+	case s.woken <- struct{}{}:
+	default:
+	}
+}
+
+// lookAfter is how often each node looks for what another has left undone.
+const lookAfter = 2 * time.Second
+
+// Run answers wishes for new passwords until ctx ends. A failure is told to fail and tried again: nothing is lost by it.
+func (s *Service) Run(ctx context.Context, fail func(error)) {
+	tick := time.NewTicker(lookAfter)
+	defer tick.Stop()
+	for {
+		for {
+			n, err := s.WorkResets(ctx)
+			if err != nil && ctx.Err() == nil {
+				fail(err)
+			}
+			if n < resetBatch {
+				break
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-s.woken:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
 // Kinds lists the methods that this installation has, in the order of preference.
 func (s *Service) Kinds() []staffkey.MethodKind { return s.order }
 
 // Usable reports whether an enrolment can still prove anything.
 func (s *Service) Usable(e staffkey.Enrolment) bool {
 	m, ok := s.methods[e.Method]
-	return ok && m.Remaining(e.State) != 0
+	return ok && e.DisabledAt.IsZero() && m.Remaining(e.State) != 0
 }
 
 // Remaining tells how many uses an enrolment is good for.
@@ -93,6 +150,13 @@ type holder struct {
 	policy     staffkey.Policy
 	holdings   policy.Holdings
 	enrolments []staffkey.Enrolment
+	grants     []staffkey.RoleGrant
+	exceptions []staffkey.Exception
+}
+
+// entering is what decides about a sign-in of theirs.
+func (h holder) entering() policy.Entering {
+	return policy.Entering{Policy: h.policy, Holdings: h.holdings, Privileged: len(h.grants) > 0, Excepted: len(h.exceptions) > 0}
 }
 
 func (h holder) enrolment(kind staffkey.MethodKind) *staffkey.Enrolment {
@@ -128,6 +192,12 @@ func (s *Service) fillHolder(tx *store.Tx, h *holder) error {
 	}
 	keys, err := tx.ListSecurityKeys(h.person.ID, staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended)
 	if err != nil {
+		return err
+	}
+	if h.grants, err = tx.ListRoleGrants(h.person.ID); err != nil {
+		return err
+	}
+	if h.exceptions, err = tx.ListExceptions(h.person.ID); err != nil {
 		return err
 	}
 	h.holdings = policy.HoldingsOf(h.policy, keys, h.enrolments, s.Usable)

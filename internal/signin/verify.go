@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -45,7 +47,7 @@ func (s *Service) beginVerification(ctx context.Context, c staffkey.Ceremony, on
 			return Begun{}, err
 		}
 	}
-	begun := Begun{Subject: h.subject(c.Method), Others: h.holdings.Others}
+	begun := s.begun(h, c.Method)
 	if only != "" && !slices.ContainsFunc(begun.Subject.Keys, func(k staffkey.SecurityKey) bool { return k.ID == only }) {
 		return Begun{}, staffkey.ErrNotFound
 	}
@@ -58,6 +60,20 @@ func (s *Service) beginVerification(ctx context.Context, c staffkey.Ceremony, on
 	return begun, err
 }
 
+// begun is a ceremony with what its page shows of the person.
+func (s *Service) begun(h holder, kind staffkey.MethodKind) Begun {
+	b := Begun{Subject: h.subject(kind), HasKey: len(h.holdings.ActiveKeys()) > 0, Others: h.holdings.Others}
+	for _, e := range h.enrolments {
+		if m, ok := s.methods[e.Method].(Sender); ok {
+			if b.Last2 == nil {
+				b.Last2 = map[staffkey.MethodKind]string{}
+			}
+			b.Last2[e.Method] = m.Last2(e.State)
+		}
+	}
+	return b
+}
+
 // SignedIn is a session just opened.
 type SignedIn struct {
 	Session staffkey.Session
@@ -66,6 +82,8 @@ type SignedIn struct {
 	Person staffkey.Person
 	// Key is the entry that answered, if a key did.
 	Key staffkey.SecurityKeyID
+	// Weaker says that the person has a key in use and came in by something weaker (F11).
+	Weaker bool
 }
 
 // FinishSignIn checks an answer and opens a session. The session that the browser had before, if any, ends in the same
@@ -78,8 +96,15 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a At
 	event.Subject = string(answer.Method)
 	want := expect{purpose: staffkey.PurposeSignIn, method: answer.Method, person: a.Person}
 	var in SignedIn
-	err := again(ctx, func() error {
+	g, err := s.guessMethod(ctx, a.Person, answer.Method)
+	if err != nil {
+		return in, s.guessRefused(ctx, g, event, answer, want, err)
+	}
+	err = again(ctx, func() error {
 		c, v, h, err := s.verify(ctx, answer, want, &event)
+		if err == nil && a.Password != 0 && answer.Method != staffkey.MethodSecurityKey {
+			err = samePassword(a, h)
+		}
 		if err != nil {
 			return s.refuse(ctx, event, c, err)
 		}
@@ -87,24 +112,57 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a At
 		if c.Person == "" { // passwordless: the key alone says who it is and must be enough alone
 			proofs = proofs[len(proofs)-1:]
 		}
-		assurance, err := policy.AcceptsSignIn(proofs, true)
+		assurance, err := policy.AcceptsSignIn(proofs, h.entering())
 		if err != nil {
 			return s.refuse(ctx, event, c, err)
 		}
-		in, err = s.enter(ctx, origin, h, proofs, assurance, c, v, before)
+		in, err = s.enter(ctx, origin, h, proofs, assurance, c, v, before, g)
 		if errors.Is(err, errLookAgain) {
 			return err
 		}
 		return s.refuse(ctx, event, c, err)
 	})
+	if isFault(err) && g.s != nil {
+		err = errors.Join(err, g.back(ctx))
+	}
 	s.observeResult(answer.Method, err)
 	return in, err
+}
+
+// samePassword refuses an attempt whose password was changed meanwhile.
+func samePassword(a Attempt, h holder) error {
+	if e := h.enrolment(staffkey.MethodPassword); e == nil || e.Version != a.Password {
+		return staffkey.Expired("password_changed", "key.late").Because("the password was changed during the sign-in")
+	}
+	return nil
+}
+
+// guessRefused records a try that was not looked at, and spends its ceremony.
+func (s *Service) guessRefused(ctx context.Context, g guess, event staffkey.AuditEvent, answer Answer, want expect, err error) error {
+	s.observeResult(answer.Method, err)
+	c, openErr := s.open(answer.Sealed, want)
+	if openErr != nil {
+		c = nil
+	}
+	var p staffkey.Person
+	readErr := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.FindPerson(g.person)
+		return err
+	})
+	if readErr != nil {
+		return readErr
+	}
+	event.Person, event.Organisation, event.ActorName = p.ID, p.Organisation, p.Name
+	return errors.Join(s.refuse(ctx, event, c, err), s.noteOff(ctx, g, p, staffkey.Origin{IP: event.IP, Browser: event.Browser}))
 }
 
 func (s *Service) observeResult(kind staffkey.MethodKind, err error) {
 	switch {
 	case err == nil:
 		s.observe(kind, "accepted")
+	case errors.Is(err, staffkey.ErrThrottled):
+		s.observe(kind, "throttled")
 	case errors.Is(err, staffkey.ErrRefused), errors.Is(err, staffkey.ErrExpired):
 		s.observe(kind, "refused")
 	default:
@@ -182,12 +240,19 @@ func (s *Service) verify(ctx context.Context, answer Answer, want expect, event 
 }
 
 // enter makes the one change of a finished sign-in.
-func (s *Service) enter(ctx context.Context, origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance, c *staffkey.Ceremony, v Verified, before staffkey.Session) (SignedIn, error) {
+func (s *Service) enter(ctx context.Context, origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance, c *staffkey.Ceremony, v Verified, before staffkey.Session, g guess) (SignedIn, error) {
 	in := s.newSession(origin, h, proofs, assurance)
+	in.Weaker = policy.IsDowngrade(assurance, h.holdings)
 	event := staffkey.Event(staffkey.EventSignedIn, staffkey.Actor{Person: h.person.ID, Name: h.person.Name, Session: in.Session.ID, Origin: origin})
 	event.Person, event.Organisation = h.person.ID, h.person.Organisation
 	event.Subject, event.SubjectName = string(v.Key.ID), v.Key.Nickname
 	event.Detail = map[string]string{"methods": methodNames(in.Session.Methods), "level": levelText(assurance)}
+	if in.Weaker {
+		event.Detail["downgrade"] = "yes"
+	}
+	if in.Session.Recovery != staffkey.RecoveryNone {
+		event.Detail["recovery"] = string(in.Session.Recovery)
+	}
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
 		if c != nil {
 			if err := spend(tx, c); err != nil {
@@ -197,12 +262,61 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, h holder, p
 		if err := apply(tx, v, h.enrolment(v.Proof.Method)); err != nil {
 			return err
 		}
+		if err := g.right(tx); err != nil {
+			return err
+		}
+		if err := s.tellOfSignIn(tx, origin, h, v, in); err != nil {
+			return err
+		}
 		return s.startSession(tx, in, before)
 	})
 	return in, err
 }
 
-// Enter opens a session on the password alone, for a person who has nothing stronger yet. Whether that is so is read in
+// weakerPerDay bounds the sign-ins by something weaker than the key in use that a person may make in a day (F11): enough for a day with
+// the key at home, too few to live without it.
+const weakerPerDay = 10
+
+// tellOfSignIn tells a person of a sign-in that they should know of: without their key, by a recovery code, or by a key in a browser
+// where it was not used before.
+func (s *Service) tellOfSignIn(tx *store.Tx, origin staffkey.Origin, h holder, v Verified, in SignedIn) error {
+	kind := v.Proof.Method
+	if kind == staffkey.MethodSecurityKey {
+		if origin.Station != "" || origin.SeenKeys == nil || slices.Contains(origin.SeenKeys, v.Key.ID) {
+			return nil
+		}
+		p, err := tx.FindPerson(h.person.ID) // a sign-in by key reads no address
+		if err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.key_new_place", p, map[string]string{"Nickname": v.Key.Nickname})
+	}
+	if e := h.enrolment(kind); e != nil && isTelephone(kind) {
+		if err := s.noteTyped(tx, h.person.Organisation); err != nil {
+			return err
+		}
+	}
+	if v.Proof.Recovery == staffkey.RecoveryCode {
+		left := 0
+		if m, err := s.method(kind); err == nil {
+			left = m.Remaining(v.State)
+		}
+		return tx.InsertNotice("notice.code_used", h.person, map[string]string{"Left": strconv.Itoa(left)})
+	}
+	if !in.Weaker {
+		return nil
+	}
+	within, err := tx.CountWithin("weaker/"+string(h.person.ID), weakerPerDay, tx.Now.Add(24*time.Hour))
+	if err != nil {
+		return err
+	}
+	if !within && v.Proof.Recovery == staffkey.RecoveryNone {
+		return staffkey.Refused("downgrade_limit", "method.weaker-limit")
+	}
+	return tx.InsertNotice("notice.without_key", h.person, map[string]string{"Method": string(kind)})
+}
+
+// Enter opens a session on the password alone, for a person who has never set up anything stronger. Whether that is so is read in
 // the change itself.
 func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, before staffkey.Session) (SignedIn, error) {
 	var in SignedIn
@@ -212,6 +326,7 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 	event := staffkey.Event(staffkey.EventSignedIn, staffkey.Actor{Person: a.Person, Origin: origin})
 	event.Person = a.Person
 	event.Detail = map[string]string{"methods": string(staffkey.MethodPassword)}
+	nothing := false
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
 		h, err := s.loadHolder(tx, a.Person)
 		if err != nil {
@@ -220,7 +335,13 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 		if err := policy.IsActive(h.person); err != nil {
 			return err
 		}
-		assurance, err := policy.AcceptsSignIn(a.proofs(), h.holdings.Any())
+		if a.Password != 0 {
+			if err := samePassword(a, h); err != nil {
+				return err
+			}
+		}
+		nothing = len(h.holdings.ActiveKeys()) == 0 && len(h.holdings.Others) == 0
+		assurance, err := policy.AcceptsSignIn(a.proofs(), h.entering())
 		if err != nil {
 			return err
 		}
@@ -230,7 +351,10 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 		return s.startSession(tx, in, before)
 	})
 	if r := (*staffkey.Refusal)(nil); errors.As(err, &r) && r.Rule == policy.NeedsSecond {
-		return in, err // no refusal but the middle of a sign-in: what comes of it is recorded at its end
+		if !nothing {
+			return in, err // no refusal but the middle of a sign-in: what comes of it is recorded at its end
+		}
+		err = staffkey.Refused("nothing_left", "signin.nothing")
 	}
 	event.Kind = staffkey.EventSignInRefused
 	return in, s.refuse(ctx, event, nil, err)
@@ -256,7 +380,11 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 	event.Person = actor.Person
 	want := expect{purpose: purpose, method: answer.Method, person: actor.Person, session: actor.Session}
 	var in SignedIn
-	err := again(ctx, func() error {
+	g, err := s.guessMethod(ctx, actor.Person, answer.Method)
+	if err != nil {
+		return in, s.guessRefused(ctx, g, event, answer, want, err)
+	}
+	err = again(ctx, func() error {
 		c, v, h, err := s.verify(ctx, answer, want, &event)
 		if err != nil {
 			return s.refuse(ctx, event, c, err)
@@ -268,7 +396,7 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 				proofs = append(proofs, staffkey.Proof{Method: m, Knowledge: true, At: before.ProvedAt})
 			}
 		}
-		assurance, err := policy.AcceptsSignIn(proofs, true)
+		assurance, err := policy.AcceptsSignIn(proofs, h.entering())
 		if err != nil {
 			return s.refuse(ctx, event, c, err)
 		}
@@ -286,6 +414,14 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 			if err := apply(tx, v, h.enrolment(answer.Method)); err != nil {
 				return err
 			}
+			if err := g.right(tx); err != nil {
+				return err
+			}
+			if isTelephone(answer.Method) {
+				if err := s.noteTyped(tx, h.person.Organisation); err != nil {
+					return err
+				}
+			}
 			return s.startSession(tx, in, before)
 		})
 		if errors.Is(err, errLookAgain) {
@@ -293,6 +429,9 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 		}
 		return s.refuse(ctx, event, c, err)
 	})
+	if isFault(err) && g.s != nil {
+		err = errors.Join(err, g.back(ctx))
+	}
 	s.observeResult(answer.Method, err)
 	return in, err
 }

@@ -280,14 +280,14 @@ func TestStepUp(t *testing.T) {
 		p, key := w.withKey(t, "amara")
 		in := w.browser(t, p, key)
 		begin := func(in signintest.Browser) error {
-			_, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, false)
+			_, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, signin.EnrolOptions{})
 			return err
 		}
 		w.Clock.Advance(staffkey.ProofLife)
 		if err := begin(in); err != nil {
 			t.Errorf("with a proof of exactly five minutes: %v", err)
 		}
-		b, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, false)
+		b, err := w.Service.BeginEnrolment(t.Context(), in.Actor, staffkey.MethodRecoveryCode, signin.EnrolOptions{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -325,7 +325,7 @@ func TestStepUp_by_recovery_code_is_not_enough_beside_a_key(t *testing.T) {
 		codes := w.codes(t, w.browser(t, p, key))
 		in := w.signInWithCode(t, p, codes[0])
 		for _, kind := range []staffkey.MethodKind{staffkey.MethodSecurityKey, staffkey.MethodRecoveryCode} {
-			if _, err := w.Service.BeginEnrolment(t.Context(), in.Actor, kind, false); signintest.RuleOf(err) != policy.StepUp {
+			if _, err := w.Service.BeginEnrolment(t.Context(), in.Actor, kind, signin.EnrolOptions{}); signintest.RuleOf(err) != policy.StepUp {
 				t.Errorf("enrol %s: got error %v, want a refusal by %s", kind, err, policy.StepUp)
 			}
 		}
@@ -341,7 +341,7 @@ func TestStepUp_by_recovery_code_is_not_enough_beside_a_key(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := w.Service.BeginEnrolment(t.Context(), w.Browser(t, renewed).Actor, staffkey.MethodSecurityKey, false); signintest.RuleOf(err) != policy.StepUp {
+		if _, err := w.Service.BeginEnrolment(t.Context(), w.Browser(t, renewed).Actor, staffkey.MethodSecurityKey, signin.EnrolOptions{}); signintest.RuleOf(err) != policy.StepUp {
 			t.Errorf("after another code: got error %v, want a refusal by %s", err, policy.StepUp)
 		}
 	})

@@ -2,7 +2,6 @@ package password
 
 import (
 	"context"
-	"encoding/base64"
 	"errors"
 	"strings"
 	"testing"
@@ -12,7 +11,6 @@ import (
 	"staffkey/internal/signin"
 
 	"github.com/google/go-cmp/cmp"
-	"golang.org/x/crypto/argon2"
 )
 
 const good = "correct horse battery"
@@ -60,14 +58,14 @@ func TestFinishEnrolment_rules(t *testing.T) {
 		{"a passphrase", good, ""},
 		{"eight letters", "pqmzrtwx", ""},
 		{"eight letters of several bytes", "ŵŷâêîôûẅ", ""},
-		{"128 characters", strings.Repeat("ab", 64), ""},
-		{"128 characters that each take two when typed elsewhere", strings.Repeat("e\u0301a\u0300", 64), ""},
+		{"128 characters", good + strings.Repeat("ab", 53) + "c", ""},
+		{"128 characters, most of which take two when typed elsewhere", good + strings.Repeat("e\u0301a\u0300", 53) + "e\u0301", ""},
 		{"spaces inside and around", "  a b c d ", ""},
 		{"nothing", "", "password.empty"},
 		{"seven characters", "abcdefg", "password.short"},
 		{"seven characters of several bytes", "ŵŷâêîôû", "password.short"},
 		{"seven characters typed as fourteen", strings.Repeat("e\u0301", 7), "password.short"},
-		{"129 characters", strings.Repeat("ab", 64) + "c", "password.long"},
+		{"129 characters", good + strings.Repeat("ab", 54), "password.long"},
 		{"a megabyte", strings.Repeat("ab", 1<<19), "password.long"},
 		{"no text", "abcdefgh\xff", "password.characters"},
 		{"the username", "amara.okafor", "password.same"},
@@ -98,7 +96,7 @@ func TestFinishVerification(t *testing.T) {
 	t.Parallel()
 	m := newMethod(t, Options{Workers: 2, Queue: 100})
 	state := chosen(t, m, good)
-	accented, long := chosen(t, m, "café au lait"), chosen(t, m, strings.Repeat("e\u0301a\u0300", 64))
+	accented, long := chosen(t, m, "café au lait"), chosen(t, m, good+strings.Repeat("e\u0301a\u0300", 53))
 	tests := []struct {
 		name     string
 		state    []byte
@@ -107,8 +105,8 @@ func TestFinishVerification(t *testing.T) {
 	}{
 		{"right", state, good, ""},
 		{"typed on another keyboard", accented, "cafe\u0301 au lait", ""},
-		{"the longest, typed with accents apart", long, strings.Repeat("e\u0301a\u0300", 64), ""},
-		{"the longest, typed with accents together", long, strings.Repeat("\u00e9\u00e0", 64), ""},
+		{"the longest, typed with accents apart", long, good + strings.Repeat("e\u0301a\u0300", 53), ""},
+		{"the longest, typed with accents together", long, good + strings.Repeat("\u00e9\u00e0", 53), ""},
 		{"wrong", state, "correct horse batterz", "wrong"},
 		{"other case", state, "Correct horse battery", "wrong"},
 		{"a space more", state, good + " ", "wrong"},
@@ -171,23 +169,6 @@ func TestFinishVerification_works_alike_for_everybody(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// The hash that stands in for nobody's costs what a real one does.
-func TestDummy_costs_the_same(t *testing.T) {
-	t.Parallel()
-	m := newMethod(t, Options{})
-	cost := func(phc []byte) string { return strings.Join(strings.Split(string(phc), "$")[:4], "$") }
-	real := chosen(t, m, good)
-	if diff := cmp.Diff(cost(real), cost(m.dummy)); diff != "" {
-		t.Errorf("cost (-real +dummy):\n%s", diff)
-	}
-	if got, want := cost(real), "$argon2id$v=19$m=19456,t=2,p=1"; got != want {
-		t.Errorf("cost %s, want %s", got, want)
-	}
-	if again := chosen(t, m, good); string(again) == string(real) {
-		t.Error("the same password hashes to the same twice, want a salt of its own each time")
-	}
-}
-
 func TestWork_gives_up_with_the_request(t *testing.T) {
 	t.Parallel()
 	m := newMethod(t, Options{Workers: 1, Queue: 4})
@@ -200,27 +181,5 @@ func TestWork_gives_up_with_the_request(t *testing.T) {
 	<-m.workers
 	if got := len(m.waiting); got != 0 {
 		t.Errorf("%d places of the queue are still taken, want none", got)
-	}
-}
-
-// What is stored carries its own cost, so that a higher one later does not lock out who chose before.
-func TestMatches_reads_what_was_stored(t *testing.T) {
-	t.Parallel()
-	m := newMethod(t, Options{})
-	salt := []byte("sixteen letters!")
-	sum := argon2.IDKey([]byte(good), salt, 1, 64, 2, hashBytes)
-	encode := base64.RawStdEncoding.EncodeToString
-	cheaper := "$argon2id$v=19$m=64,t=1,p=2$" + encode(salt) + "$" + encode(sum)
-	if _, err := verify(t.Context(), m, []byte(cheaper), good); err != nil {
-		t.Errorf("a password chosen at another cost: %v", err)
-	}
-	for _, damaged := range []string{
-		"", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=16$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=x$AAAA$AAAA",
-		"$argon2id$v=19$m=64,t=1,p=1$!$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$!", "$argon2id$v=19$m=64,t=1,p=1$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$", "$argon2id$v=19$m=64,t=1,p=1$AAAA$AAAA",
-		strings.Replace(cheaper, "t=1", "t=0", 1), strings.Replace(cheaper, "p=2", "p=0", 1),
-	} {
-		if _, err := verify(t.Context(), m, []byte(damaged), good); err == nil || errors.Is(err, staffkey.ErrRefused) {
-			t.Errorf("%q: got error %v, want a fault", damaged, err)
-		}
 	}
 }

@@ -128,7 +128,7 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, _ sta
 	stored, err := json.Marshal(s)
 	return signin.Verified{
 		Person: v.Person.ID, State: stored,
-		Proof: staffkey.Proof{Method: staffkey.MethodRecoveryCode, Possession: true, At: v.Now},
+		Proof: staffkey.Proof{Method: staffkey.MethodRecoveryCode, Possession: true, Recovery: staffkey.RecoveryCode, At: v.Now},
 	}, err
 }
 

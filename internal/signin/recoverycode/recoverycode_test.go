@@ -23,8 +23,8 @@ func TestExercise(t *testing.T) {
 	signintest.Exercise(t, signintest.Subject{
 		New:   func(_ testing.TB, s *store.Store) signin.Method { return recoverycode.New(s.Sealer()) },
 		Hand:  func(t testing.TB, _ *store.Store, _ *storetest.Clock) signintest.Hand { return newSheet(t) },
-		Level: 2,
-		Wrong: "code_wrong", Replayed: "code_used", Another: "code_wrong",
+		Level: 2, Answers: staffkey.RecoveryCodes,
+		Wrong: "code_wrong", Replayed: "code_used", Another: "code_wrong", Respent: "code_used",
 	})
 }
 

@@ -1,7 +1,7 @@
 package signintest
 
 import (
-	"context"
+	"cmp"
 	"testing"
 
 	"staffkey"
@@ -69,10 +69,7 @@ func sameCeremony(t *testing.T, b *bench) {
 	}
 	before := len(b.Refusals(t))
 	sessions := b.Sessions(t)
-	want := "ceremony_spent"
-	if b.kind == staffkey.MethodRecoveryCode {
-		want = b.subject.Replayed // says more: that the code is used up
-	}
+	want := cmp.Or(b.subject.Respent, "ceremony_spent")
 	if _, err := b.finish(t.Context(), c, body); RuleOf(err) != want {
 		t.Errorf("got error %v, want a refusal by %s", err, want)
 	}
@@ -140,18 +137,9 @@ func anothersAnswer(t *testing.T, b *bench) {
 	b.stillWorks(t)
 }
 
-func otherPurpose(t *testing.T, b *bench) {
-	in := b.signIn(t)
-	signIn := func() begun { return b.begin(t, b.person) }
-	stepUp := func() begun { return b.beginStepUp(t, in) }
-	enrol := func() begun {
-		started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return begun{Begun: started}
-	}
-	uses := map[string]func(begun, []byte) error{
+// uses are the ends of a ceremony, each for its purpose.
+func (b *bench) uses(t *testing.T, in Browser) map[string]func(begun, []byte) error {
+	return map[string]func(begun, []byte) error{
 		"sign_in": func(c begun, body []byte) error {
 			c.attempt = b.Attempt(b.person)
 			_, err := b.finish(t.Context(), c, body)
@@ -170,20 +158,28 @@ func otherPurpose(t *testing.T, b *bench) {
 			return err
 		},
 	}
-	for _, begin := range []struct {
-		purpose string
-		start   func() begun
-	}{{"sign_in", signIn}, {"step_up", stepUp}, {"enrol", enrol}} {
-		for use, do := range uses {
-			if use == begin.purpose {
-				continue
-			}
-			c := begin.start()
-			body := b.hand.Wrong(c.Options) // what it says must not matter: the ceremony is the wrong one
-			b.Refused(t, "ceremony_purpose", func() error { return do(c, body) })
+}
+
+// elsewhere uses ceremonies, each begun anew, for every purpose but their own. What the answer says must not matter.
+func (b *bench) elsewhere(t *testing.T, in Browser, purpose string, start func() begun) {
+	t.Helper()
+	for use, do := range b.uses(t, in) {
+		if use == purpose {
+			continue
 		}
+		c := start()
+		body := b.hand.Wrong(c.Options)
+		b.Refused(t, "ceremony_purpose", func() error { return do(c, body) })
 	}
-	c := signIn()
+}
+
+func otherPurpose(t *testing.T, b *bench) {
+	in := b.signIn(t)
+	b.elsewhere(t, in, "sign_in", func() begun { return b.start(t, b.person) })
+	b.elsewhere(t, in, "step_up", func() begun { return b.startStepUp(t, in) })
+	b.stillWorks(t) // a right answer also forgets the wrong ones, after which more would have to wait
+	uses := b.uses(t, in)
+	c := b.begin(t, b.person)
 	body := b.hand.Answer(c.Options)
 	b.Refused(t, "ceremony_purpose", func() error { return uses["step_up"](c, body) })
 	b.Refused(t, "ceremony_spent", func() error { return uses["sign_in"](c, body) })
@@ -214,14 +210,6 @@ func otherSession(t *testing.T, b *bench) {
 		_, err := b.finishStepUp(t.Context(), two, c, b.hand.Answer(c.Options))
 		return err
 	})
-	started, err := b.Service.BeginEnrolment(t.Context(), one.Actor, b.kind, true)
-	if err != nil {
-		t.Fatal(err)
-	}
-	b.Refused(t, "ceremony_owner", func() error {
-		_, err := b.enrol(t, two, started.Sealed, b.subject.Hand(t, b.Store, b.Clock).Enrol(started.Options))
-		return err
-	})
 }
 
 func disabled(t *testing.T, b *bench) {
@@ -242,117 +230,34 @@ func disabled(t *testing.T, b *bench) {
 	}
 }
 
-func anothersEnrolment(t *testing.T, b *bench) {
-	p := b.AddPerson(t, "ben")
-	theirs := b.Enter(t, p)
-	mine := b.signIn(t)
-	started, err := b.Service.BeginEnrolment(t.Context(), theirs.Actor, b.kind, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := b.subject.Hand(t, b.Store, b.Clock).Enrol(started.Options)
-	b.Refused(t, "ceremony_owner", func() error {
-		_, err := b.enrol(t, mine, started.Sealed, body)
-		return err
-	})
-	b.Refused(t, "ceremony_spent", func() error {
-		_, err := b.enrol(t, theirs, started.Sealed, body)
-		return err
-	})
-	// Nothing was set up: the password alone still signs in, as it does for somebody who has nothing stronger.
-	b.Enter(t, p)
-}
-
-func enrolmentOnce(t *testing.T, b *bench) {
-	p := b.AddPerson(t, "ben")
-	in := b.Enter(t, p)
-	started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
-	if err != nil {
-		t.Fatal(err)
-	}
-	body := b.subject.Hand(t, b.Store, b.Clock).Enrol(started.Options)
-	Once(t, Parallel(8, func(int) error {
-		_, err := b.enrol(t, in, started.Sealed, body)
-		return err
-	}))
-	if got, want := len(b.Refusals(t)), 7; got != want {
-		t.Errorf("%d refused events, want %d", got, want)
-	}
-}
-
 func forbidden(t *testing.T, b *bench) {
 	if b.subject.Always {
 		b.allow(t)
 		b.stillWorks(t)
 		return
 	}
-	in := b.signIn(t)
 	c := b.begin(t, b.person)
-	started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
-	if err != nil {
-		t.Fatal(err)
-	}
 	b.allow(t, decoyKind)
 	b.Refused(t, "method_not_allowed", func() error {
 		_, err := b.finish(t.Context(), c, b.hand.Answer(c.Options))
 		return err
 	})
-	b.Refused(t, "method_not_allowed", func() error {
-		_, err := b.enrol(t, in, started.Sealed, b.hand.Enrol(started.Options))
+	b.Refused(t, "nothing_left", func() error { // nor is it a way around itself: the password alone still does not do
+		_, err := b.Service.Enter(t.Context(), Origin, b.Attempt(b.person), staffkey.Session{})
 		return err
 	})
-	if _, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false); RuleOf(err) != "method_not_allowed" {
-		t.Errorf("begin enrolment: got error %v, want a refusal by method_not_allowed", err)
-	}
-	b.Enter(t, b.person) // what policy forbids is no second proof that the password would have to wait for
 }
 
 func notSetUp(t *testing.T, b *bench) {
 	c := b.begin(t, b.AddPerson(t, "ben"))
-	b.Refused(t, b.subject.Another, func() error {
-		mine := b.begin(t, b.person)
+	mine := b.begin(t, b.person)
+	b.Refused(t, cmp.Or(b.subject.Missing, b.subject.Another), func() error {
 		_, err := b.finish(t.Context(), c, b.hand.Answer(mine.Options))
 		return err
 	})
-	if _, err := b.Service.Enter(t.Context(), Origin, b.Attempt(b.person), staffkey.Session{}); RuleOf(err) != policy.NeedsSecond {
+	if b.subject.SetUp != nil {
+		b.Enter(t, b.person) // what was handed to a person is nothing that they have set up
+	} else if _, err := b.Service.Enter(t.Context(), Origin, b.Attempt(b.person), staffkey.Session{}); RuleOf(err) != policy.NeedsSecond {
 		t.Errorf("got error %v for a password alone beside this method, want a refusal by %s", err, policy.NeedsSecond)
-	}
-}
-
-func raceOneCeremony(t *testing.T, b *bench) {
-	for range rounds {
-		c := b.begin(t, b.person)
-		body := b.hand.Answer(c.Options)
-		b.race(t, func(ctx context.Context, _ int) error {
-			_, err := b.finish(ctx, c, body)
-			return err
-		})
-	}
-}
-
-func raceOneAnswer(t *testing.T, b *bench) {
-	for range rounds {
-		var cs []begun
-		for range runners {
-			cs = append(cs, b.begin(t, b.person))
-		}
-		body := b.hand.Answer(cs[0].Options)
-		b.race(t, func(ctx context.Context, i int) error {
-			_, err := b.finish(ctx, cs[i], body)
-			return err
-		})
-	}
-}
-
-// race lets many try the same at once: one session opens, and everybody else is refused and recorded.
-func (b *bench) race(t *testing.T, try func(ctx context.Context, i int) error) {
-	t.Helper()
-	refusals, sessions := len(b.Refusals(t)), b.Sessions(t)
-	Once(t, Parallel(runners, func(i int) error { return try(t.Context(), i) }))
-	if got, want := len(b.Refusals(t))-refusals, runners-1; got != want {
-		t.Errorf("%d refused events, want %d", got, want)
-	}
-	if got := b.Sessions(t) - sessions; got != 1 {
-		t.Errorf("%d sessions opened, want 1", got)
 	}
 }

@@ -11,6 +11,9 @@ package signintest
 import (
 	"context"
 	"encoding/json"
+	"maps"
+	"os"
+	"strconv"
 	"testing"
 
 	"staffkey"
@@ -26,27 +29,48 @@ type Subject struct {
 	// Hand gives a person what they hold: a key, a sheet of paper, a telephone. A hand whose answers depend on the time
 	// may move the clock.
 	Hand func(t testing.TB, s *store.Store, clock *storetest.Clock) Hand
+	// SetUp sets the method up for the person of a browser where it is not the person who does; nil where it is.
+	SetUp func(t testing.TB, w *World, in Browser, hand Hand)
 	// Level and PhishingResistant are the assurance of a password together with this method.
 	Level             int
 	PhishingResistant bool
 	// Wrong is the rule that refuses what Hand.Wrong answers, Replayed the rule that refuses an answer in a ceremony
 	// begun after it was accepted, and Another the rule that refuses what is right for somebody else.
 	Wrong, Replayed, Another string
+	// Respent is the rule that refuses an answer that comes once more in the ceremony that accepted it, and Missing the rule
+	// that refuses a person who has not set the method up. Empty: "ceremony_spent", and Another.
+	Respent, Missing string
+	// Answers is how many right answers there are until the method is set up anew; 0 is any number.
+	Answers int
 	// Always says that no policy forbids the method.
 	Always bool
+	// Skip names the cases that do not apply to the method, each with the reason, which the test's output tells.
+	Skip map[string]string
 }
 
 // Hand is what one person holds to prove who they are by the method. Its functions are called from one goroutine.
 type Hand struct {
+	// BeforeEnrolment is called before each enrolment begins, and Before before each proof: a code is sent, or time goes by.
+	// Nil where nothing has to happen first.
+	BeforeEnrolment func(w *World, in Browser)
+	Before          func(Proof)
 	// Enrol answers the options of an enrolment.
 	Enrol func(options json.RawMessage) []byte
 	// Keep receives what the end of an enrolment shows once; nil where nothing is shown.
 	Keep func(show []string)
-	// Answer answers the options of a proof, rightly, and each time with an answer that was not given before. It is asked
-	// for at most nine of them.
+	// Answer answers the options of a proof, rightly, and each time after Before with an answer that was not given before,
+	// if the method has more than one. It is asked for at most nine of them.
 	Answer func(options json.RawMessage) []byte
 	// Wrong answers with what looks right and is not.
 	Wrong func(options json.RawMessage) []byte
+}
+
+// Proof is a proof about to begin: a sign-in with an attempt, or a step-up of an actor.
+type Proof struct {
+	World   *World
+	Person  staffkey.Person
+	Attempt signin.Attempt
+	Actor   staffkey.Actor // zero at a sign-in
 }
 
 // decoyKind is the kind of the method that stands beside the subject, so that its ceremonies can be tried elsewhere.
@@ -81,6 +105,7 @@ type bench struct {
 	kind    staffkey.MethodKind
 	person  staffkey.Person
 	hand    Hand
+	hands   map[staffkey.PersonID]Hand // of those who have set it up
 }
 
 // begun is a ceremony under way, as the page has it.
@@ -92,7 +117,7 @@ type begun struct {
 func newBench(t *testing.T, subject Subject, s *store.Store, clock *storetest.Clock) *bench {
 	t.Helper()
 	m := subject.New(t, s)
-	b := &bench{World: NewWorld(t, s, clock, m, decoy{}), subject: subject, kind: m.Kind()}
+	b := &bench{World: NewWorld(t, s, clock, m, decoy{}), subject: subject, kind: m.Kind(), hands: map[staffkey.PersonID]Hand{}}
 	b.allow(t, b.kind, decoyKind)
 	b.person = b.AddPerson(t, "amara")
 	b.hand = subject.Hand(t, s, clock)
@@ -105,7 +130,7 @@ func (b *bench) allow(t *testing.T, kinds ...staffkey.MethodKind) {
 	t.Helper()
 	methods := []staffkey.MethodKind{}
 	for _, k := range kinds {
-		if k != staffkey.MethodPassword && k != staffkey.MethodSecurityKey {
+		if k != staffkey.MethodPassword && k != staffkey.MethodSecurityKey && k != staffkey.MethodPass {
 			methods = append(methods, k)
 		}
 	}
@@ -117,10 +142,12 @@ func (b *bench) allow(t *testing.T, kinds ...staffkey.MethodKind) {
 // setUp sets the method up for the person of a browser.
 func (b *bench) setUp(t *testing.T, in Browser, hand Hand) {
 	t.Helper()
-	started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, false)
-	if err != nil {
-		t.Fatalf("begin enrolment: %v", err)
+	b.hands[in.Actor.Person] = hand
+	if b.subject.SetUp != nil {
+		b.subject.SetUp(t, b.World, in, hand)
+		return
 	}
+	started := b.beginEnrolment(t, in, hand)
 	done, err := b.enrol(t, in, started.Sealed, hand.Enrol(started.Options))
 	if err != nil {
 		t.Fatalf("finish enrolment: %v", err)
@@ -133,6 +160,19 @@ func (b *bench) setUp(t *testing.T, in Browser, hand Hand) {
 	if hand.Keep != nil {
 		hand.Keep(done.Show)
 	}
+}
+
+// beginEnrolment begins to set the method up in a browser.
+func (b *bench) beginEnrolment(t *testing.T, in Browser, hand Hand) begun {
+	t.Helper()
+	if hand.BeforeEnrolment != nil {
+		hand.BeforeEnrolment(b.World, in)
+	}
+	started, err := b.Service.BeginEnrolment(t.Context(), in.Actor, b.kind, signin.EnrolOptions{})
+	if err != nil {
+		t.Fatalf("begin enrolment: %v", err)
+	}
+	return begun{Begun: started}
 }
 
 func (b *bench) enrol(t *testing.T, in Browser, sealed string, body []byte) (signin.EnrolmentDone, error) {
@@ -148,7 +188,22 @@ func (b *bench) somebody(t *testing.T, username string) (staffkey.Person, Hand, 
 	return p, hand, in
 }
 
+// begin begins a sign-in, and with it a new answer for those who have the method.
 func (b *bench) begin(t *testing.T, p staffkey.Person) begun {
+	t.Helper()
+	b.ready(p)
+	return b.start(t, p)
+}
+
+// ready has the hand of a person get ready for a sign-in.
+func (b *bench) ready(p staffkey.Person) {
+	if before := b.hands[p.ID].Before; before != nil {
+		before(Proof{World: b.World, Person: p, Attempt: b.Attempt(p)})
+	}
+}
+
+// start begins a sign-in with the answer that is there.
+func (b *bench) start(t *testing.T, p staffkey.Person) begun {
 	t.Helper()
 	a := b.Attempt(p)
 	started, err := b.Service.BeginSignIn(t.Context(), a, b.kind)
@@ -159,6 +214,15 @@ func (b *bench) begin(t *testing.T, p staffkey.Person) begun {
 }
 
 func (b *bench) beginStepUp(t *testing.T, in Browser) begun {
+	t.Helper()
+	if before := b.hands[in.Actor.Person].Before; before != nil {
+		before(Proof{World: b.World, Person: b.person, Actor: in.Actor})
+	}
+	return b.startStepUp(t, in)
+}
+
+// startStepUp begins a step-up with the answer that is there.
+func (b *bench) startStepUp(t *testing.T, in Browser) begun {
 	t.Helper()
 	started, err := b.Service.BeginStepUp(t.Context(), in.Actor, b.kind)
 	if err != nil {
@@ -197,11 +261,22 @@ func (b *bench) stillWorks(t *testing.T) {
 // late is when a ceremony has just expired.
 const late = staffkey.CeremonyLife
 
-// rounds is how often a race is run.
-const (
-	rounds  = 5
-	runners = 64
-)
+// runners is how many try the same at once in a race.
+const runners = 64
+
+// rounds is how often a race is run: 5 times, or as often as STAFFKEY_RACE_ROUNDS says.
+func rounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("STAFFKEY_RACE_ROUNDS")
+	if text == "" {
+		return 5
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("STAFFKEY_RACE_ROUNDS=%s, want a number of rounds", text)
+	}
+	return n
+}
 
 // Exercise runs everything that holds for every method against one.
 func Exercise(t *testing.T, subject Subject) {
@@ -214,7 +289,7 @@ func Exercise(t *testing.T, subject Subject) {
 		{"right answer proves again in a session", rightStepUp},
 		{"wrong answer is refused and uses the ceremony up", wrongAnswer},
 		{"same answer on the same ceremony is refused", sameCeremony},
-		{"same answer on a new ceremony is refused", newCeremony},
+		{NewCeremony, newCeremony},
 		{"ceremony expires", expired},
 		{"ceremony of another person is refused", anothersCeremony},
 		{"answer of another person is refused", anothersAnswer},
@@ -222,19 +297,42 @@ func Exercise(t *testing.T, subject Subject) {
 		{"ceremony counts for its method only", otherMethod},
 		{"ceremony counts in its session only", otherSession},
 		{"disabled person is refused", disabled},
-		{"enrolment of another actor is refused", anothersEnrolment},
-		{"enrolment is used once", enrolmentOnce},
+		{EnrolmentPurpose, enrolmentPurpose},
+		{EnrolmentSession, enrolmentSession},
+		{EnrolmentActor, anothersEnrolment},
+		{EnrolmentOnce, enrolmentOnce},
+		{EnrolmentForbidden, enrolmentForbidden},
 		{"policy may forbid it", forbidden},
 		{"person without it is refused", notSetUp},
 		{"one ceremony signs in once of many at once", raceOneCeremony},
-		{"one answer signs in once of many ceremonies at once", raceOneAnswer},
+		{"one ceremony never signs in twice", raceManyOnOneCeremony},
+		{RaceOneAnswer, raceOneAnswer},
 	}
+	left := maps.Clone(subject.Skip)
 	for _, c := range cases {
+		delete(left, c.name)
 		t.Run(c.name, func(t *testing.T) {
 			t.Parallel()
+			if reason, ok := subject.Skip[c.name]; ok {
+				t.Skip(reason)
+			}
 			storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 				c.run(t, newBench(t, subject, s, clock))
 			})
 		})
 	}
+	for name := range left {
+		t.Errorf("there is no case %q to skip", name)
+	}
 }
+
+// The cases that do not apply to every method, for Subject.Skip.
+const (
+	NewCeremony        = "same answer on a new ceremony is refused"
+	EnrolmentPurpose   = "enrolment ceremony counts for its purpose only"
+	EnrolmentSession   = "enrolment ceremony counts in its session only"
+	EnrolmentActor     = "enrolment of another actor is refused"
+	EnrolmentOnce      = "enrolment is used once"
+	EnrolmentForbidden = "policy may forbid setting it up"
+	RaceOneAnswer      = "one answer signs in once of many ceremonies at once"
+)

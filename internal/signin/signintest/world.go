@@ -158,6 +158,28 @@ func (w *World) Refused(t testing.TB, rule string, do func() error) {
 	}
 }
 
+// Rest lets a day and a night go by, after which nobody waits any more because of wrong answers or of codes that were sent.
+func (w *World) Rest() { w.Clock.Advance(24 * time.Hour) }
+
+// LatestCode returns the code in the latest message to a person.
+func (w *World) LatestCode(t testing.TB, person staffkey.PersonID) string {
+	t.Helper()
+	var code string
+	w.Read(t, func(tx *store.Tx) error {
+		list, err := tx.ListOutgoing(store.OutgoingFilter{Person: person})
+		for _, m := range list {
+			if c := m.Args["Code"]; c != "" {
+				code = c
+			}
+		}
+		return err
+	})
+	if code == "" {
+		t.Fatalf("no code was sent to %s", person)
+	}
+	return code
+}
+
 // RuleOf names the rule of a refusal; "" for anything else.
 func RuleOf(err error) string {
 	var r *staffkey.Refusal
@@ -183,7 +205,7 @@ func Parallel(n int, fn func(i int) error) []error {
 	return errs
 }
 
-// Once checks that exactly one of many succeeded, and that all others were told so by a refusal or as expired.
+// Once checks that exactly one of many succeeded, and that all others were told so by a refusal, as expired or to wait.
 func Once(t testing.TB, errs []error) {
 	t.Helper()
 	won := 0
@@ -191,7 +213,7 @@ func Once(t testing.TB, errs []error) {
 		switch {
 		case err == nil:
 			won++
-		case !errors.Is(err, staffkey.ErrRefused) && !errors.Is(err, staffkey.ErrExpired):
+		case !errors.Is(err, staffkey.ErrRefused) && !errors.Is(err, staffkey.ErrExpired) && !errors.Is(err, staffkey.ErrThrottled):
 			t.Errorf("got error %v, want a refusal", err)
 		}
 	}

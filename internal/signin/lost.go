@@ -1,0 +1,249 @@
+package signin
+
+import (
+	"context"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Stopped is a key that was put on hold, with those that are known to be the same key.
+type Stopped struct {
+	Key staffkey.SecurityKey
+	// Reference is the support code of the event, for the person to name.
+	Reference string
+}
+
+// StopKey puts a key of the actor's own on hold because it is lost, stolen or misused (F25). It asks for no new proof: in doubt it is
+// better done. Sessions that the key opened end, except the one that says so.
+func (s *Service) StopKey(ctx context.Context, actor staffkey.Actor, key staffkey.SecurityKeyID, reason staffkey.StopReason) (Stopped, error) {
+	if err := policy.MayStopKey(actor, actor.Person); err != nil {
+		return Stopped{}, err
+	}
+	return s.stopKey(ctx, actor, actor.Person, key, reason, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
+}
+
+// StopKeySignedOut is StopKey for somebody who has given a right password and nothing else. The key is on hold, not removed; it is
+// allowed once a day; and the Local Administrators are told that it was done from the sign-in page.
+func (s *Service) StopKeySignedOut(ctx context.Context, origin staffkey.Origin, a Attempt, key staffkey.SecurityKeyID, reason staffkey.StopReason) (Stopped, error) {
+	if a.Person == "" {
+		return Stopped{}, staffkey.Refused(policy.NeedsSecond, "signin.second")
+	}
+	return s.stopKey(ctx, staffkey.Actor{Person: a.Person, Origin: origin}, a.Person, key, reason, func(tx *store.Tx) error {
+		within, err := tx.CountWithin("stop/"+string(a.Person), 1, tx.Now.Add(day))
+		if err == nil && !within {
+			return staffkey.Refused("stop_once", "lost.daily")
+		}
+		return err
+	})
+}
+
+func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, reason staffkey.StopReason, may func(*store.Tx) error) (Stopped, error) {
+	out := Stopped{Reference: staffkey.NewSupportCode()}
+	event := staffkey.Event(staffkey.EventKeyStopped, actor)
+	event.Person, event.Subject, event.SupportCode = person, string(id), out.Reference
+	event.Detail = map[string]string{"reason": string(reason)}
+	signedOut := actor.Session == ""
+	if signedOut {
+		event.Detail["signed_out"] = "yes"
+	}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = p.Organisation
+		if err := policy.IsActive(p); err != nil {
+			return err
+		}
+		if err := may(tx); err != nil {
+			return err
+		}
+		keys, err := tx.ListSecurityKeys(person, staffkey.SecurityKeyActive)
+		if err != nil {
+			return err
+		}
+		found := false
+		for _, k := range keys {
+			found = found || k.ID == id
+		}
+		if !found {
+			return staffkey.ErrNotFound
+		}
+		for _, k := range keys {
+			if k.ID == id {
+				out.Key = k
+			} else if !staffkey.SamePhysicalKey(k, id, keys) {
+				continue
+			}
+			if err := tx.StopSecurityKey(person, k.ID, reason); err != nil {
+				return err
+			}
+			if _, err := tx.EndSessionsOfKey(person, k.ID, actor.Session); err != nil {
+				return err
+			}
+		}
+		tx.Event.SubjectName = out.Key.Nickname
+		args := map[string]string{"Nickname": out.Key.Nickname, "Reason": string(reason), "Reference": out.Reference}
+		if err := tx.InsertNotice("notice.key_stopped", p, args); err != nil {
+			return err
+		}
+		template := "admin.key_stopped"
+		if signedOut {
+			template = "admin.key_suspended"
+		}
+		return tx.InsertAdministratorNotice(template, p, args)
+	})
+	s.wake()
+	return out, s.refuse(ctx, event, nil, err)
+}
+
+// ResumeKey puts a key of the actor's own that was found back in use.
+func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffkey.SecurityKeyID) (staffkey.SecurityKey, error) {
+	event := staffkey.Event(staffkey.EventKeyResumed, actor)
+	event.Person, event.Subject = actor.Person, string(id)
+	var key staffkey.SecurityKey
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = h.person.Organisation
+		if key, err = tx.FindSecurityKey(actor.Person, id); err != nil {
+			return err
+		}
+		tx.Event.SubjectName = key.Nickname
+		if err := policy.MayResumeKey(actor, actor.Person, key, h.holdings, s.now()); err != nil {
+			return err
+		}
+		if err := tx.ResumeSecurityKey(actor.Person, id); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.key_resumed", h.person, map[string]string{"Nickname": key.Nickname})
+	})
+	s.wake()
+	return key, s.refuse(ctx, event, nil, err)
+}
+
+// ResumeKeyFor puts somebody's key back in use, by an administrator who has looked.
+func (s *Service) ResumeKeyFor(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+	event := staffkey.Event(staffkey.EventKeyResumed, actor)
+	event.Person, event.Subject = person, string(id)
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, err := s.mayRecover(tx, actor, person)
+		if err != nil {
+			return err
+		}
+		key, err := tx.FindSecurityKey(person, id)
+		if err != nil {
+			return err
+		}
+		tx.Event.SubjectName = key.Nickname
+		if err := tx.ResumeSecurityKey(person, id); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.key_resumed", p, map[string]string{"Nickname": key.Nickname})
+	})
+	return s.refuse(ctx, event, nil, err)
+}
+
+// FindStoppedKey finds the token on hold that a person calls by a nickname, for an administrator of theirs; ErrNotFound when there is none.
+func (s *Service) FindStoppedKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, nickname string) (staffkey.SecurityKeyID, error) {
+	var id staffkey.SecurityKeyID
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		if _, err := s.mayRecover(tx, actor, person); err != nil {
+			return err
+		}
+		keys, err := tx.ListSecurityKeys(person, staffkey.SecurityKeySuspended)
+		for _, k := range keys {
+			if store.Fold(k.Nickname) == store.Fold(nickname) {
+				id = k.ID
+			}
+		}
+		if err == nil && id == "" {
+			return staffkey.ErrNotFound
+		}
+		return err
+	})
+	return id, err
+}
+
+// mayRecover asks whether the actor may help a person back in, and notes in the event whom it concerns.
+func (s *Service) mayRecover(tx *store.Tx, actor staffkey.Actor, person staffkey.PersonID) (staffkey.Person, error) {
+	p, chain, grants, err := s.target(tx, person)
+	if err != nil {
+		return p, err
+	}
+	return p, policy.MayRecover(actor, chain, grants)
+}
+
+// target reads what decides about acting for a person.
+func (s *Service) target(tx *store.Tx, person staffkey.PersonID) (staffkey.Person, policy.Chain, []staffkey.RoleGrant, error) {
+	p, err := tx.FindPerson(person)
+	if err != nil {
+		return p, nil, nil, err
+	}
+	tx.Event.Organisation = p.Organisation
+	chain, err := tx.ListAncestors(p.Organisation)
+	if err != nil {
+		return p, nil, nil, err
+	}
+	grants, err := tx.ListRoleGrants(person)
+	return p, chain, grants, err
+}
+
+// replacementsPerDay bounds the requests for a key that one person may send.
+const replacementsPerDay = 3
+
+// Replacement is what a person who asks for a key says.
+type Replacement struct {
+	// Reason is why, as the page names it; Place where to hand it over; Note whatever else.
+	Reason, Place, Note string
+	// Token is the entry that it is about, or empty.
+	Token string
+}
+
+// AskReplacement asks the Local Administrators of the actor for a key, and returns a reference.
+func (s *Service) AskReplacement(ctx context.Context, actor staffkey.Actor, r Replacement) (string, error) {
+	switch r.Reason {
+	case "first", "lost", "broken", "backup", "blocked":
+	default:
+		return "", staffkey.Invalid("reason", "request.reason")
+	}
+	if err := staffkey.ValidateText("place", r.Place, staffkey.MaxOrganisationName); err != nil {
+		return "", err
+	}
+	if err := staffkey.ValidateOptionalText("note", r.Note, staffkey.MaxReason); err != nil {
+		return "", err
+	}
+	reference := staffkey.NewSupportCode()
+	event := staffkey.Event(staffkey.EventReplacementAsked, actor)
+	event.Person, event.SubjectName, event.SupportCode = actor.Person, r.Token, reference
+	event.Detail = map[string]string{"reason": r.Reason, "place": r.Place, "note": r.Note}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
+		p, err := tx.FindPerson(actor.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = p.Organisation
+		within, err := tx.CountWithin("request/"+string(p.ID), replacementsPerDay, tx.Now.Add(day))
+		if err != nil {
+			return err
+		}
+		if !within {
+			return staffkey.Refused("request_daily", "request.daily")
+		}
+		return tx.InsertAdministratorNotice("admin.replacement", p, map[string]string{
+			"Nickname": r.Token, "Reason": r.Reason, "Place": r.Place, "Note": r.Note, "Reference": reference,
+		})
+	})
+	s.wake()
+	return reference, s.refuse(ctx, event, nil, err)
+}

@@ -1,0 +1,81 @@
+package signin
+
+import (
+	"context"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Mine is what a person has to sign in with, what they could set up, and what policy asks them for.
+type Mine struct {
+	Person     staffkey.Person
+	Policy     staffkey.Policy
+	Holdings   policy.Holdings
+	Enrolments []staffkey.Enrolment
+	// Offered are the methods that they may set up here.
+	Offered []staffkey.MethodKind
+	State   policy.SetUpState
+	// CanAdd says that the present session is strong enough to add a method, once its proof is fresh.
+	CanAdd bool
+}
+
+// Enrolment returns the person's enrolment of a method, or nil.
+func (m Mine) Enrolment(kind staffkey.MethodKind) *staffkey.Enrolment {
+	return holder{enrolments: m.Enrolments}.enrolment(kind)
+}
+
+// Mine tells the actor what they have.
+func (s *Service) Mine(ctx context.Context, actor staffkey.Actor) (Mine, error) {
+	var out Mine
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		out = Mine{Person: h.person, Policy: h.policy, Holdings: h.holdings, Enrolments: h.enrolments}
+		out.State = policy.AsksFor(h.policy, h.holdings, h.person, h.exceptions, tx.Now)
+		out.CanAdd = policy.CanAdd(actor, h.holdings) == nil
+		for _, kind := range policy.Offered(h.policy, s.order, len(h.grants) > 0) {
+			if s.CanSend(kind) {
+				out.Offered = append(out.Offered, kind)
+			}
+		}
+		return nil
+	})
+	return out, err
+}
+
+// NoteAsked notes that a person was asked to set up what policy asks for; their grace counts from the first time.
+func (s *Service) NoteAsked(ctx context.Context, actor staffkey.Actor) error {
+	return s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.NoteAsked(actor.Person) })
+}
+
+// RemoveMethod removes a method that the actor has set up (F47).
+func (s *Service) RemoveMethod(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) error {
+	event := staffkey.Event(staffkey.EventMethodRemoved, actor)
+	event.Person, event.Subject = actor.Person, string(kind)
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = h.person.Organisation
+		if kind == staffkey.MethodPassword || kind == staffkey.MethodSecurityKey || kind == staffkey.MethodPass {
+			return staffkey.ErrNotFound
+		}
+		if err := policy.MayRemoveMethod(actor, actor.Person, kind, h.holdings, s.now()); err != nil {
+			return err
+		}
+		if err := tx.DeleteEnrolment(actor.Person, kind); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.method_removed", h.person, map[string]string{"Method": string(kind)})
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
+}

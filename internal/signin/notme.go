@@ -1,0 +1,173 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// linkNotMeUndo is the purpose of what takes a freeze back, kept by the browser that pressed the button.
+const (
+	linkNotMeUndo = "not_me_undo"
+	undoFreezeFor = 10 * time.Minute
+)
+
+// newBeforeFreeze is how long before a freeze what was set up may be somebody else's: it stays off when the account is opened again.
+const newBeforeFreeze = 7 * 24 * time.Hour
+
+// CheckNotMeLink returns whom a link "This was not me" is for and what the notice was about, without using it up: a mail scanner may
+// open it too. ErrExpired when it is not good.
+func (s *Service) CheckNotMeLink(ctx context.Context, secret string) (p staffkey.Person, notice string, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		id, err := tx.FindLink(store.LinkNotMe, secret)
+		if err != nil {
+			return err
+		}
+		detail, err := tx.FindLinkDetail(store.LinkNotMe, secret)
+		if err != nil {
+			return err
+		}
+		notice = strings.TrimPrefix(detail, "notice.")
+		p, err = tx.FindPerson(id)
+		return err
+	})
+	return p, notice, err
+}
+
+// Frozen is an account that was just frozen.
+type Frozen struct {
+	Reference string
+	// Undo takes it back for ten minutes; it goes into a cookie and is stored nowhere in the clear.
+	Undo string
+}
+
+// FreezeByLink freezes the account that a notice was about: nothing signs in any more, all sessions end, and the Local Administrators
+// are told (F31). The link counts once.
+func (s *Service) FreezeByLink(ctx context.Context, origin staffkey.Origin, secret string) (Frozen, error) {
+	var person staffkey.PersonID
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		person, err = tx.FindLink(store.LinkNotMe, secret)
+		return err
+	})
+	if err != nil {
+		return Frozen{}, err
+	}
+	return s.freeze(ctx, staffkey.Actor{Person: person, Origin: origin}, func(tx *store.Tx) error {
+		_, err := tx.TakeLink(store.LinkNotMe, secret)
+		return err
+	})
+}
+
+// FreezeOwn freezes the actor's own account because of something in their activity.
+func (s *Service) FreezeOwn(ctx context.Context, actor staffkey.Actor) (Frozen, error) {
+	return s.freeze(ctx, actor, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
+}
+
+func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*store.Tx) error) (Frozen, error) {
+	out := Frozen{Reference: staffkey.NewSupportCode(), Undo: rand.Text()}
+	event := staffkey.Event(staffkey.EventPersonFrozen, actor)
+	event.Person, event.SupportCode = actor.Person, out.Reference
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, err := tx.FindPerson(actor.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = p.Organisation
+		if err := take(tx); err != nil {
+			return err
+		}
+		if err := policy.IsActive(p); err != nil { // frozen already, or somebody who has left
+			return err
+		}
+		if err := tx.FreezePerson(p.ID); err != nil {
+			return err
+		}
+		if _, err := tx.EndSessions(p.ID, ""); err != nil {
+			return err
+		}
+		for _, purpose := range []string{linkReset, linkFirstPassword} { // whoever has one of these must not wait it out
+			if err := tx.CancelLinks(purpose, p.ID); err != nil {
+				return err
+			}
+		}
+		if err := tx.InsertLink(linkNotMeUndo, p.ID, out.Undo, tx.Now.Add(undoFreezeFor)); err != nil {
+			return err
+		}
+		if err := tx.InsertNotice("notice.frozen", p, map[string]string{"Reference": out.Reference}); err != nil {
+			return err
+		}
+		return tx.InsertAdministratorNotice("admin.frozen", p, map[string]string{"Reference": out.Reference})
+	})
+	s.wake()
+	return out, s.refuse(ctx, event, nil, err)
+}
+
+// UndoFreeze takes a freeze back that was pressed by mistake, by the browser that pressed it.
+func (s *Service) UndoFreeze(ctx context.Context, origin staffkey.Origin, undo string) error {
+	event := staffkey.Event(staffkey.EventPersonUnfrozen, staffkey.Actor{Origin: origin})
+	event.Detail = map[string]string{"how": "undo"}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		id, err := tx.TakeLink(linkNotMeUndo, undo)
+		if err != nil {
+			return err
+		}
+		p, err := tx.FindPerson(id)
+		if err != nil {
+			return err
+		}
+		tx.Event.Person, tx.Event.Organisation = p.ID, p.Organisation
+		if err := tx.UnfreezePerson(id); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.unfrozen", p, nil)
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
+}
+
+// Unfreeze opens a frozen account again, by an administrator who has looked. What was set up in the week before the freeze may be
+// somebody else's, so keys from then stay on hold and methods from then are gone; the password has to be chosen anew.
+func (s *Service) Unfreeze(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, reason string) error {
+	if err := staffkey.ValidateText("reason", reason, staffkey.MaxReason); err != nil {
+		return err
+	}
+	event := staffkey.Event(staffkey.EventPersonUnfrozen, actor)
+	event.Person, event.Detail = person, map[string]string{"reason": reason}
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, err := s.mayRecover(tx, actor, person)
+		if err != nil {
+			return err
+		}
+		if p.State != staffkey.PersonFrozen {
+			return staffkey.Refused("not_frozen", "person.not-frozen")
+		}
+		since := p.FrozenAt.Add(-newBeforeFreeze)
+		if _, err := tx.StopKeysRegisteredSince(person, since, staffkey.StopFrozen); err != nil {
+			return err
+		}
+		if _, err := tx.DeleteEnrolmentsChangedSince(person, since, staffkey.MethodPassword); err != nil {
+			return err
+		}
+		if err := tx.DeletePendingKeys(person, ""); err != nil {
+			return err
+		}
+		if err := tx.DisableEnrolment(person, staffkey.MethodPassword); err != nil {
+			return err
+		}
+		if err := tx.CancelLinks(linkNotMeUndo, person); err != nil {
+			return err
+		}
+		if err := tx.UnfreezePerson(person); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.unfrozen", p, nil)
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
+}

@@ -1,0 +1,140 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// IssuePass makes a temporary access pass for a person (F44): shown once, one at a time, for the reason that is recorded.
+func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, terms PassTerms, reason string) (string, error) {
+	m, ok := s.methods[staffkey.MethodPass].(Issuer)
+	if !ok {
+		return "", staffkey.ErrNotFound
+	}
+	if err := staffkey.ValidateText("reason", reason, staffkey.MaxReason); err != nil {
+		return "", err
+	}
+	event := staffkey.Event(staffkey.EventPassIssued, actor)
+	event.Person, event.Subject = person, string(staffkey.MethodPass)
+	event.Detail = map[string]string{"reason": reason, "ends": terms.ExpiresAt.UTC().Format(time.RFC3339)}
+	if terms.Many {
+		event.Detail["uses"] = "many"
+	}
+	enrolled, err := m.Issue(person, terms)
+	if err != nil {
+		return "", err
+	}
+	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, chain, grants, err := s.target(tx, person)
+		if err != nil {
+			return err
+		}
+		if err := policy.MayIssuePass(actor, person, chain, grants, terms.ExpiresAt.Sub(terms.StartsAt)); err != nil {
+			return err
+		}
+		if err := policy.IsActive(p); err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, person)
+		if err != nil {
+			return err
+		}
+		if err := s.putEnrolment(tx, h, staffkey.MethodPass, enrolled.State); err != nil {
+			return err
+		}
+		tx.Event.Kind = staffkey.EventPassIssued
+		return tx.InsertNotice("notice.pass_issued", p, map[string]string{"Ends": terms.ExpiresAt.UTC().Format(time.RFC3339)})
+	})
+	s.wake()
+	if err := s.refuse(ctx, event, nil, err); err != nil {
+		return "", err
+	}
+	return enrolled.Show[0], nil
+}
+
+// BeginPass starts a sign-in by pass alone, for somebody who has no password yet or has forgotten it. It asks about nobody.
+func (s *Service) BeginPass() (string, error) {
+	return s.seal(staffkey.Ceremony{Purpose: staffkey.PurposeSignIn, Method: staffkey.MethodPass})
+}
+
+// FinishPass opens a session for setting up by a name and a pass. It answers alike for a wrong pass, an unknown name and a person
+// without one.
+func (s *Service) FinishPass(ctx context.Context, origin staffkey.Origin, login, sealed, code string, before staffkey.Session) (SignedIn, error) {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	var in SignedIn
+	m, err := s.method(staffkey.MethodPass)
+	if err != nil {
+		return in, err
+	}
+	event := staffkey.Event(staffkey.EventSignInRefused, staffkey.Actor{Origin: origin})
+	event.Subject = string(staffkey.MethodPass)
+	c, err := s.open(sealed, expect{purpose: staffkey.PurposeSignIn, method: staffkey.MethodPass})
+	if err != nil {
+		return in, s.refuse(ctx, event, nil, err)
+	}
+	var person staffkey.Person
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		person, err = tx.FindPersonByLogin(login)
+		return gone(err)
+	})
+	if err != nil {
+		return in, err
+	}
+	event.Person, event.Organisation, event.ActorName = person.ID, person.Organisation, person.Name
+	g, err := s.guessPassword(login, person.ID, origin)
+	if err != nil {
+		return in, err
+	}
+	g.subject, g.method = "pass/"+g.subject, staffkey.MethodPass
+	if g, err = s.reserve(ctx, g); err != nil {
+		s.observeResult(staffkey.MethodPass, err)
+		return in, s.refuse(ctx, event, c, err)
+	}
+	err = again(ctx, func() error {
+		var h holder
+		err := s.store.Read(ctx, func(tx *store.Tx) error {
+			if person.ID == "" {
+				_, err := tx.ListEnrolments("") // the same work for a name that means nobody
+				return err
+			}
+			var err error
+			h, err = s.loadHolder(tx, person.ID)
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		v, err := m.FinishVerification(ctx, Verifying{Subject: h.subject(staffkey.MethodPass), Purpose: staffkey.PurposeSignIn, Now: s.now()}, *c, []byte(code))
+		if err == nil && g.off {
+			err = methodOff(g)
+		}
+		if err == nil {
+			err = policy.IsActive(h.person)
+		}
+		if err != nil {
+			return s.refuse(ctx, event, c, err)
+		}
+		proofs := []staffkey.Proof{v.Proof}
+		assurance, err := policy.AcceptsSignIn(proofs, h.entering())
+		if err != nil {
+			return s.refuse(ctx, event, c, err)
+		}
+		in, err = s.enter(ctx, origin, h, proofs, assurance, c, v, before, g)
+		if errors.Is(err, errLookAgain) {
+			return err
+		}
+		return s.refuse(ctx, event, c, err)
+	})
+	if isFault(err) {
+		err = errors.Join(err, g.back(ctx))
+	}
+	s.observeResult(staffkey.MethodPass, err)
+	return in, errors.Join(err, s.noteOff(ctx, g, person, origin))
+}

@@ -1,0 +1,175 @@
+package signin
+
+import (
+	"context"
+	"errors"
+	"strconv"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// CheckPassword is the first step of a sign-in: a name and a password. It answers alike, and after the same work, for a
+// wrong password, an unknown name and a person without a password. The attempt it returns says who gave a right one.
+//
+// A right password that is enough by itself (nothing else set up yet) still opens no session here: see [Service.Enter].
+func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a Attempt, login, password string) (Attempt, error) {
+	ctx, cancel := lasting(ctx) // a guess counts also when the guesser hangs up
+	defer cancel()
+	var person staffkey.Person
+	var enrolment *staffkey.Enrolment
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		person, err = tx.FindPersonByLogin(login)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		e, err := tx.FindEnrolment(person.ID, staffkey.MethodPassword)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		enrolment = &e
+		return err
+	})
+	if err != nil {
+		return a, err
+	}
+	event := staffkey.Event(staffkey.EventSignInRefused, staffkey.Actor{Origin: origin})
+	event.Person, event.Organisation, event.Subject = person.ID, person.Organisation, string(staffkey.MethodPassword)
+	g, err := s.guessPassword(login, person.ID, origin)
+	if err == nil {
+		g, err = s.reserve(ctx, g)
+	}
+	if errors.Is(err, staffkey.ErrThrottled) {
+		s.observe(staffkey.MethodPassword, "throttled")
+		return a, s.refuse(ctx, event, nil, err)
+	}
+	if err != nil {
+		return a, err
+	}
+	m, err := s.method(staffkey.MethodPassword)
+	if err != nil {
+		return a, err
+	}
+	now := s.now()
+	v, err := m.FinishVerification(ctx, Verifying{Subject: Subject{Person: person, Enrolment: enrolment}, Purpose: staffkey.PurposeSignIn, Now: now}, staffkey.Ceremony{}, []byte(password))
+	if err == nil && g.off {
+		err = methodOff(g) // said as any wrong password is: who guesses does not learn that this one was right
+	}
+	if err == nil && person.State == staffkey.PersonDisabled {
+		err = policy.IsActive(person)
+	}
+	switch {
+	case errors.Is(err, staffkey.ErrRefused):
+		s.observe(staffkey.MethodPassword, "refused")
+		return a, errors.Join(s.wrongPassword(ctx, event, g.failures, err), s.noteOff(ctx, g, person, origin))
+	case errors.Is(err, staffkey.ErrBusy): // nothing was looked at
+		return a, errors.Join(err, g.back(ctx))
+	case err != nil:
+		return a, err
+	}
+	s.observe(staffkey.MethodPassword, "accepted")
+	version := enrolment.Version
+	err = s.store.Housekeep(ctx, func(tx *store.Tx) error {
+		version = enrolment.Version
+		if v.State != nil { // hashed anew, as costs have grown; whoever was faster has done it too
+			err := tx.UseEnrolment(*enrolment, v.State)
+			if err != nil {
+				return err
+			}
+			version++
+		}
+		return g.right(tx)
+	})
+	if errors.Is(err, staffkey.ErrConflict) {
+		err = s.store.Housekeep(ctx, g.right)
+	}
+	if err != nil {
+		return a, err
+	}
+	if err := policy.IsActive(person); err != nil { // frozen: who knows the password may know why it does not help
+		return a, s.refuse(ctx, event, nil, err)
+	}
+	return Attempt{Person: person.ID, ProvedAt: now, Password: version, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}, nil
+}
+
+// wrongPassword records a wrong try, and answers the same whatever was wrong.
+func (s *Service) wrongPassword(ctx context.Context, event staffkey.AuditEvent, tries int, err error) error {
+	r := staffkey.Refused("password", "pw.wrong")
+	var inner *staffkey.Refusal
+	if errors.As(err, &inner) {
+		r.Reason = inner.Rule
+	}
+	event.Detail = map[string]string{"failures": strconv.Itoa(tries)}
+	return s.refuse(ctx, event, nil, r)
+}
+
+// ChangePassword changes the actor's own password, by the present one, and ends their other sessions (ASVS 5.0, 6.2.3 and 7.4.3).
+func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, current, password string) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	event := staffkey.Event(staffkey.EventPasswordChanged, actor)
+	event.Person, event.Subject = actor.Person, string(staffkey.MethodPassword)
+	var h holder
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if h, err = s.loadHolder(tx, actor.Person); err != nil {
+			return err
+		}
+		return policy.MayChangePassword(actor, h.person.ID, h.holdings, s.now())
+	})
+	event.Organisation = h.person.Organisation
+	if err != nil {
+		return s.refuse(ctx, event, nil, err)
+	}
+	if _, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, h.person.Username, current); err != nil {
+		var r *staffkey.Refusal
+		if errors.As(err, &r) && r.Rule == "password" {
+			return staffkey.Invalid("current", "password.current")
+		}
+		return err
+	}
+	if current == password {
+		return staffkey.Invalid("password", "password.new-same")
+	}
+	state, err := s.passwordState(ctx, h.person, password)
+	if err != nil {
+		return err
+	}
+	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
+		now, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		if err := policy.MayChangePassword(actor, now.person.ID, now.holdings, s.now()); err != nil {
+			return err
+		}
+		if err := s.putEnrolment(tx, now, staffkey.MethodPassword, state); err != nil {
+			return err
+		}
+		tx.Event.Kind = staffkey.EventPasswordChanged
+		if _, err := tx.EndSessions(actor.Person, actor.Session); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.password_changed", now.person, nil)
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
+}
+
+// passwordState has the password method check and hash a new password.
+func (s *Service) passwordState(ctx context.Context, p staffkey.Person, password string) ([]byte, error) {
+	m, err := s.method(staffkey.MethodPassword)
+	if err != nil {
+		return nil, err
+	}
+	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: Subject{Person: p}, Now: s.now()}, staffkey.Ceremony{}, []byte(password))
+	return enrolled.State, err
+}

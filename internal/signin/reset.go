@@ -1,0 +1,192 @@
+package signin
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// linkReset is the purpose of the links with which a person chooses a new password (F48).
+const (
+	linkReset     = "reset"
+	ResetLinkLife = 30 * time.Minute
+	resetsPerHour = 30 // from one network address
+	resetsPerDay  = 5  // mails to one person
+	resetBatch    = 20
+)
+
+// AskReset notes that somebody wants a new password for a name, and does the same work whether the name means anybody or not: whom it
+// means is looked up later, by [Service.WorkResets], which answers by mail or not at all.
+func (s *Service) AskReset(ctx context.Context, origin staffkey.Origin, login string) error {
+	if login == "" || len(login) > 4*staffkey.MaxUsername {
+		return staffkey.Invalid("login", "reset.empty")
+	}
+	source, err := s.sourceSubject("reset", origin)
+	if err != nil {
+		return err
+	}
+	event := staffkey.Event(staffkey.EventResetAsked, staffkey.Actor{Origin: origin})
+	err = s.store.Housekeep(ctx, func(tx *store.Tx) error {
+		within, err := tx.CountWithin(source, resetsPerHour, tx.Now.Add(time.Hour))
+		if err != nil {
+			return err
+		}
+		if !within {
+			r := staffkey.Refused("throttled", "rate", "Count", 60)
+			r.Kind = staffkey.ErrThrottled
+			return r
+		}
+		return tx.InsertResetRequest(login, origin)
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
+}
+
+// WorkResets answers the wishes for a new password that wait, and returns how many there were.
+func (s *Service) WorkResets(ctx context.Context) (int, error) {
+	var waiting []store.ResetRequest
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		waiting, err = tx.ListResetRequests(resetBatch)
+		return err
+	})
+	for _, q := range waiting {
+		if err := s.answerReset(ctx, q); err != nil {
+			return 0, err
+		}
+	}
+	if len(waiting) > 0 {
+		s.wakeOut()
+	}
+	return len(waiting), err
+}
+
+func (s *Service) answerReset(ctx context.Context, q store.ResetRequest) error {
+	var person staffkey.Person
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		person, err = tx.FindPersonByLogin(q.Login)
+		return err
+	})
+	if errors.Is(err, staffkey.ErrNotFound) || err == nil && (person.Email == "" || person.State != staffkey.PersonActive) {
+		return s.store.Housekeep(ctx, func(tx *store.Tx) error { return gone(tx.TakeResetRequest(q.ID)) })
+	}
+	if err != nil {
+		return err
+	}
+	event := staffkey.Event(staffkey.EventResetAsked, staffkey.Actor{Origin: q.Origin})
+	event.Person, event.Organisation = person.ID, person.Organisation
+	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := tx.TakeResetRequest(q.ID); err != nil {
+			return err
+		}
+		within, err := tx.CountWithin("reset/"+string(person.ID), resetsPerDay, tx.Now.Add(day))
+		if err != nil {
+			return err
+		}
+		if !within {
+			tx.Event.Outcome, tx.Event.Detail = staffkey.OutcomeRefused, map[string]string{"rule": "resets_a_day"}
+			return nil
+		}
+		h, err := s.loadHolder(tx, person.ID)
+		if err != nil {
+			return err
+		}
+		message := staffkey.Outgoing{
+			Channel: staffkey.ChannelEmail, To: h.person.Email, Template: "reset.ask", Language: h.person.Language, Person: person.ID,
+			Organisation: person.Organisation, ExpiresAt: tx.Now.Add(ResetLinkLife), Args: map[string]string{"Name": h.person.Name, "Username": h.person.Username},
+		}
+		if message.Language == "" {
+			message.Language = q.Origin.Language
+		}
+		if h.enrolment(staffkey.MethodPassword) != nil && policy.MayResetByMail(h.person, h.grants, h.holdings) == nil {
+			secret := rand.Text()
+			if err := tx.CancelLinks(linkReset, person.ID); err != nil {
+				return err
+			}
+			if err := tx.InsertLink(linkReset, person.ID, secret, tx.Now.Add(ResetLinkLife)); err != nil {
+				return err
+			}
+			message.Template, message.Args["Link"] = "reset.link", "/reset?t="+secret
+		}
+		return tx.InsertOutgoing(message)
+	})
+	return gone(err)
+}
+
+// gone makes light of a request that another node has answered.
+func gone(err error) error {
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// CheckResetLink returns whom a link is for, without using it up; ErrExpired when it is not good.
+func (s *Service) CheckResetLink(ctx context.Context, secret string) (staffkey.Person, error) {
+	return s.checkLink(ctx, linkReset, secret)
+}
+
+// UseResetLink sets a new password, which ends all sessions. It signs nobody in and takes no second proof away: the next sign-in asks
+// for it as ever.
+func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secret, password string) (staffkey.Person, error) {
+	p, err := s.CheckResetLink(ctx, secret)
+	if err != nil {
+		return p, err
+	}
+	state, err := s.passwordState(ctx, p, password)
+	if err != nil {
+		return p, err
+	}
+	guess, err := s.guessPassword(p.Username, p.ID, staffkey.Origin{})
+	if err != nil {
+		return p, err
+	}
+	event := staffkey.Event(staffkey.EventPasswordReset, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
+	event.Person, event.Organisation = p.ID, p.Organisation
+	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+		id, err := tx.TakeLink(linkReset, secret)
+		if err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, id)
+		if err != nil {
+			return err
+		}
+		if err := policy.MayResetByMail(h.person, h.grants, h.holdings); err != nil {
+			return err
+		}
+		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state); err != nil {
+			return err
+		}
+		tx.Event.Kind = staffkey.EventPasswordReset
+		if err := tx.ForgetFailures(guess.subject); err != nil {
+			return err
+		}
+		if _, err := tx.EndSessions(id, ""); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.password_reset", h.person, nil)
+	})
+	s.wake()
+	return p, s.refuse(ctx, event, nil, err)
+}
+
+// checkLink returns the person of a link that is still good.
+func (s *Service) checkLink(ctx context.Context, purpose, secret string) (staffkey.Person, error) {
+	var p staffkey.Person
+	err := s.store.Read(ctx, func(tx *store.Tx) error {
+		id, err := tx.FindLink(purpose, secret)
+		if err != nil {
+			return err
+		}
+		p, err = tx.FindPerson(id)
+		return err
+	})
+	return p, err
+}

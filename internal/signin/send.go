@@ -1,0 +1,251 @@
+package signin
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"strconv"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Limits of sending codes (F41). What an organisation may send in a day is its policy.
+const (
+	codesPerPerson = 10               // in a day
+	codesPerNumber = 10               // in a day, whoever's it is
+	sendWait       = 30 * time.Second // between two to one person
+	day            = 24 * time.Hour
+	// Of so many codes sent in a day by one organisation, at least so many in a hundred are typed. When fewer are, somebody may be
+	// having codes sent for the sake of sending.
+	alarmFrom    = 50
+	alarmPercent = 30
+)
+
+func isTelephone(kind staffkey.MethodKind) bool {
+	return kind == staffkey.MethodTextMessage || kind == staffkey.MethodPhoneCall
+}
+
+// Sends reports whether a method sends its code, so that a page has to ask for it first.
+func (s *Service) Sends(kind staffkey.MethodKind) bool {
+	_, ok := s.methods[kind].(Sender)
+	return ok
+}
+
+// CanSend reports whether messages of a method's kind can be sent by this installation at all.
+func (s *Service) CanSend(kind staffkey.MethodKind) bool {
+	switch kind {
+	case staffkey.MethodTextMessage:
+		return s.channel(staffkey.ChannelText)
+	case staffkey.MethodPhoneCall:
+		return s.channel(staffkey.ChannelVoice)
+	}
+	return true
+}
+
+// SendCode sends a code for a sign-in to the number of a person who has given a right password.
+func (s *Service) SendCode(ctx context.Context, a Attempt, origin staffkey.Origin, kind staffkey.MethodKind) error {
+	if a.Person == "" {
+		return staffkey.Refused(policy.NeedsSecond, "signin.second")
+	}
+	return s.send(ctx, staffkey.Actor{Person: a.Person, Origin: origin}, kind, "", func(h holder) error {
+		if err := policy.IsActive(h.person); err != nil {
+			return err
+		}
+		// What would be refused at the end is not begun: a weaker way asked for directly is no way around the page.
+		_, err := policy.AcceptsSignIn(append(a.proofs(), staffkey.Proof{Method: kind, Possession: true, Restricted: true}), h.entering())
+		return err
+	})
+}
+
+// SendStepUpCode sends a code for a proof inside a session.
+func (s *Service) SendStepUpCode(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) error {
+	return s.send(ctx, actor, kind, "", func(h holder) error { return policy.IsActive(h.person) })
+}
+
+// SendEnrolmentCode notes a number for a method of the actor and sends the code that proves it.
+func (s *Service) SendEnrolmentCode(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, number string) error {
+	if number == "" {
+		return staffkey.Invalid("number", "number.empty")
+	}
+	return s.send(ctx, actor, kind, number, func(h holder) error { return s.mayEnrolTx(actor, kind, "", h) })
+}
+
+func (s *Service) send(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, number string, may func(holder) error) error {
+	ctx, cancel := lasting(ctx)
+	defer cancel()
+	m, ok := s.methods[kind].(Sender)
+	if !ok {
+		return staffkey.ErrNotFound
+	}
+	event := staffkey.Event(staffkey.EventCodeSent, actor)
+	event.Person, event.Subject = actor.Person, string(kind)
+	err := again(ctx, func() error {
+		var h holder
+		err := s.store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			if h, err = s.loadHolder(tx, actor.Person); err != nil {
+				return err
+			}
+			event.Organisation, event.ActorName = h.person.Organisation, h.person.Name
+			if !h.policy.Allows(kind) || !s.CanSend(kind) {
+				return staffkey.Refused("method_not_allowed", "method.not_allowed")
+			}
+			if e := h.enrolment(kind); e != nil && !e.DisabledAt.IsZero() && number == "" {
+				return staffkey.Refused("method_off", "method.off")
+			}
+			return may(h)
+		})
+		if err != nil {
+			return err
+		}
+		composed, err := m.Compose(ctx, Sending{Subject: h.subject(kind), Number: number, Now: s.now()})
+		if err != nil {
+			return err
+		}
+		return s.store.Change(ctx, event, func(tx *store.Tx) error {
+			if err := stillSignedIn(tx, actor); err != nil {
+				return err
+			}
+			if err := s.maySend(tx, h, composed.To); err != nil {
+				return err
+			}
+			if e := h.enrolment(kind); e != nil {
+				if err := tx.NoteEnrolment(*e, composed.State); err != nil {
+					return lookAgain(err)
+				}
+			} else if err := s.putEnrolment(tx, h, kind, composed.State); err != nil {
+				return lookAgain(err)
+			}
+			tx.Event.Kind = staffkey.EventCodeSent
+			language := h.person.Language
+			if language == "" {
+				language = actor.Origin.Language
+			}
+			return tx.InsertOutgoing(staffkey.Outgoing{
+				Channel: composed.Channel, To: composed.To, Template: composed.Template, Language: language, Args: composed.Args,
+				Person: h.person.ID, Organisation: h.person.Organisation, ExpiresAt: composed.ExpiresAt,
+			})
+		})
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
+}
+
+// lookAgain turns "somebody was faster" into another look.
+func lookAgain(err error) error {
+	if errors.Is(err, staffkey.ErrConflict) {
+		return errLookAgain
+	}
+	return err
+}
+
+// maySend counts a code against all its limits, or says which is reached. It is part of the change that sends it.
+func (s *Service) maySend(tx *store.Tx, h holder, number string) error {
+	wait := "code/wait/" + string(h.person.ID)
+	t, err := tx.FindThrottle(wait)
+	if err != nil {
+		return err
+	}
+	if left := t.BlockedUntil.Sub(tx.Now); left > 0 {
+		r := staffkey.Refused("code_wait", "code.wait", "Count", int((left+time.Second-1)/time.Second))
+		r.Kind = staffkey.ErrThrottled
+		return r
+	}
+	if _, err := tx.CountFailure(wait, tx.Now.Add(sendWait)); err != nil {
+		return err
+	}
+	if err := tx.BlockUntil(wait, tx.Now.Add(sendWait)); err != nil {
+		return err
+	}
+	digest, err := s.store.Sealer().Digest("code/number", []byte(number))
+	if err != nil {
+		return err
+	}
+	organisation := string(h.person.Organisation)
+	for _, limit := range []struct {
+		name, subject string
+		most          int
+	}{
+		{"person", "code/person/" + string(h.person.ID), codesPerPerson},
+		{"number", "code/number/" + base64.RawURLEncoding.EncodeToString(digest), codesPerNumber},
+		{"organisation", "code/sent/" + organisation, h.policy.CodesPerDay},
+	} {
+		within, err := tx.CountWithin(limit.subject, limit.most, tx.Now.Add(day))
+		if err != nil {
+			return err
+		}
+		if !within {
+			r := staffkey.Refused("code_cap", "code.cap").Because("the limit by %s of %d a day is reached", limit.name, limit.most)
+			r.Kind = staffkey.ErrThrottled
+			return r
+		}
+	}
+	return s.watchSending(tx, h.person)
+}
+
+// noteTyped counts a code that was typed rightly, against those that were sent.
+func (s *Service) noteTyped(tx *store.Tx, organisation staffkey.OrganisationID) error {
+	_, err := tx.CountFailure("code/typed/"+string(organisation), tx.Now.Add(day))
+	return err
+}
+
+// watchSending raises an alarm, once a day and organisation, when many codes are sent and few are typed.
+func (s *Service) watchSending(tx *store.Tx, p staffkey.Person) error {
+	sent, err := tx.FindCount("code/sent/" + string(p.Organisation))
+	if err != nil || sent < alarmFrom {
+		return err
+	}
+	typed, err := tx.FindCount("code/typed/" + string(p.Organisation))
+	if err != nil || typed*100 >= sent*alarmPercent {
+		return err
+	}
+	first, err := tx.CountWithin("code/alarm/"+string(p.Organisation), 1, tx.Now.Add(day))
+	if err != nil || !first {
+		return err
+	}
+	s.observe(staffkey.MethodTextMessage, "alarm")
+	event := staffkey.Event(staffkey.EventSendingAlarm, staffkey.Actor{})
+	event.Organisation, event.Detail = p.Organisation, map[string]string{"sent": strconv.Itoa(sent), "typed": strconv.Itoa(typed)}
+	return tx.Record(event)
+}
+
+// Last2 are the last two digits of an enrolment's confirmed number, and Pending of the number that waits for its first code; "" when
+// there is none.
+func (s *Service) Last2(e staffkey.Enrolment) string {
+	if m, ok := s.methods[e.Method].(Sender); ok {
+		return m.Last2(e.State)
+	}
+	return ""
+}
+
+// Pending is told at [Service.Last2].
+func (s *Service) Pending(e staffkey.Enrolment) string {
+	if m, ok := s.methods[e.Method].(Sender); ok {
+		return m.Pending(e.State)
+	}
+	return ""
+}
+
+// Delivery tells how the latest code to a person fares, and for how long another is too early.
+func (s *Service) Delivery(ctx context.Context, person staffkey.PersonID, kind staffkey.MethodKind) (d store.Delivery, wait time.Duration, err error) {
+	channel := staffkey.ChannelText
+	if kind == staffkey.MethodPhoneCall {
+		channel = staffkey.ChannelVoice
+	}
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		t, err := tx.FindThrottle("code/wait/" + string(person))
+		if err != nil {
+			return err
+		}
+		wait = max(0, t.BlockedUntil.Sub(tx.Now))
+		d, err = tx.FindLatestDelivery(person, channel)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		return err
+	})
+	return d, wait, err
+}
