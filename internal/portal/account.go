@@ -6,6 +6,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/directory"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 )
 
@@ -22,11 +23,32 @@ func (p *Portal) home(r *request) error {
 	if err != nil {
 		return err
 	}
+	mine, err := p.SignIn.Mine(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	if mine.State.Must {
+		return r.redirect("/me/mfa/start")
+	}
+	if mine.State.Lack != policy.LackNothing && mine.Person.AskedAt.IsZero() {
+		if err := p.SignIn.NoteAsked(r.Context(), actor); err != nil {
+			return err
+		}
+	}
 	page := ui.HomePage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys}
 	for _, e := range recent.Events {
 		if isSignIn(e.Kind) && len(page.SignIns) < homeSignIns {
-			page.SignIns = append(page.SignIns, activityItem(e))
+			page.SignIns = append(page.SignIns, p.activityItem(e))
 		}
+	}
+	for _, k := range list.Keys {
+		if k.State == staffkey.SecurityKeySuspended {
+			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "stopped", Href: tokenPath(k.ID, "stopped")})
+			break
+		}
+	}
+	if lack := mine.State.Lack; lack == policy.LackCore || lack == policy.LackKey && len(list.Others) > 0 {
+		page.ToDo = append(page.ToDo, ui.ToDo{Kind: "methods", Href: "/me/mfa/start"})
 	}
 	if len(list.Keys) > 0 {
 		if staffkey.PhysicalKeys(list.Keys) < 2 && len(list.Keys) < list.Policy.MaxKeys {
@@ -69,7 +91,7 @@ func (p *Portal) selfService(r *request) error {
 		return err
 	}
 	return p.render(r, http.StatusOK, "selfservice", ui.SelfServicePage{
-		Tokens: len(list.Keys), Sessions: len(sessions), CodesLeft: left, CodesTotal: total,
+		Tokens: len(list.Keys), Sessions: len(sessions), CodesLeft: left, CodesTotal: total, Methods: len(list.Others), PersonalDevice: r.isPersonal(), Station: r.atStation(),
 	})
 }
 
@@ -89,12 +111,14 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 		page.Removed = &ui.UndoRemoval{Nickname: latest.Nickname, Undo: ui.UndoButton{Action: tokenPath(latest.ID, "restore"), Label: ui.Text{ID: "flash.undo"}}}
 	}
 	page.Errors = errs
-	if list.Policy.Allows(staffkey.MethodRecoveryCode) {
-		row, err := p.recoveryCodeRow(r)
-		if err != nil {
-			return err
+	mine, err := p.SignIn.Mine(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	for _, kind := range []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode} {
+		if row, ok := p.methodRow(mine, kind); ok {
+			page.Methods = append(page.Methods, row)
 		}
-		page.Methods = append(page.Methods, row)
 	}
 	var signal ui.Signal
 	if r.Method != http.MethodHead && r.openSealed(cookieSignal, &signal) {
@@ -106,16 +130,6 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 
 // cookieSignal holds what to tell the browser about a key that was just renamed or removed.
 const cookieSignal = "staffkey-signal"
-
-func (p *Portal) recoveryCodeRow(r *request) (ui.MethodRow, error) {
-	left, total, _, err := p.recoveryCodes(r)
-	row := ui.MethodRow{Kind: "recovery-code", Href: "/me/recovery-codes", State: ui.Text{ID: "method.state.not-set-up"}, Action: ui.Text{ID: "method.action.set-up"}}
-	if total > 0 {
-		row.State = ui.Text{ID: "method.state.left", Args: map[string]any{"Left": left, "Total": total}}
-		row.Action = ui.Text{ID: "method.action.see"}
-	}
-	return row, err
-}
 
 func (p *Portal) editPage(r *request) error {
 	actor := r.current.Actor

@@ -26,7 +26,7 @@ func (p *Portal) activity(r *request) error {
 	}
 	var page ui.ActivityPage
 	for _, e := range events.Events {
-		page.Items = append(page.Items, activityItem(e))
+		page.Items = append(page.Items, p.activityItem(e))
 	}
 	if n := len(events.Events); n > 0 {
 		if events.Newer {
@@ -48,15 +48,15 @@ func knownID(s string) string {
 }
 
 // activityItem tells an event to the person it happened to.
-func activityItem(e staffkey.AuditEvent) ui.ActivityItem {
-	item := ui.ActivityItem{At: e.At, Where: where(e), Result: "ok"}
+func (p *Portal) activityItem(e staffkey.AuditEvent) ui.ActivityItem {
+	item := ui.ActivityItem{ID: string(e.ID), At: e.At, Where: where(e), Result: "ok"}
 	switch e.Outcome {
 	case staffkey.OutcomeRefused:
 		item.Result = "refused"
 	case staffkey.OutcomeEnded:
 		item.Result = "noanswer"
 	}
-	item.Sentence = sentence(e, item.Result)
+	item.Sentence = p.sentence(e, item.Result)
 	return item
 }
 
@@ -70,7 +70,7 @@ func where(e staffkey.AuditEvent) string {
 	return strings.Join(parts, ", ")
 }
 
-func sentence(e staffkey.AuditEvent, result string) ui.Text {
+func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
 	named := map[string]any{"Nickname": e.SubjectName}
 	byOther := e.Actor != e.Person
 	if byOther {
@@ -83,6 +83,11 @@ func sentence(e staffkey.AuditEvent, result string) ui.Text {
 			return ui.Text{ID: "activity.signin.key", Args: named}
 		case strings.Contains(e.Detail["methods"], string(staffkey.MethodRecoveryCode)):
 			return ui.Text{ID: "activity.signin.recovery-code"}
+		}
+		for m := range strings.FieldsSeq(e.Detail["methods"]) {
+			if m != string(staffkey.MethodPassword) {
+				return ui.Text{ID: "activity.signin.method", Args: map[string]any{"Method": methodName(m)}}
+			}
 		}
 		return ui.Text{ID: "activity.signin.password"}
 	case staffkey.EventSignInRefused:
@@ -126,10 +131,13 @@ func sentence(e staffkey.AuditEvent, result string) ui.Text {
 	case staffkey.EventKeyRestored:
 		return ui.Text{ID: "activity.token.restored", Args: named}
 	case staffkey.EventMethodEnrolled, staffkey.EventMethodChanged:
-		if e.Subject == string(staffkey.MethodRecoveryCode) {
+		switch e.Subject {
+		case string(staffkey.MethodRecoveryCode):
 			return ui.Text{ID: "activity.codes.made"}
+		case string(staffkey.MethodPassword), "":
+			return ui.Text{ID: "activity.password.set"}
 		}
-		return ui.Text{ID: "activity.password.set"}
+		return ui.Text{ID: "activity.method.set-up", Args: map[string]any{"Method": methodName(e.Subject)}}
 	case staffkey.EventLinkUsed:
 		return ui.Text{ID: "activity.password.set"}
 	case staffkey.EventLinkIssued:
@@ -143,5 +151,25 @@ func sentence(e staffkey.AuditEvent, result string) ui.Text {
 	case staffkey.EventRoleRevoked:
 		return ui.Text{ID: "activity.role.revoked"}
 	}
+	if t := (ui.Text{ID: "event." + string(e.Kind), Args: named}); p.UI.HasMessage(t.ID) {
+		if isMethod(e.Subject) {
+			named["Method"] = methodName(e.Subject)
+		}
+		return t
+	}
 	return ui.Text{ID: "activity.other", Args: map[string]any{"Event": string(e.Kind)}}
+}
+
+// methodName is the name of a method as pages say it.
+func methodName(kind string) ui.Text {
+	return ui.Text{ID: "method." + optionKind(staffkey.MethodKind(kind)) + ".name"}
+}
+
+func isMethod(subject string) bool {
+	for _, m := range codeMethods {
+		if string(m.kind) == subject {
+			return true
+		}
+	}
+	return false
 }

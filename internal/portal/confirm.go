@@ -39,8 +39,8 @@ func (p *Portal) showConfirm(r *request, status int, next string, errs []ui.Fiel
 	}
 	// Where there is a key, a weaker proof does not open a change of methods, so none is offered.
 	if len(page.Tokens) == 0 {
-		page.Options = options("/me/confirm", begun.Others)
-		page.Password = len(begun.Others) == 0
+		page.Options = p.options("/me/confirm", begun)
+		page.Password = len(page.Options) == 0
 	}
 	page.Errors = errs
 	return p.render(r, status, "selfservice", page)
@@ -61,6 +61,12 @@ func confirmReason(next string) ui.Text {
 		return ui.Text{ID: "confirm.reason.remove"}
 	case strings.HasPrefix(next, "/me/recovery-codes"):
 		return ui.Text{ID: "confirm.reason.recovery-codes"}
+	case strings.HasPrefix(next, "/me/mfa"):
+		return ui.Text{ID: "confirm.reason.methods"}
+	case strings.HasPrefix(next, "/me/password"):
+		return ui.Text{ID: "confirm.reason.password"}
+	case strings.HasSuffix(next, "/found"):
+		return ui.Text{ID: "confirm.reason.found"}
 	}
 	return ui.Text{ID: "confirm.text"}
 }
@@ -129,26 +135,63 @@ func (p *Portal) confirmPassword(r *request) error {
 	return p.entered(r, in, next)
 }
 
-func (p *Portal) confirmCodePage(r *request) error { return p.showConfirmCode(r, http.StatusOK, nil) }
-
-func (p *Portal) showConfirmCode(r *request, status int, errs []ui.FieldError) error {
-	begun, err := p.SignIn.BeginStepUp(r.Context(), r.current.Actor, staffkey.MethodRecoveryCode)
+func (p *Portal) confirmCodePage(r *request) error {
+	kind, err := r.codeMethod()
 	if err != nil {
 		return err
 	}
-	page := ui.CodePage{Kind: "recovery-code", Action: "/me/confirm/recovery-code", Username: r.current.Person.Username, Sealed: begun.Sealed}
+	return p.showConfirmCode(r, http.StatusOK, kind, nil)
+}
+
+func (p *Portal) showConfirmCode(r *request, status int, kind staffkey.MethodKind, errs []ui.FieldError) error {
+	begun, err := p.SignIn.BeginStepUp(r.Context(), r.current.Actor, kind)
+	if err != nil {
+		return err
+	}
+	path := "/me/confirm/" + optionKind(kind)
+	page := ui.CodePage{Kind: optionKind(kind), Action: path, Username: r.current.Person.Username, Sealed: begun.Sealed, Last2: begun.Last2[kind]}
 	page.Errors = errs
+	if page.Resend, err = p.resend(r, r.current.Person.ID, kind, path+"/send"); err != nil {
+		return err
+	}
 	return p.render(r, status, "selfservice", page)
 }
 
+// confirmSend sends a code for a confirmation.
+func (p *Portal) confirmSend(r *request) error {
+	kind, err := r.codeMethod()
+	if err != nil {
+		return err
+	}
+	err = p.SignIn.SendStepUpCode(r.Context(), r.current.Actor, kind)
+	if refusal := asRefusal(err); refusal != nil {
+		return p.showConfirmCode(r, refusalStatus(err), kind, []ui.FieldError{{Message: text(refusal.Message)}})
+	}
+	if err != nil {
+		return err
+	}
+	return r.redirect("/me/confirm/" + optionKind(kind))
+}
+
 func (p *Portal) confirmCode(r *request) error {
+	kind, err := r.codeMethod()
+	if err != nil {
+		return err
+	}
 	if err := r.parseForm(); err != nil {
 		return err
 	}
-	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: staffkey.MethodRecoveryCode, Body: []byte(r.PostFormValue("code"))}
+	if r.PostFormValue("code") == "" {
+		return p.showConfirmCode(r, http.StatusUnprocessableEntity, kind, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
+	}
+	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: kind, Body: []byte(r.PostFormValue("code"))}
 	in, err := p.SignIn.FinishStepUp(r.Context(), r.current.Actor, answer, r.current.Session)
 	if refusal := asRefusal(err); refusal != nil {
-		return p.showConfirmCode(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "code", Message: codeMessage(refusal)}})
+		status := http.StatusUnprocessableEntity
+		if errors.Is(err, staffkey.ErrThrottled) {
+			status = http.StatusTooManyRequests
+		}
+		return p.showConfirmCode(r, status, kind, []ui.FieldError{codeError(refusal)})
 	}
 	if err != nil {
 		return err

@@ -107,6 +107,13 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requiremen
 		p.showError(r, err)
 		return
 	}
+	if err := p.findPlace(r); err != nil {
+		p.showError(r, err)
+		return
+	}
+	if r.asksLanguage() {
+		needs, handle = anyone, p.changeLanguage
+	}
 	if id := r.PathValue("id"); id != "" && !isID(id) {
 		p.showError(r, staffkey.ErrNotFound)
 		return

@@ -24,6 +24,8 @@ type outcome struct {
 	When    *time.Time     `json:",omitempty"`
 	Code    string
 	Token   staffkey.SecurityKeyID
+	// Replaces is the entry whose place a key being registered takes.
+	Replaces staffkey.SecurityKeyID `json:",omitempty"`
 	// Failures counts prompts without an answer in a row.
 	Failures int
 	Status   int `json:",omitempty"`
@@ -71,6 +73,7 @@ func (p *Portal) promptEnded(r *request, purpose string, prompt signin.Prompt) e
 		return err
 	}
 	o := outcome{Purpose: purpose, Message: out.Message, Code: out.SupportCode, Token: prompt.Token, Failures: r.failures(purpose) + 1}
+	o.Replaces = staffkey.SecurityKeyID(knownID(r.URL.Query().Get("replaces")))
 	if err := r.putSealed(cookieOutcome, o, 0); err != nil {
 		return err
 	}
@@ -200,7 +203,7 @@ func (p *Portal) signInOutcome(r *request, o outcome, page *ui.OutcomePage) erro
 		return err
 	}
 	r.organisation = begun.Subject.Person.Organisation
-	page.Username, page.Options = begun.Subject.Person.Username, options("/signin", begun.Others)
+	page.Username, page.Options = begun.Subject.Person.Username, p.options("/signin", begun)
 	page.StartAgain = "/signin/key"
 	if len(begun.Subject.Keys) > 1 || !mayRetry(o.Message) {
 		page.ChooseAnother = "/signin/key"

@@ -57,6 +57,10 @@ type Portal struct {
 	host    string
 	handler http.Handler
 	root    rootName
+	// stations are those that this node knows of.
+	stations stations
+	// languages are those of the pages.
+	languages languages
 }
 
 // New returns the portal; its routes are fixed from then on.
@@ -77,7 +81,7 @@ func New(d Deps) (*Portal, error) {
 	if d.Metrics == nil {
 		d.Metrics = NewMetrics()
 	}
-	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host}
+	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host, languages: languagesOf(d.UI)}
 	p.handler, err = p.wrap(p.routes())
 	return p, err
 }
@@ -109,9 +113,8 @@ func (p *Portal) rootName(ctx context.Context) string {
 
 // frame is what surrounds a page for this request. The notice of the request before is shown once.
 func (p *Portal) frame(r *request) ui.Frame {
-	f := ui.Frame{
-		Lang: ui.DefaultLanguage, Theme: r.theme(), Path: r.URL.Path, Now: p.Now(), Location: p.Location, Flash: r.takeFlash(),
-	}
+	f := ui.Frame{Theme: r.theme(), Now: p.Now(), Location: p.Location, Flash: r.takeFlash(), Station: r.station}
+	r.placeOf(&f)
 	if !r.signedIn {
 		f.Organisation = p.rootName(r.Context())
 		if r.organisation != "" {

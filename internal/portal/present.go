@@ -2,7 +2,6 @@ package portal
 
 import (
 	"slices"
-	"strings"
 
 	"staffkey"
 	"staffkey/internal/directory"
@@ -40,19 +39,6 @@ func (p *Portal) tokenRows(r *request, keys []staffkey.SecurityKey) []ui.TokenRo
 	return rows
 }
 
-// optionKind is a method's name in pages and paths.
-func optionKind(kind staffkey.MethodKind) string { return strings.ReplaceAll(string(kind), "_", "-") }
-
-func optionHref(base string, kind staffkey.MethodKind) string { return base + "/" + optionKind(kind) }
-
-func options(base string, kinds []staffkey.MethodKind) []ui.OtherOption {
-	list := make([]ui.OtherOption, 0, len(kinds))
-	for _, k := range kinds {
-		list = append(list, ui.OtherOption{Kind: optionKind(k), Href: optionHref(base, k)})
-	}
-	return list
-}
-
 // cards turns a person's keys into the cards of their list.
 func (p *Portal) cards(r *request, list directory.KeyList) []ui.TokenCard {
 	cards := make([]ui.TokenCard, 0, len(list.Keys))
@@ -62,7 +48,7 @@ func (p *Portal) cards(r *request, list directory.KeyList) []ui.TokenCard {
 			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: k.LastUsedWhere,
 			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
 			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),
-			Suspended: k.State == staffkey.SecurityKeySuspended,
+			Suspended: k.State == staffkey.SecurityKeySuspended, StopReason: string(k.StopReason), StoppedAt: k.StoppedAt,
 		})
 	}
 	return cards

@@ -46,7 +46,7 @@ func (p *Portal) makeRecoveryCodes(r *request) error {
 }
 
 func (p *Portal) newRecoveryCodes(r *request) ([]string, error) {
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodRecoveryCode, false)
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodRecoveryCode, signin.EnrolOptions{})
 	if err != nil {
 		return nil, err
 	}

@@ -14,39 +14,52 @@ import (
 // The wizard: get ready and touch, nickname, try it, done.
 
 func (p *Portal) registerPage(r *request) error {
-	again := r.FormValue("again") == "1"
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, again)
+	o := registerOptionsOf(r)
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, o)
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule == "key_limit" {
 		return p.render(r, http.StatusOK, "selfservice", ui.LimitPage{Limit: begun.Subject.Policy.MaxKeys})
 	}
 	if err != nil {
 		return err
 	}
-	page := ui.RegisterPage{Ceremony: registerCeremony(begun, again), Again: again}
+	page := ui.RegisterPage{Ceremony: registerCeremony(begun, o), Again: o.Again}
 	if p.inSetUp(r) {
 		page.Back, page.Skip = "/setup", "/setup?skip=key"
 	}
 	return p.render(r, http.StatusOK, "selfservice", page)
 }
 
-func registerCeremony(begun signin.Begun, again bool) ui.Ceremony {
+// registerOptionsOf reads from the address whether a key is registered once more, or in place of an entry.
+func registerOptionsOf(r *request) signin.EnrolOptions {
+	return signin.EnrolOptions{Again: r.FormValue("again") == "1", Replaces: staffkey.SecurityKeyID(knownID(r.FormValue("replaces")))}
+}
+
+func registerCeremony(begun signin.Begun, o signin.EnrolOptions) ui.Ceremony {
 	c := ui.Ceremony{
 		Kind: "create", Action: "/me/tokens/register", Outcome: "/me/tokens/register/outcome", Refresh: "/me/tokens/register/options", Step: "register",
 		Options: string(begun.Options), Sealed: begun.Sealed,
 	}
-	if again {
-		c.Refresh += "?again=1"
+	query := url.Values{}
+	if o.Again {
+		query.Set("again", "1")
+	}
+	if o.Replaces != "" {
+		query.Set("replaces", string(o.Replaces))
+	}
+	if len(query) > 0 {
+		c.Refresh += "?" + query.Encode()
+		c.Outcome += "?" + query.Encode()
 	}
 	return c
 }
 
 func (p *Portal) registerOptions(r *request) error {
-	again := r.FormValue("again") == "1"
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, again)
+	o := registerOptionsOf(r)
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, o)
 	if err != nil {
 		return err
 	}
-	return r.writeOptions(registerCeremony(begun, again))
+	return r.writeOptions(registerCeremony(begun, o))
 }
 
 func (p *Portal) register(r *request) error {
@@ -86,17 +99,22 @@ func (p *Portal) registerPromptEnded(r *request) error {
 
 func (p *Portal) registerOutcome(r *request, o outcome, page *ui.OutcomePage) error {
 	page.StartAgain, page.Cancel = "/me/tokens/register", "/me/tokens"
+	var how signin.EnrolOptions
+	if o.Replaces != "" {
+		how.Replaces = o.Replaces
+		page.StartAgain += "?replaces=" + url.QueryEscape(string(o.Replaces))
+	}
 	if !mayRetry(o.Message) {
 		return nil
 	}
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, false)
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, how)
 	if asRefusal(err) != nil { // the proof is too old by now, or the list full: the first page of the wizard says which
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	c := registerCeremony(begun, false)
+	c := registerCeremony(begun, how)
 	page.Retry = &c
 	return nil
 }
@@ -155,6 +173,11 @@ func (p *Portal) nicknames(r *request, k staffkey.SecurityKey) (ideas []string, 
 	if err != nil {
 		return nil, "", err
 	}
+	if k.Replaces != "" { // its name goes on
+		if old, err := findKey(list, string(k.Replaces)); err == nil {
+			return nil, old.Nickname, nil
+		}
+	}
 	for _, idea := range nicknameIdeas {
 		if !directory.IsNicknameTaken(list.Keys, idea) {
 			ideas = append(ideas, idea)
@@ -162,7 +185,7 @@ func (p *Portal) nicknames(r *request, k staffkey.SecurityKey) (ideas []string, 
 	}
 	model := p.ModelName(k.AAGUID)
 	if model == "" {
-		model = p.UI.Text(ui.DefaultLanguage, ui.Text{ID: "name.default"})
+		model = p.UI.Text(r.lang(), ui.Text{ID: "name.default"})
 	}
 	return ideas, directory.FreeNickname(list.Keys, model), nil
 }

@@ -29,6 +29,8 @@ type request struct {
 	// organisation is that of a person who has given a right password and is not signed in yet: its Local Administrators
 	// are whom to ask when the key does not work.
 	organisation staffkey.OrganisationID
+	// station is the name of the shared station that the browser is, or empty.
+	station string
 }
 
 // Names of cookies. Over https they carry the __Host- prefix, which ties them to exactly this host.
@@ -39,7 +41,9 @@ const (
 	cookieDevice  = "staffkey-device"  // keys used in this browser
 	cookieFlash   = "staffkey-notice"  // a notice for the next page
 	cookieSetUp   = "staffkey-setup"   // the set-up link, out of the address bar
+	cookieKept    = "staffkey-kept"    // what was typed before the language was changed
 	cookieTheme   = "staffkey-theme"
+	cookieLang    = "staffkey-lang"
 )
 
 const deviceLife = 400 * 24 * time.Hour // the longest that browsers keep a cookie (RFC 6265bis §5.5)
@@ -118,6 +122,8 @@ type flash struct {
 	ID   string            `json:"i"`
 	Args map[string]string `json:"a,omitempty"`
 	Undo string            `json:"u,omitempty"`
+	// Method is a method that the notice names, in the language of the page.
+	Method string `json:"m,omitempty"`
 	// Count chooses the plural form, if the notice has one.
 	Count *int `json:"n,omitempty"`
 }
@@ -134,6 +140,9 @@ func (r *request) takeFlash() *ui.Flash {
 	shown := &ui.Flash{Kind: f.Kind, Message: ui.Text{ID: f.ID, Args: make(map[string]any, len(f.Args)), Count: f.Count}}
 	for k, v := range f.Args {
 		shown.Message.Args[k] = v
+	}
+	if f.Method != "" {
+		shown.Message.Args["Method"] = ui.Text{ID: "method." + f.Method + ".name"}
 	}
 	if f.Undo != "" {
 		shown.Undo = &ui.UndoButton{Action: f.Undo, Label: ui.Text{ID: "flash.undo"}}
@@ -162,11 +171,16 @@ const deviceKeys = 8
 
 func (r *request) device() device {
 	var d device
-	r.openSealed(cookieDevice, &d)
+	if !r.atStation() {
+		r.openSealed(cookieDevice, &d)
+	}
 	return d
 }
 
 func (r *request) rememberKey(id staffkey.SecurityKeyID) error {
+	if r.atStation() { // it keeps nothing of people
+		return nil
+	}
 	d := device{Keys: []staffkey.SecurityKeyID{id}}
 	for _, k := range r.device().Keys {
 		if k != id && len(d.Keys) < deviceKeys {
@@ -284,3 +298,6 @@ func localPath(path, fallback string) string {
 	}
 	return path
 }
+
+// wholeSeconds rounds a wait up, so that it is over when it says so.
+func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

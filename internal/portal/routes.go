@@ -2,6 +2,8 @@ package portal
 
 import (
 	"net/http"
+
+	"staffkey"
 )
 
 // handler answers one request or returns why not.
@@ -43,6 +45,7 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 
 	visitor("GET", "/{$}", p.front)
 	visitor("POST", "/theme", p.setTheme)
+	visitor("POST", "/language", p.setLanguage)
 	visitor("GET", "/problem", p.problem)
 
 	visitor("GET", "/signin", p.signInPage)
@@ -55,8 +58,44 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	visitor("POST", "/signin/key", p.signInKey)
 	visitor("POST", "/signin/outcome", p.signInPromptEnded)
 	visitor("GET", "/signin/outcome", p.outcomePage)
-	visitor("GET", "/signin/recovery-code", p.codePage)
-	visitor("POST", "/signin/recovery-code", p.signInCode)
+	for _, m := range codeMethods {
+		visitor("GET", "/signin/"+m.name, p.codePage)
+		visitor("POST", "/signin/"+m.name, p.signInCode)
+		signedIn("GET", "/me/confirm/"+m.name, p.confirmCodePage)
+		signedIn("POST", "/me/confirm/"+m.name, p.confirmCode)
+		if m.sends {
+			visitor("POST", "/signin/"+m.name+"/send", p.sendCode)
+			signedIn("POST", "/me/confirm/"+m.name+"/send", p.confirmSend)
+			signedIn("GET", "/me/mfa/"+m.name, p.numberPage)
+			signedIn("POST", "/me/mfa/"+m.name, p.sendToNumber)
+			signedIn("GET", "/me/mfa/"+m.name+"/code", p.numberCodePage)
+			signedIn("POST", "/me/mfa/"+m.name+"/code", p.enrolNumber)
+			signedIn("POST", "/me/mfa/"+m.name+"/code/again", p.sendToNumberAgain)
+		}
+		if m.kind != staffkey.MethodPass {
+			signedIn("GET", "/me/mfa/"+m.name+"/remove", p.removeMethodPage)
+			signedIn("POST", "/me/mfa/"+m.name+"/remove", p.removeMethod)
+		}
+	}
+	visitor("GET", "/signin/reset", p.resetAskPage)
+	visitor("POST", "/signin/reset", p.resetAsk)
+	visitor("GET", "/signin/reset/sent", p.resetSent)
+	visitor("GET", "/reset", p.resetPage)
+	visitor("POST", "/reset", p.reset)
+	visitor("GET", "/lost", p.lostOutPage)
+	visitor("POST", "/lost", p.lostOut)
+	visitor("GET", "/lost/token", p.lostTokenPage)
+	visitor("POST", "/lost/token", p.lostToken)
+	visitor("GET", "/lost/done", p.lostOutDone)
+	visitor("GET", "/pin", p.pinHelp)
+	visitor("GET", "/not-me", p.notMePage)
+	visitor("POST", "/not-me", p.notMe)
+	visitor("GET", "/not-me/done", p.notMeDone)
+	visitor("POST", "/not-me/undo", p.notMeUndo)
+	visitor("GET", "/virtual-desktop", p.virtualDesktop)
+	visitor("GET", "/station", p.stationPage)
+	visitor("POST", "/station", p.becomeStation)
+	visitor("POST", "/switch", p.switchPerson)
 	visitor("POST", "/signin/not-you", p.notYou)
 	visitor("GET", "/signin/help", p.cannotSignIn)
 	visitor("GET", "/unsupported", p.unsupportedPage)
@@ -76,6 +115,14 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("GET", "/setup/address", p.setUpAddressPage)
 	signedIn("POST", "/setup/address", p.setUpAddress)
 	signedIn("POST", "/setup/finish", p.setUpFinish)
+
+	// Check this device
+	visitor("GET", "/device", p.devicePage)
+	visitor("GET", "/device/options", p.deviceOptions)
+	visitor("POST", "/device/report", p.deviceReport)
+	signedIn("GET", "/device/result", p.deviceCodePage)
+	signedIn("POST", "/device/result", p.deviceCode)
+	signedIn("GET", "/device/result/{code}", p.deviceResult)
 
 	signedIn("GET", "/me", p.home)
 	signedIn("GET", "/me/profile", p.profile)
@@ -98,18 +145,36 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("GET", "/me/tokens/{id}/remove", p.removePage)
 	signedIn("POST", "/me/tokens/{id}/remove", p.remove)
 	signedIn("POST", "/me/tokens/{id}/restore", p.restore)
+	signedIn("GET", "/me/tokens/{id}/lost", p.lostPage)
+	signedIn("POST", "/me/tokens/{id}/lost", p.stopToken)
+	signedIn("GET", "/me/tokens/{id}/stopped", p.stoppedPage)
+	signedIn("GET", "/me/tokens/{id}/found", p.foundPage)
+	signedIn("POST", "/me/tokens/{id}/found", p.resumeToken)
+	signedIn("GET", "/me/tokens/{id}/pin", p.pinPage)
+	signedIn("GET", "/me/tokens/{id}/replace", p.replacePage)
+	signedIn("POST", "/me/tokens/{id}/replace", p.replace)
+	signedIn("GET", "/me/request", p.requestPage)
+	signedIn("POST", "/me/request", p.askForToken)
+	signedIn("GET", "/me/request/sent", p.requestSent)
+	signedIn("GET", "/me/mfa", p.methodsPage)
+	signedIn("GET", "/me/mfa/start", p.choosePage)
+	signedIn("POST", "/me/mfa/later", p.later)
+	signedIn("GET", "/me/mfa/app-code", p.appPage)
+	signedIn("POST", "/me/mfa/app-code", p.enrolApp)
+	signedIn("GET", "/me/password", p.passwordPage)
+	signedIn("POST", "/me/password", p.changePassword)
+	signedIn("POST", "/me/device", p.markDevice)
 	signedIn("GET", "/me/outcome", p.outcomePage)
 	signedIn("GET", "/me/confirm", p.confirmPage)
 	signedIn("POST", "/me/confirm", p.confirmPassword)
 	signedIn("GET", "/me/confirm/options", p.confirmOptions)
 	signedIn("POST", "/me/confirm/key", p.confirmKey)
 	signedIn("POST", "/me/confirm/outcome", p.confirmPromptEnded)
-	signedIn("GET", "/me/confirm/recovery-code", p.confirmCodePage)
-	signedIn("POST", "/me/confirm/recovery-code", p.confirmCode)
 	signedIn("GET", "/me/sessions", p.sessions)
 	signedIn("POST", "/me/sessions/{id}/end", p.endSession)
 	signedIn("POST", "/me/sessions/end-others", p.endOtherSessions)
 	signedIn("GET", "/me/activity", p.activity)
+	signedIn("POST", "/me/activity/not-me", p.activityNotMe)
 	signedIn("GET", "/me/recovery-codes", p.recoveryCodesPage)
 	signedIn("POST", "/me/recovery-codes", p.makeRecoveryCodes)
 }

@@ -47,6 +47,9 @@ func (p *Portal) passwordless(r *request) (ui.Ceremony, error) {
 }
 
 func (p *Portal) signInPage(r *request) error {
+	if r.signedIn && r.atStation() {
+		return p.render(r, http.StatusOK, "", ui.SomeoneHerePage{PersonName: r.current.Person.Name})
+	}
 	if r.signedIn {
 		return r.redirect(localPath(r.FormValue("next"), "/me"))
 	}
@@ -69,6 +72,8 @@ func (p *Portal) showSignIn(r *request, status int, page ui.SignInPage) error {
 	if page.Key, err = p.passwordless(r); err != nil {
 		return err
 	}
+	page.Conditional = r.isPersonal()
+	page.Key.Conditional = page.Conditional
 	return p.render(r, status, "", page)
 }
 
@@ -106,23 +111,37 @@ func (p *Portal) signInPassword(r *request) error {
 	if len(page.Errors) > 0 {
 		return p.showSignIn(r, http.StatusUnprocessableEntity, page)
 	}
-	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, a, username, password)
-	var refusal *staffkey.Refusal
-	switch {
-	case errors.As(err, &refusal):
-		page.Errors = []ui.FieldError{{Message: text(refusal.Message)}}
-		if errors.Is(err, staffkey.ErrThrottled) {
-			return p.showSignIn(r, http.StatusTooManyRequests, page)
-		}
-		return p.showSignIn(r, http.StatusUnauthorized, page)
-	case errors.Is(err, staffkey.ErrBusy):
-		r.w.Header().Set("Retry-After", "5")
-		page.Errors = []ui.FieldError{{Message: ui.Text{ID: "pw.busy"}}}
-		return p.showSignIn(r, http.StatusServiceUnavailable, page)
-	case err != nil:
+	a, status, errs, err := p.tryPassword(r, a, username, password)
+	if err != nil {
 		return err
 	}
+	if errs != nil {
+		page.Errors = errs
+		return p.showSignIn(r, status, page)
+	}
 	return p.passedPassword(r, a)
+}
+
+// checkedPassword reads nothing but what it is given: a name and a password that somebody typed on another page than the sign-in.
+func (p *Portal) checkedPassword(r *request, username, password string) (signin.Attempt, int, []ui.FieldError, error) {
+	if username == "" || password == "" {
+		return signin.Attempt{}, http.StatusUnprocessableEntity, []ui.FieldError{{Message: ui.Text{ID: "pw.wrong"}}}, nil
+	}
+	return p.tryPassword(r, signin.Attempt{}, username, password)
+}
+
+// tryPassword checks a password, and says in the words and status of a form what was wrong.
+func (p *Portal) tryPassword(r *request, a signin.Attempt, username, password string) (signin.Attempt, int, []ui.FieldError, error) {
+	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, a, username, password)
+	refusal := asRefusal(err)
+	switch {
+	case refusal != nil:
+		return a, refusalStatus(err), []ui.FieldError{{Message: text(refusal.Message)}}, nil
+	case errors.Is(err, staffkey.ErrBusy):
+		r.w.Header().Set("Retry-After", "5")
+		return a, http.StatusServiceUnavailable, []ui.FieldError{{Message: ui.Text{ID: "pw.busy"}}}, nil
+	}
+	return a, http.StatusOK, nil, err
 }
 
 // passedPassword goes on after a right password: to the second proof, or in when there is nothing stronger yet.
@@ -214,12 +233,15 @@ func (p *Portal) secondProof(r *request, kind staffkey.MethodKind, show func(sig
 // keyPage lists the tokens of a person who has given a right password.
 func (p *Portal) keyPage(r *request) error {
 	return p.secondProof(r, staffkey.MethodSecurityKey, func(begun signin.Begun) error {
-		rows := p.tokenRows(r, begun.Subject.Keys)
-		if len(rows) == 0 && len(begun.Others) == 1 {
-			return r.redirect(optionHref("/signin", begun.Others[0]))
+		rows, others := p.tokenRows(r, begun.Subject.Keys), p.options("/signin", begun)
+		switch {
+		case len(rows) == 0 && len(others) == 1 && !others[0].Post:
+			return r.redirect(others[0].Href)
+		case len(rows) == 0 && len(others) > 0:
+			return r.redirect("/signin/method")
 		}
 		return p.render(r, http.StatusOK, "", ui.KeyPage{
-			Username: begun.Subject.Person.Username, Tokens: rows, Ceremony: signInCeremony(begun), Options: options("/signin", begun.Others),
+			Username: begun.Subject.Person.Username, Tokens: rows, Ceremony: signInCeremony(begun), Options: others,
 		})
 	})
 }
@@ -237,8 +259,8 @@ func (p *Portal) keyOptions(r *request) error {
 
 func (p *Portal) methodPage(r *request) error {
 	return p.secondProof(r, staffkey.MethodSecurityKey, func(begun signin.Begun) error {
-		page := ui.MethodPage{Username: begun.Subject.Person.Username, Methods: options("/signin", begun.Others)}
-		if len(begun.Subject.Keys) > 0 {
+		page := ui.MethodPage{Username: begun.Subject.Person.Username, Methods: p.options("/signin", begun)}
+		if begun.HasKey {
 			page.Methods = append([]ui.OtherOption{{Kind: "key", Href: "/signin/key"}}, page.Methods...)
 		}
 		return p.render(r, http.StatusOK, "", page)
@@ -257,19 +279,14 @@ func (p *Portal) cannotSignIn(r *request) error {
 
 func (p *Portal) unsupportedPage(r *request) error {
 	_, ie := unsupported(r.UserAgent())
-	return p.UI.RenderUnsupported(r.w, ui.DefaultLanguage, ui.UnsupportedPage{
+	return p.UI.RenderUnsupported(r.w, r.lang(), ui.UnsupportedPage{
 		Organisation: p.rootName(r.Context()), Address: p.Address + "/signin", InternetExplorer: ie, CodeHref: "/signin?anyway=1",
 	})
 }
 
 func (p *Portal) signOut(r *request) error {
-	if r.signedIn {
-		if err := p.SignIn.SignOut(r.Context(), r.current.Actor); err != nil {
-			return err
-		}
-	}
-	for _, name := range []string{cookieSession, cookieAttempt, cookieOutcome, cookieFlash} {
-		r.dropCookie(name)
+	if err := p.leave(r); err != nil {
+		return err
 	}
 	return r.redirect("/signed-out")
 }
@@ -278,7 +295,11 @@ func (p *Portal) signedOut(r *request) error {
 	if r.signedIn {
 		return r.redirect("/me")
 	}
-	return p.render(r, http.StatusOK, "", ui.SignedOutPage{})
+	page := ui.SignedOutPage{}
+	if r.atStation() {
+		page.Seconds = signedOutSeconds
+	}
+	return p.render(r, http.StatusOK, "", page)
 }
 
 func (p *Portal) sessionEnded(r *request) error {

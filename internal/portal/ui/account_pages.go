@@ -23,8 +23,10 @@ type TokenCard struct {
 	Current bool
 	// New marks a token registered just now.
 	New bool
-	// Suspended marks a token that does not work at present.
-	Suspended bool
+	// Suspended marks a token that does not work at present; StopReason (lost, stolen, misused, frozen or "") and StoppedAt say why.
+	Suspended  bool
+	StopReason string
+	StoppedAt  time.Time
 }
 
 // HomePage is /me.
@@ -46,7 +48,7 @@ func (p HomePage) Full() bool { return p.Limit > 0 && len(p.Tokens) >= p.Limit }
 
 // ToDo is one thing to do. Texts are todo.<Kind>.title and todo.<Kind>.text.
 type ToDo struct {
-	// Kind is "backup" or "recovery-codes".
+	// Kind is "backup", "recovery-codes", "methods" (the organisation asks for more) or "stopped" (a token is on hold).
 	Kind string
 	Href string
 }
@@ -69,6 +71,10 @@ type SelfServicePage struct {
 	// CodesLeft is how many recovery codes are unused; CodesTotal is 0 when
 	// there are none.
 	CodesLeft, CodesTotal int
+	// Methods is how many other methods are set up.
+	Methods int
+	// PersonalDevice says that the person has marked this browser as their own; Station that it is a shared one, which cannot be.
+	PersonalDevice, Station bool
 }
 
 func (SelfServicePage) layout() (string, bool) { return "account/self-service", true }
@@ -79,9 +85,14 @@ type MethodRow struct {
 	Kind string
 	// State says how it stands, such as "8 of 10 left".
 	State Text
-	// Href and Action are the link to change it.
+	// LastUsed is zero when it was never used, or when it is not set up.
+	LastUsed time.Time
+	// Href and Action are the link to set it up or change it; Remove the link to remove it, or "".
 	Href   string
 	Action Text
+	Remove string
+	// Warn marks a state that asks for something to be done.
+	Warn bool
 }
 
 // EditForm is the nickname form of one token, in the dialog of the list.
@@ -278,6 +289,8 @@ func (ActivityPage) layout() (string, bool) { return "account/activity", true }
 
 // ActivityItem is one thing that happened, as a plain sentence.
 type ActivityItem struct {
+	// ID is the audit event, for "This was not me", which posts it as "event" to /me/activity/not-me; "" offers no such button.
+	ID string
 	At time.Time
 	// Sentence is a message activity.*.
 	Sentence Text

@@ -64,6 +64,10 @@ type OtherOption struct {
 	// Kind is the method, such as "recovery-code".
 	Kind string
 	Href string
+	// Post says that choosing it does something (a code is sent): a button that posts to Href instead of a link.
+	Post bool
+	// Last2 are the last digits of the number that a code would go to, or "".
+	Last2 string
 	// LastHere marks the method last used in this browser.
 	LastHere bool
 }

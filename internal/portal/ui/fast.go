@@ -23,7 +23,7 @@ const (
 type look struct {
 	language, theme, organisation, path string
 	ceremony                            Ceremony // without the two values
-	seenHere                            bool
+	seenHere, conditional               bool
 }
 
 // cutPage is a page cut at its marks.
@@ -45,11 +45,11 @@ func lookOf(v *view) (look, bool) {
 	p, ok := v.P.(SignInPage)
 	f := v.F
 	if !ok || len(p.Errors) > 0 || p.Username != "" || p.Application != "" || p.Next != "" || f.SignedIn || f.Flash != nil || f.Nav != "" ||
-		len(f.Administrators) > 0 || v.SessionSeconds != 0 {
+		f.Query != "" || f.Posted || f.Typed != nil || len(f.Administrators) > 0 || v.SessionSeconds != 0 || f.Station != "" {
 		return look{}, false
 	}
 	p.Key.Options, p.Key.Sealed = "", ""
-	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere}, true
+	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere, p.Conditional}, true
 }
 
 // renderFast writes the page of a view to buf, from its cut pieces if it can, and

@@ -22,8 +22,17 @@ type Frame struct {
 	Administrators []Contact
 	// Flash is the notice at the top of the page, or nil.
 	Flash *Flash
-	// Path is the path of the page, to come back to after a theme change.
+	// Path is the path of the page, to come back to after a theme change. It is
+	// escaped for an address.
 	Path string
+	// Query is the query of the page's address without "lang", escaped; mostly "".
+	Query string
+	// Posted says that the page answers a POST: its address alone does not bring
+	// it back, so changing the language takes along what the page shows as typed.
+	Posted bool
+	// Typed fills the fields of the page's form by name: what was typed before
+	// the language was changed.
+	Typed map[string]string
 	// Now is the time of the request. Times on the page are told relative to it.
 	Now time.Time
 	// Location is the time zone of the times on the page. Nil means UTC.
@@ -31,6 +40,9 @@ type Frame struct {
 	// SessionEndsAt is when the session ends if nothing happens. When set, the
 	// script warns two minutes before. It needs Now as well.
 	SessionEndsAt time.Time
+	// Station is the name of the shared station that the browser is, or "". Its pages have a bar with "Switch person", which posts to
+	// /switch, and remember nothing.
+	Station string
 }
 
 // sessionSeconds returns how long the session still lasts, and false when the

@@ -2,21 +2,21 @@ package ui
 
 import (
 	"embed"
-	"fmt"
 	"html/template"
-	"path"
 	"slices"
 	"strings"
 	"time"
 
-	"github.com/BurntSushi/toml"
-	"github.com/nicksnyder/go-i18n/v2/i18n"
-	"golang.org/x/text/language"
 	"golang.org/x/text/unicode/bidi"
+
+	texts "staffkey/internal/locale"
 )
 
 //go:embed locales/*.toml
 var localeFiles embed.FS
+
+// DefaultLanguage is used when a frame names no language or one we do not have.
+const DefaultLanguage = texts.Default
 
 // Text is a reference to a message in locales/, filled in when it is shown.
 type Text struct {
@@ -39,46 +39,31 @@ func Counted(id string, n int) Text { return Text{ID: id, Count: &n} }
 // locale is one language: its messages and the templates made with them.
 type locale struct {
 	tag       string
-	localizer *i18n.Localizer
-	// plain holds messages without placeholders and plural forms; they never
-	// go through go-i18n.
+	catalogue *texts.Catalogue
+	// plain holds messages without placeholders and plural forms, so that showing
+	// one is a look into a map.
 	plain map[string]string
-	// dynamic holds the ids of all others.
-	dynamic     map[string]bool
+	// others are the languages that a person can change to.
+	others      []languageName
 	pages       map[string]*template.Template
 	unsupported *template.Template
 }
 
 // loadLocales reads every language file.
 func loadLocales() (map[string]*locale, error) {
-	bundle := i18n.NewBundle(language.MustParse(DefaultLanguage))
-	bundle.RegisterUnmarshalFunc("toml", toml.Unmarshal)
-	entries, err := localeFiles.ReadDir("locales")
+	catalogue, err := texts.Load(localeFiles)
 	if err != nil {
 		return nil, err
 	}
 	locales := make(map[string]*locale)
-	for _, e := range entries {
-		text, err := localeFiles.ReadFile(path.Join("locales", e.Name()))
-		if err != nil {
-			return nil, err
-		}
-		file, err := bundle.ParseMessageFileBytes(text, e.Name())
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", e.Name(), err)
-		}
-		l := &locale{tag: file.Tag.String(), plain: make(map[string]string), dynamic: make(map[string]bool)}
-		for _, m := range file.Messages {
-			if m.One == "" && !strings.Contains(m.Other, "{{") {
-				l.plain[m.ID] = m.Other
-			} else {
-				l.dynamic[m.ID] = true
+	for _, tag := range catalogue.Languages() {
+		l := &locale{tag: tag, catalogue: catalogue, plain: catalogue.Plain(tag)}
+		for _, other := range catalogue.Languages() {
+			if other != tag {
+				l.others = append(l.others, languageName{other, catalogue.Text(other, "language.name", nil, nil)})
 			}
 		}
-		locales[l.tag] = l
-	}
-	for tag, l := range locales {
-		l.localizer = i18n.NewLocalizer(bundle, tag)
+		locales[tag] = l
 	}
 	return locales, nil
 }
@@ -98,7 +83,7 @@ func (u *UI) HasMessage(id string) bool {
 
 func (l *locale) has(id string) bool {
 	_, ok := l.plain[id]
-	return ok || l.dynamic[id]
+	return ok || l.catalogue.Has(l.tag, id) || l.catalogue.Has(DefaultLanguage, id)
 }
 
 // text resolves t. An id that does not exist is shown as it is: a page with one
@@ -107,10 +92,10 @@ func (l *locale) text(f *Frame, t Text) string {
 	if s, ok := l.plain[t.ID]; ok {
 		return s
 	}
-	if !l.dynamic[t.ID] {
+	if !l.has(t.ID) {
 		return l.pair(f, t)
 	}
-	data := make(map[string]any, len(t.Args)+1)
+	data := make(map[string]any, len(t.Args))
 	for k, a := range t.Args {
 		switch a := a.(type) {
 		case Text:
@@ -123,16 +108,7 @@ func (l *locale) text(f *Frame, t Text) string {
 			data[k] = a
 		}
 	}
-	config := &i18n.LocalizeConfig{MessageID: t.ID, TemplateData: data}
-	if t.Count != nil {
-		data["Count"] = *t.Count
-		config.PluralCount = *t.Count
-	}
-	s, err := l.localizer.Localize(config)
-	if err != nil {
-		return t.ID
-	}
-	return s
+	return l.catalogue.Text(l.tag, t.ID, data, t.Count)
 }
 
 // pair resolves an id that stands for a title and a text.

@@ -1,6 +1,9 @@
 package ui_test
 
 import (
+	"maps"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -8,7 +11,9 @@ import (
 	"time"
 
 	"github.com/BurntSushi/toml"
+	"github.com/google/go-cmp/cmp"
 
+	"staffkey/internal/locale"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/portal/ui/gallery"
 )
@@ -19,20 +24,59 @@ var chosenElsewhere = []string{
 	"wa.", "key.", "http.", "srv.", "ses.", "rate.", "perm.", "setup.done_already.", // outcomes and problems
 	"pw.", "rec.", "name.", "username.", "password.", "email.", "person.", "organisation.", "preset.", "code.", "confirm.", "field.empty", "field.long", "field.characters", // field errors, reasons
 	"method.", "connects.", "session.method.", "activity.", "flash.", "action.", "token.gone.", // facts about a person
-	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", // made from data
+	"choose.", "methods.rule.", "methods.remove.", "totp.", "pass.", "number.", "lost.", "found.", "request.", "token.stopped", "pin.on.", "signin.nothing.", "event.", // other ways to sign in, tokens on hold
+	"language.name",                                                                                                                           // in the header of pages in another language
+	"reset.empty", "lost.token.empty", "station.gone.", "station.name.empty", "station.own_device.", "signin.weaker", "notme.about.", "link.", // refusals of recovery, links
+	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", "device.", // made from data
 }
 
+// messageIDs lists the messages of all English files.
 func messageIDs(t *testing.T) []string {
 	t.Helper()
-	var file map[string]any
-	if err := toml.Unmarshal([]byte(sources(t, ".toml", "locales")), &file); err != nil {
-		t.Fatal(err)
-	}
 	var ids []string
-	for id := range file {
-		ids = append(ids, id)
+	for name, text := range localeFiles(t) {
+		if name != "en.toml" && !strings.HasSuffix(name, ".en.toml") {
+			continue
+		}
+		var file map[string]any
+		if err := toml.Unmarshal([]byte(text), &file); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		ids = slices.AppendSeq(ids, maps.Keys(file))
 	}
 	return ids
+}
+
+// localeFiles returns the texts of the message files by name.
+func localeFiles(t *testing.T) map[string]string {
+	t.Helper()
+	files := make(map[string]string)
+	entries, err := os.ReadDir("locales")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join("locales", e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files[e.Name()] = string(text)
+	}
+	return files
+}
+
+func TestLanguagesHaveTheSameMessages(t *testing.T) {
+	t.Parallel()
+	catalogue, err := locale.Load(os.DirFS("locales"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, problem := range catalogue.Problems() {
+		t.Error(problem)
+	}
+	if diff := cmp.Diff([]string{"en", "cy"}, newUI(t).Languages()); diff != "" {
+		t.Errorf("languages (-want +got):\n%s", diff)
+	}
 }
 
 func TestMessagesOfTemplatesExistAndAllAreUsed(t *testing.T) {
@@ -56,10 +100,19 @@ func TestMessagesOfTemplatesExistAndAllAreUsed(t *testing.T) {
 
 func TestMessagesKeepTheVoice(t *testing.T) {
 	t.Parallel()
-	text := sources(t, ".toml", "locales")
-	for _, word := range []string{"please", "sorry", "oops", "invalid", "failed", "click here"} {
-		if regexp.MustCompile(`(?i)= .*\b` + word + `\b`).MatchString(text) {
-			t.Errorf("a message says %q", word)
+	words := map[string][]string{
+		"en.toml": {"please", "sorry", "oops", "invalid", "failed", "click here"},
+		"cy.toml": {"os gwelwch", "sori", "mae’n ddrwg", "annilys", "methodd", "cliciwch yma"},
+	}
+	for name, text := range localeFiles(t) {
+		language := name // or its last two parts
+		if _, rest, _ := strings.Cut(name, "."); rest != "toml" {
+			language = rest
+		}
+		for _, word := range words[language] {
+			if regexp.MustCompile(`(?i)= .*\b` + word + `\b`).MatchString(text) {
+				t.Errorf("%s: a message says %q", name, word)
+			}
 		}
 	}
 }

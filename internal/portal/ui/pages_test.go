@@ -3,6 +3,7 @@ package ui_test
 import (
 	"fmt"
 	"io/fs"
+	"iter"
 	"net/http/httptest"
 	"os"
 	"regexp"
@@ -98,11 +99,15 @@ func TestPages(t *testing.T) {
 			t.Errorf("two states are called %s", s.Name)
 		}
 		names[s.Name] = true
-		t.Run(s.Name, func(t *testing.T) {
+	}
+	ids := messageIDs(t)
+	for lang, s := range inEveryLanguage(u) {
+		t.Run(lang+"/"+s.Name, func(t *testing.T) {
 			t.Parallel()
 			body := render(t, u, s)
 			all := elements(t, body)
-			checkHeading(t, all)
+			checkHeading(t, u, lang, all)
+			checkMessages(t, ids, all)
 			checkIDs(t, all)
 			checkControls(t, all)
 			checkPolicy(t, all)
@@ -122,8 +127,35 @@ func TestPages(t *testing.T) {
 	}
 }
 
+// inEveryLanguage yields all states with the frame of each language.
+func inEveryLanguage(u *ui.UI) iter.Seq2[string, gallery.State] {
+	return func(yield func(string, gallery.State) bool) {
+		for _, lang := range u.Languages() {
+			for _, s := range gallery.Gallery() {
+				if s.Frame.Lang = lang; !yield(lang, s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// checkMessages: no id is shown in place of its text.
+func checkMessages(t *testing.T, ids []string, all []*html.Node) {
+	t.Helper()
+	for _, n := range all {
+		for d := range n.ChildNodes() {
+			// An id without a dot is a word as well.
+			shown := strings.TrimSpace(d.Data)
+			if d.Type == html.TextNode && strings.Contains(shown, ".") && slices.Contains(ids, shown) {
+				t.Errorf("<%s> shows the id %q", n.Data, shown)
+			}
+		}
+	}
+}
+
 // checkHeading: one h1, and a title that repeats it.
-func checkHeading(t *testing.T, all []*html.Node) {
+func checkHeading(t *testing.T, u *ui.UI, lang string, all []*html.Node) {
 	t.Helper()
 	var title string
 	var headings []string
@@ -143,11 +175,14 @@ func checkHeading(t *testing.T, all []*html.Node) {
 	}
 	want := headings[0] + " - Staffkey"
 	if errors {
-		want = "Error: " + want
+		want = u.Text(lang, ui.Text{ID: "title.error"}) + " " + want
 	}
 	if outcome {
 		// The outcome is what the person must hear first.
-		if !regexp.MustCompile(`^Not (signed in|confirmed|registered|tried) yet: .+ - Staffkey$`).MatchString(title) {
+		notYet := func(purpose string) bool {
+			return strings.HasPrefix(title, u.Text(lang, ui.Text{ID: "outcome.notyet." + purpose})+" ")
+		}
+		if !slices.ContainsFunc([]string{"signin", "confirm", "register", "try"}, notYet) || !strings.HasSuffix(title, " - Staffkey") {
 			t.Errorf("title is %q, want it to begin with what is not done yet", title)
 		}
 	} else if title != want {
@@ -222,7 +257,7 @@ func checkPolicy(t *testing.T, all []*html.Node) {
 		case "style", "img", "iframe", "object", "base":
 			t.Errorf("page holds <%s>", n.Data)
 		case "script":
-			if !strings.HasPrefix(attr(n, "src"), "/static/app.") || text(n) != "" {
+			if !strings.HasPrefix(attr(n, "src"), "/static/app.") && !strings.HasPrefix(attr(n, "src"), "/static/device.") || text(n) != "" {
 				t.Errorf("page holds script %q", text(n))
 			}
 		}

@@ -17,9 +17,17 @@ type SignInPage struct {
 	Key Ceremony
 	// SeenHere says so when a key was used in this browser before.
 	SeenHere bool
+	// Conditional lets the browser offer keys in the field of the user name: on somebody's own device only (F3).
+	Conditional bool
 }
 
 func (SignInPage) layout() (string, bool) { return "signin/signin", false }
+
+// KeyForm is Key, conditional when the page is.
+func (p SignInPage) KeyForm() Ceremony {
+	p.Key.Conditional = p.Conditional
+	return p.Key
+}
 
 // KeyPage is /signin/key: choose the token to sign in with.
 type KeyPage struct {
@@ -88,6 +96,15 @@ func (p OutcomePage) Heading() string { return "outcome.heading." + p.Purpose }
 // NotYet is the message id of the words that begin the page's title.
 func (p OutcomePage) NotYet() string { return "outcome.notyet." + p.Purpose }
 
+// VirtualDesktop says that a virtual or remote desktop is a likely reason.
+func (p OutcomePage) VirtualDesktop() bool { return p.Message.ID == "wa.instant" }
+
+// Ask says that the page names whom to ask: after three attempts, and when only
+// somebody else can help with this key.
+func (p OutcomePage) Ask() bool {
+	return p.Failures >= 3 || p.Message.ID == "key.removed" || p.Message.ID == "key.suspended" || p.Message.ID == "key.clone"
+}
+
 // CodePage asks for a code: /signin/recovery-code and methods like it. Texts
 // are the messages method.<Kind>.title, .hint and .label. It posts the field
 // "code" to Action.
@@ -102,21 +119,35 @@ type CodePage struct {
 	Sealed string
 	// Username is who is signing in.
 	Username string
+	// Last2 are the last digits of the number that the code went to, for "text" and "phone".
+	Last2 string
+	// Resend sends a new code; nil for methods that send none.
+	Resend *Resend
 	// Options are the other methods that this person can use.
 	Options []OtherOption
 }
 
 func (CodePage) layout() (string, bool) { return "signin/code", false }
 
+// Numeric says that the code is of digits only, so that phones show digits.
+func (p CodePage) Numeric() bool {
+	return p.Kind == "app-code" || p.Kind == "text" || p.Kind == "phone"
+}
+
 // SignedOutPage is /signed-out.
-type SignedOutPage struct{}
+type SignedOutPage struct {
+	// Seconds is after how many the page goes on to /signin by itself, at a shared station; 0 is never. The page shows them and a link
+	// that stops it (WCAG 2.2, 2.2.1).
+	Seconds int
+}
 
 func (SignedOutPage) layout() (string, bool) { return "signin/signed-out", false }
 
 // SessionEndedPage is /session-ended.
 type SessionEndedPage struct {
-	// Reason is "idle", "limit" (the longest time was reached) or "ended" (by
-	// the person elsewhere, or by an administrator).
+	// Reason is "idle", "limit" (the longest time was reached), "switch" (of
+	// person, at a shared station) or "ended" (by the person elsewhere, or by an
+	// administrator).
 	Reason string
 }
 
@@ -165,8 +196,12 @@ type FirstPasswordPage struct {
 
 func (FirstPasswordPage) layout() (string, bool) { return "signin/welcome", false }
 
-// LinkProblemPage is /welcome with a link that no longer works.
+// LinkProblemPage is a page that is opened by a one-time link, with a link that
+// no longer works.
 type LinkProblemPage struct {
+	// For is what the link was for: "welcome" (or ""), "reset", "not-me" or
+	// "station".
+	For string
 	// Problem is "used", "expired" or "unknown".
 	Problem string
 	// At is when it was used or expired; zero when that is not known.
@@ -174,6 +209,14 @@ type LinkProblemPage struct {
 }
 
 func (LinkProblemPage) layout() (string, bool) { return "signin/link-problem", false }
+
+// Advice is the message id of what to do now.
+func (p LinkProblemPage) Advice() string {
+	if p.For == "" || p.For == "welcome" || p.Problem == "unknown" {
+		return "link." + p.Problem + ".text"
+	}
+	return "link." + p.For + "." + p.Problem + ".text"
+}
 
 // UnsupportedPage is /unsupported. See [UI.RenderUnsupported].
 type UnsupportedPage struct {

@@ -24,6 +24,8 @@ var bundles = []struct {
 }{
 	{"app.css", "text/css; charset=utf-8", []string{"app.css"}},
 	{"app.js", "text/javascript; charset=utf-8", []string{"forms.js", "ceremony.js"}},
+	// Only the page Check this device has this one.
+	{"device.js", "text/javascript; charset=utf-8", []string{"device.js"}},
 	{"icon.svg", "image/svg+xml", []string{"icon.svg"}},
 }
 

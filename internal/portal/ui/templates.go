@@ -6,6 +6,7 @@ import (
 	"html/template"
 	"io/fs"
 	"regexp"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -86,6 +87,15 @@ func sentence(id string, args []any) (Text, error) {
 	return t, nil
 }
 
+// Stopped tells since when and why a token is on hold.
+func (v *view) Stopped(reason string, at time.Time) string {
+	t := Text{ID: "token.stopped", Args: map[string]any{"When": at}}
+	if reason != "" {
+		t.ID += "." + reason
+	}
+	return v.text(v.F, t)
+}
+
 // EditDialog is the closed nickname form of a token on a page without errors.
 func (v *view) EditDialog(id, nickname string) EditPage {
 	return TokensPage{}.Dialog(id, nickname)
@@ -96,6 +106,12 @@ func (v *view) When(t time.Time) string  { return v.when(v.F, t) }
 func (v *view) Date(t time.Time) string  { return v.date(v.F, t) }
 func (v *view) Stamp(t time.Time) string { return v.stamp(v.F, t) }
 
+// Day is the day with its year and never "today", for paper.
+func (v *view) Day(t time.Time) string {
+	t = t.In(v.F.zone())
+	return v.dayMonth(t) + " " + strconv.Itoa(t.Year())
+}
+
 // ISO is a time for the datetime attribute of <time>.
 func (v *view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
@@ -104,7 +120,7 @@ func (v *view) Clock(t time.Time) string { return t.In(v.F.zone()).Format("15:04
 
 // parseTemplates makes one template per page: the layout, all parts, the page.
 func (l *locale) parseTemplates(static *staticFiles) error {
-	base := template.New("base").Funcs(template.FuncMap{"join": join}).Option("missingkey=error")
+	base := template.New("base").Funcs(template.FuncMap{"join": join, "otpauth": otpauthLink, "qrBox": qrBox, "qrPath": qrPath}).Option("missingkey=error")
 	for _, dir := range []string{"layout", "parts"} {
 		if err := l.parseDir(base, dir, static); err != nil {
 			return err
@@ -191,6 +207,39 @@ func (l *locale) fill(source string, static *staticFiles) (string, error) {
 
 // join makes an id out of its pieces: {{join "edit-" .ID}}.
 func join(pieces ...string) string { return strings.Join(pieces, "") }
+
+// otpauthLink opens an authenticator app on the same device. The scheme is not one that html/template lets through by
+// itself, so it is checked here.
+func otpauthLink(uri string) template.URL {
+	if !strings.HasPrefix(uri, "otpauth://totp/") {
+		return ""
+	}
+	return template.URL(uri)
+}
+
+// quietZone is how many light modules a QR code needs around it (ISO/IEC 18004, section 6.3.8).
+const quietZone = 4
+
+// qrBox is the viewBox of a QR code: one unit for each module, with the quiet zone.
+func qrBox(rows []string) string {
+	side := len(rows) + 2*quietZone
+	return fmt.Sprintf("%d %d %d %d", -quietZone, -quietZone, side, side)
+}
+
+// qrPath draws the dark modules of a QR code, "1" in its rows, as one path: a box for each run in a row.
+func qrPath(rows []string) string {
+	var path strings.Builder
+	for y, row := range rows {
+		for x := 0; x < len(row); {
+			n := len(row[x:]) - len(strings.TrimLeft(row[x:], row[x:x+1]))
+			if row[x] == '1' {
+				fmt.Fprintf(&path, "M%d %dh%dv1h-%dz", x, y, n, n)
+			}
+			x += n
+		}
+	}
+	return path.String()
+}
 
 // edgeLink makes Internet Explorer open an address in Edge. The scheme is not
 // one that html/template lets through by itself, so the address is checked here.

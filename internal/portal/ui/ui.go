@@ -17,9 +17,6 @@ import (
 	"time"
 )
 
-// DefaultLanguage is used when a frame names no language or one we do not have.
-const DefaultLanguage = "en"
-
 // Page is one page of the portal. The implementations are the *Page structs of
 // this package; handlers fill one and hand it to [UI.Render] by value.
 type Page interface {
@@ -97,6 +94,7 @@ func (u *UI) Render(w http.ResponseWriter, status int, frame Frame, page Page) e
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
 	}
+	carryTyped(buf, &frame)
 	h := w.Header()
 	if ends {
 		// Read by forms.js when a person asks to stay signed in.
@@ -112,10 +110,17 @@ func (u *UI) RenderUnsupported(w http.ResponseWriter, lang string, page Unsuppor
 	buf := u.buffers.Get().(*bytes.Buffer)
 	defer u.buffers.Put(buf)
 	buf.Reset()
-	if err := u.locale(lang).unsupported.Execute(buf, page); err != nil {
+	l := u.locale(lang)
+	if err := l.unsupported.Execute(buf, plainPage{page, l.others}); err != nil {
 		return fmt.Errorf("render unsupported: %w", err)
 	}
 	return send(w, http.StatusOK, buf.Bytes())
+}
+
+// plainPage is what the template of the plain page sees.
+type plainPage struct {
+	UnsupportedPage
+	Others []languageName
 }
 
 // send writes a finished HTML page.

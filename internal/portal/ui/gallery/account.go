@@ -28,10 +28,10 @@ func manyCards() []ui.TokenCard {
 func items() []ui.ActivityItem {
 	nickname := map[string]any{"Nickname": "Blue lanyard key"}
 	return []ui.ActivityItem{
-		{At: ago(33 * time.Minute), Sentence: ui.Text{ID: "activity.signin.key", Args: nickname}, Where: "Edge on Windows, 10.2.0.14", Result: "ok"},
-		{At: ago(40 * time.Minute), Sentence: ui.Text{ID: "activity.signin.noanswer"}, Where: "Edge on Windows, 10.2.0.14", Result: "noanswer"},
-		{At: ago(26 * time.Hour), Sentence: ui.Text{ID: "activity.signin.refused"}, Result: "refused"},
-		{At: ago(195 * day), Sentence: ui.Text{ID: "activity.token.renamed", Args: map[string]any{"From": Markup, "Nickname": Hebrew}}, Where: "Firefox on Linux", Result: "ok"},
+		{ID: "e1", At: ago(33 * time.Minute), Sentence: ui.Text{ID: "activity.signin.key", Args: nickname}, Where: "Edge on Windows, 10.2.0.14", Result: "ok"},
+		{ID: "e2", At: ago(40 * time.Minute), Sentence: ui.Text{ID: "activity.signin.noanswer"}, Where: "Edge on Windows, 10.2.0.14", Result: "noanswer"},
+		{ID: "e3", At: ago(26 * time.Hour), Sentence: ui.Text{ID: "activity.signin.refused"}, Result: "refused"},
+		{ID: "e4", At: ago(195 * day), Sentence: ui.Text{ID: "activity.token.renamed", Args: map[string]any{"From": Markup, "Nickname": Hebrew}}, Where: "Firefox on Linux", Result: "ok"},
 	}
 }
 

@@ -38,10 +38,15 @@ func Gallery() []State {
 	var all []State
 	all = append(all, signInStates()...)
 	all = append(all, outcomeStates()...)
+	all = append(all, otherWayStates()...)
+	all = append(all, recoveryStates()...)
 	all = append(all, accountStates()...)
 	all = append(all, wizardStates()...)
+	all = append(all, methodStates()...)
+	all = append(all, lostStates()...)
 	all = append(all, setupStates()...)
 	all = append(all, problemStates()...)
+	all = append(all, deviceStates()...)
 	return all
 }
 

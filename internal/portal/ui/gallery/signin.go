@@ -9,8 +9,6 @@ import (
 const amara = "amara.okafor@northmoor.example"
 
 func signInStates() []State {
-	conditional := passwordless()
-	conditional.Conditional = true
 	signIn := ui.SignInPage{Key: passwordless()}
 	edit := func(change func(*ui.SignInPage)) ui.SignInPage {
 		p := signIn
@@ -22,7 +20,7 @@ func signInStates() []State {
 	rate := ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("rate", 4)}}}
 	return []State{
 		{"signin", visitor(), signIn},
-		{"signin-no-organisation", noOrganisation, edit(func(p *ui.SignInPage) { p.Key = conditional })},
+		{"signin-no-organisation", noOrganisation, signIn},
 		{"signin-seen-here", visitor(), edit(func(p *ui.SignInPage) { p.SeenHere = true; p.Username = amara })},
 		{"signin-application", visitor(), edit(func(p *ui.SignInPage) { p.Application = "Ward list"; p.Next = "sealed-next" })},
 		{"signin-wrong-password", visitor(), edit(func(p *ui.SignInPage) { p.Username = amara; p.Form = problem("password", "pw.wrong") })},
@@ -95,6 +93,9 @@ func outcomeStates() []State {
 			p.NewWindow, p.Retry = "/signin", nil
 		case "key.removed":
 			p.Message.Args = map[string]any{"When": ago(112 * day), "By": "Rhys Pugh"}
+			p.Retry = nil
+		case "key.suspended":
+			p.Message.Args = map[string]any{"By": "Rhys Pugh"}
 			p.Retry = nil
 		case "key.model":
 			p.Message.Args = map[string]any{"Model": "ePass K40"}

@@ -95,6 +95,63 @@
   }
   for (const button of all("[data-print]")) button.addEventListener("click", () => print());
 
+  // A wait that is told in seconds: it counts down in silence. Then its line goes, or leads on, unless somebody stops it.
+  for (const line of all("[data-seconds]")) {
+    const { seconds, text, next, stopped } = line.dataset, words = line.querySelector("[data-left]");
+    const end = Date.now() + seconds * 1000;
+    const timer = setInterval(() => {
+      const left = Math.ceil((end - Date.now()) / 1000);
+      if (left > 0) return void (words.textContent = text.replace("{n}", Math.floor(left / 60) + ":" + String(left % 60).padStart(2, "0")));
+      clearInterval(timer);
+      if (next) location.assign(next);
+      else line.hidden = true;
+    }, 1000);
+    const stay = line.querySelector("[data-stay]");
+    if (stay) stay.addEventListener("click", () => {
+      clearInterval(timer);
+      stay.hidden = true;
+      words.textContent = stopped;
+      line.tabIndex = -1;
+      focus(line);
+    });
+  }
+
+  // Another language: what has been typed comes along, and never what was typed in a field whose value no page sends back.
+  const typedIn = (path) => {
+    const form = all("main form").find((f) => f.getAttribute("action") === path);
+    return [...(form ? form.elements : [])].filter((f) =>
+      f.name && f.hasAttribute("value") && (f.type === "radio" ? f.checked : ["text", "email", "tel"].includes(f.type)));
+  };
+  const languageForm = document.getElementById("language-form");
+  if (languageForm) {
+    languageForm.addEventListener("submit", () => {
+      for (const field of typedIn(languageForm.elements.return.value)) {
+        const kept = languageForm.elements["typed-" + field.name];
+        if (kept) kept.value = field.value;
+      }
+    });
+  }
+  for (const link of all(".bar a[hreflang]")) {
+    link.addEventListener("click", (event) => {
+      const typed = typedIn(location.pathname);
+      if (!typed.some((f) => (f.type === "radio" ? !f.defaultChecked : f.value !== f.defaultValue))) return;
+      event.preventDefault();
+      const sent = document.createElement("form");
+      const add = (name, value) => {
+        const input = document.createElement("input");
+        [input.type, input.name, input.value] = ["hidden", name, value];
+        sent.append(input);
+      };
+      [sent.method, sent.action] = ["post", "/language"];
+      add("lang", link.hreflang);
+      add("return", location.pathname);
+      for (const [name, value] of new URLSearchParams(location.search)) add("query-" + name, value);
+      for (const field of typed) add("typed-" + field.name, field.value);
+      document.body.append(sent);
+      sent.submit();
+    });
+  }
+
   // Set-up: does the browser see the same address as the server?
   const origin = document.querySelector("[data-origin]");
   if (origin) {

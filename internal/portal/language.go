@@ -1,0 +1,165 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/language"
+
+	"staffkey/internal/portal/ui"
+)
+
+// languages are those that there are texts in, the default one first.
+type languages struct {
+	tags    []string
+	matcher language.Matcher
+}
+
+func languagesOf(pages *ui.UI) languages {
+	l := languages{tags: pages.Languages()}
+	tags := make([]language.Tag, len(l.tags))
+	for i, tag := range l.tags {
+		tags[i] = language.Make(tag)
+	}
+	l.matcher = language.NewMatcher(tags)
+	return l
+}
+
+func (l languages) has(lang string) bool { return slices.Contains(l.tags, lang) }
+
+// lang is the language of the page that answers: the one chosen in this browser, then the person's, then what the browser
+// asks for. At a shared station the person's comes first: what somebody before them chose there is not their choice.
+func (r *request) lang() string {
+	l := r.p.languages
+	var choices [2]string
+	if c, err := r.Cookie(cookieLang); err == nil {
+		choices[0] = c.Value
+	}
+	if r.signedIn {
+		choices[1] = r.current.Person.Language
+	}
+	if r.station != "" {
+		slices.Reverse(choices[:])
+	}
+	for _, choice := range choices {
+		if l.has(choice) {
+			return choice
+		}
+	}
+	_, i := language.MatchStrings(l.matcher, r.Header.Get("Accept-Language"))
+	return l.tags[i]
+}
+
+// asksLanguage reports whether the address of a page says its language. Every page can be asked so.
+func (r *request) asksLanguage() bool {
+	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.p.languages.has(r.URL.Query().Get("lang"))
+}
+
+// changeLanguage notes the language that the address says and sends the browser to the same address without it.
+func (p *Portal) changeLanguage(r *request) error {
+	query := r.URL.Query()
+	if err := p.noteLanguage(r, query.Get("lang")); err != nil {
+		return err
+	}
+	query.Del("lang")
+	return r.redirect(addressOf(r.URL.EscapedPath(), query))
+}
+
+// setLanguage changes the language of a page that answered a POST: what its form showed as typed is kept for the page at
+// the address of the form, in a cookie that the browser cannot read. See ui/language.go for what it sends.
+func (p *Portal) setLanguage(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	lang := r.PostFormValue("lang")
+	if !p.languages.has(lang) {
+		return &statusError{http.StatusBadRequest, "no such language"}
+	}
+	if err := p.noteLanguage(r, lang); err != nil {
+		return err
+	}
+	kept, query, size := kept{Path: localPath(r.PostFormValue("return"), "/"), Fields: map[string]string{}}, url.Values{}, 0
+	for name, values := range r.PostForm {
+		if field, ok := strings.CutPrefix(name, ui.PrefixTyped); ok {
+			kept.Fields[field] = values[0]
+			size += len(field) + len(values[0])
+		} else if field, ok := strings.CutPrefix(name, ui.PrefixQuery); ok {
+			query[field] = values
+		}
+	}
+	if 0 < size && size <= mostKept {
+		if err := r.putSealed(cookieKept, kept, keptLife); err != nil {
+			return err
+		}
+	}
+	return r.redirect(addressOf(kept.Path, query))
+}
+
+// noteLanguage remembers a choice in the browser and, if somebody is signed in, with the person. A link on another site
+// changes nothing about a person.
+func (p *Portal) noteLanguage(r *request, lang string) error {
+	http.SetCookie(r.w, &http.Cookie{
+		Name: cookieLang, Path: "/", Value: lang, MaxAge: int(deviceLife.Seconds()), HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode,
+	})
+	if !r.signedIn || r.current.Person.Language == lang || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+		return nil
+	}
+	return p.Directory.SetLanguage(r.Context(), r.current.Actor, lang)
+}
+
+// addressOf puts a path of this server and a query together.
+func addressOf(path string, query url.Values) string {
+	path = localPath(path, "/")
+	if len(query) == 0 {
+		return path
+	}
+	return path + "?" + query.Encode()
+}
+
+// kept is what was typed into the form of a page before its language was changed. Passwords and codes are never in it.
+type kept struct {
+	Path   string            `json:"p"`
+	Fields map[string]string `json:"f"`
+}
+
+const (
+	keptLife = 5 * time.Minute
+	// mostKept bounds names and values in bytes: browsers store no cookie above 4,096 (RFC 6265bis §5.6), and sealing adds
+	// a half.
+	mostKept = 2000
+)
+
+// takeKept returns what was typed into the page of this request before its language was changed, once.
+func (r *request) takeKept() map[string]string {
+	var k kept
+	if r.Method != http.MethodGet || !r.openSealed(cookieKept, &k) {
+		return nil
+	}
+	r.setCookie(cookieKept, "", 0)
+	if k.Path != r.URL.EscapedPath() {
+		return nil
+	}
+	return k.Fields
+}
+
+// placeOf tells a frame the address of its page and what belongs to a change of its language.
+func (r *request) placeOf(f *ui.Frame) {
+	f.Lang, f.Typed, f.Posted = r.lang(), r.takeKept(), r.Method == http.MethodPost
+	f.Path = r.URL.EscapedPath()
+	if !f.Posted {
+		query := r.URL.Query()
+		query.Del("lang")
+		f.Query = query.Encode()
+		return
+	}
+	_, pattern, ok := strings.Cut(r.Pattern, " ")
+	if !ok {
+		pattern = r.Pattern
+	}
+	if !slices.ContainsFunc(Routes(), func(route Route) bool { return route.Method == http.MethodGet && route.Pattern == pattern }) {
+		f.Path = "/" // nothing to see there without a form
+	}
+}

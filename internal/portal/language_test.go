@@ -1,0 +1,185 @@
+package portal_test
+
+import (
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	inEnglish = `<html lang="en">`
+	inWelsh   = `<html lang="cy">`
+)
+
+// asking sends a GET with headers.
+func (b *browser) asking(path string, headers ...string) answer {
+	r := b.request("GET", path, "", "")
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return b.send(r)
+}
+
+func TestLanguage_of_a_page(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	for _, tt := range []struct {
+		name, chosen, persons, accepted, want string
+	}{
+		{"nothing said", "", "", "", inEnglish},
+		{"the browser asks", "", "", "cy-GB,cy;q=0.9,en;q=0.8", inWelsh},
+		{"the browser asks for English first", "", "", "en-GB,cy;q=0.5", inEnglish},
+		{"a language that there is not", "", "", "fr,de;q=0.5", inEnglish},
+		{"a header that is none", "", "", strings.Repeat("-,;=", 400), inEnglish},
+		{"the person's comes before the browser's", "", "en", "cy", inEnglish},
+		{"the person's", "", "cy", "en", inWelsh},
+		{"the choice comes before the person's", "en", "cy", "cy", inEnglish},
+		{"a choice that there is not", "fr", "cy", "en", inWelsh},
+	} {
+		if tt.persons != "" {
+			if a := s.session(h).asking("/me?lang=" + tt.persons); a.StatusCode != http.StatusSeeOther {
+				t.Fatalf("choosing %q: %d", tt.persons, a.StatusCode)
+			}
+		}
+		who, path := s.browser(), "/signin"
+		if tt.persons != "" {
+			who, path = s.session(h), "/me"
+		}
+		if tt.chosen != "" {
+			who.cookies["staffkey-lang"] = tt.chosen
+		}
+		if a := who.asking(path, "Accept-Language", tt.accepted); !strings.Contains(a.body, tt.want) {
+			t.Errorf("%s: want %s, got %.80s", tt.name, tt.want, a.body)
+		}
+	}
+}
+
+func TestLanguage_asked_for_in_the_address_is_remembered(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	who := s.session(h)
+	for _, tt := range []struct{ path, want string }{
+		{"/me/tokens?lang=cy", "/me/tokens"},
+		{"/me/activity?lang=cy&before=1", "/me/activity?before=1"},
+		{"/me/tokens/" + string(h.keyID) + "/edit?lang=cy", "/me/tokens/" + string(h.keyID) + "/edit"},
+		{"/no/such/page?lang=cy", "/no/such/page"},
+	} {
+		if a := who.get(tt.path); a.StatusCode != http.StatusSeeOther || a.location() != tt.want {
+			t.Errorf("%s: %d to %q, want %d to %q", tt.path, a.StatusCode, a.location(), http.StatusSeeOther, tt.want)
+		}
+	}
+	if a := who.get("/me/tokens"); !strings.Contains(a.body, inWelsh) || !strings.Contains(a.body, "Rheoli Tocynnau") {
+		t.Error("the page after the choice is not in Welsh")
+	}
+	if a := s.session(h).get("/me/tokens"); !strings.Contains(a.body, inWelsh) {
+		t.Error("another browser of the person does not know the choice")
+	}
+	if a := who.get("/me/tokens?lang=xx"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, inWelsh) {
+		t.Errorf("a language that there is not: %d", a.StatusCode)
+	}
+	// A link elsewhere changes what this browser shows, and nothing about the person.
+	if a := who.asking("/me?lang=en", "Sec-Fetch-Site", "cross-site"); a.location() != "/me" {
+		t.Errorf("a link elsewhere: %d to %q", a.StatusCode, a.location())
+	}
+	if a := s.session(h).get("/me"); !strings.Contains(a.body, inWelsh) {
+		t.Error("a link on another site changed the language of the person")
+	}
+}
+
+// press sends the language form that stands on a page.
+func (b *browser) press(t *testing.T, page string) answer {
+	t.Helper()
+	_, form, ok := strings.Cut(page, `<form id="language-form"`)
+	form, _, _ = strings.Cut(form, "</form>")
+	if !ok {
+		t.Fatal("no form to change the language on the page")
+	}
+	values := url.Values{"lang": {"cy"}}
+	for _, m := range regexp.MustCompile(`name="([^"]+)" value="([^"]*)"`).FindAllStringSubmatch(form, -1) {
+		values.Set(m[1], m[2])
+	}
+	return b.post("/language", values)
+}
+
+func TestLanguage_of_a_form_with_errors_keeps_what_was_typed(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+
+	visitor := s.browser()
+	refused := visitor.post("/signin", url.Values{"username": {"amara"}, "password": {"wrong password"}, "next": {"/me/tokens"}})
+	if !strings.Contains(refused.body, inEnglish) || !strings.Contains(refused.body, `id="error-summary"`) {
+		t.Fatalf("a wrong password: %d", refused.StatusCode)
+	}
+	changed := visitor.press(t, refused.body)
+	if want := "/signin?next=%2Fme%2Ftokens"; changed.StatusCode != http.StatusSeeOther || changed.location() != want {
+		t.Fatalf("change of language: %d to %q, want %q", changed.StatusCode, changed.location(), want)
+	}
+	page := visitor.get(changed.location())
+	for _, want := range []string{inWelsh, `value="amara"`, `name="next" value="/me/tokens"`} {
+		if !strings.Contains(page.body, want) {
+			t.Errorf("want %s on the page after the change", want)
+		}
+	}
+	if strings.Contains(page.body, "wrong password") {
+		t.Error("the password is on the page")
+	}
+	if again := visitor.get("/signin"); strings.Contains(again.body, `value="amara"`) {
+		t.Error("what was typed is shown a second time")
+	}
+
+	who := s.session(h)
+	path := "/me/tokens/" + string(h.keyID) + "/edit"
+	long := strings.Repeat("Llanfair ", 8) + "pwll"
+	refused = who.post(path, url.Values{"nickname": {long}})
+	if !strings.Contains(refused.body, `id="error-summary"`) {
+		t.Fatalf("a long nickname: %d", refused.StatusCode)
+	}
+	if page := who.get(who.press(t, refused.body).location()); !strings.Contains(page.body, inWelsh) || !strings.Contains(page.body, `value="`+long+`"`) {
+		t.Error("the nickname is not kept")
+	}
+}
+
+func TestLanguage_form_leads_to_a_page_of_this_server(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	for _, tt := range []struct {
+		form url.Values
+		want string
+	}{
+		{url.Values{"lang": {"cy"}, "return": {"/signin/help"}}, "303 /signin/help"},
+		{url.Values{"lang": {"cy"}, "return": {"//evil.example/"}}, "303 /"},
+		{url.Values{"lang": {"cy"}, "return": {"https://evil.example/"}}, "303 /"},
+		{url.Values{"lang": {"cy"}, "return": {"/signin"}, "query-next": {"/me\r\nSet-Cookie: a=b"}}, "303 /signin?next=%2Fme%0D%0ASet-Cookie%3A+a%3Db"},
+		{url.Values{"lang": {"cy"}}, "303 /"},
+		{url.Values{"lang": {"fr"}, "return": {"/signin"}}, "400 "},
+		{nil, "400 "},
+	} {
+		if got := statusAndPlace(s.browser().post("/language", tt.form)); got != tt.want {
+			t.Errorf("%v: %q, want %q", tt.form, got, tt.want)
+		}
+	}
+	// The page of a route that only takes forms has no address to come back to.
+	refused := s.browser().post("/signin/not-you", url.Values{"x": {strings.Repeat("x", 70_000)}})
+	if diff := cmp.Diff("303 /", statusAndPlace(s.browser().press(t, refused.body))); diff != "" {
+		t.Errorf("change on a page without an address (-want +got):\n%s", diff)
+	}
+	// More than a cookie holds is not kept, and the language changes all the same.
+	who := s.browser()
+	if a := who.post("/language", url.Values{"lang": {"cy"}, "return": {"/signin"}, "typed-username": {strings.Repeat("x", 5000)}}); a.location() != "/signin" || who.cookies["__Host-staffkey-kept"] != "" {
+		t.Errorf("a long text: to %q with a cookie of %d bytes", a.location(), len(who.cookies["__Host-staffkey-kept"]))
+	}
+}
+
+func statusAndPlace(a answer) string {
+	return a.Status[:3] + " " + a.Header.Get("Location")
+}

@@ -1,0 +1,352 @@
+package portal
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+
+	"staffkey"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+func (p *Portal) lostPage(r *request) error { return p.showLost(r, http.StatusOK, nil) }
+
+func (p *Portal) showLost(r *request, status int, errs []ui.FieldError) error {
+	k, list, err := p.ownKey(r)
+	if err != nil {
+		return err
+	}
+	if k.State != staffkey.SecurityKeyActive {
+		return r.redirect(tokenPath(k.ID, "stopped"))
+	}
+	page := ui.LostPage{ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, list.Keys), Last: true}
+	for _, other := range list.Keys {
+		if other.State == staffkey.SecurityKeyActive && !staffkey.SamePhysicalKey(other, k.ID, list.Keys) {
+			page.Last = false
+		}
+	}
+	for _, kind := range list.Others {
+		page.Methods = append(page.Methods, optionKind(kind))
+	}
+	page.Errors = errs
+	return p.render(r, status, "selfservice", page)
+}
+
+// stopToken puts a token on hold because it is lost, stolen or misused.
+func (p *Portal) stopToken(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	reason, err := staffkey.ParseStopReason(r.PostFormValue("reason"))
+	if errs := fieldError(err); errs != nil {
+		return p.showLost(r, http.StatusUnprocessableEntity, errs)
+	}
+	id := staffkey.SecurityKeyID(r.PathValue("id"))
+	stopped, err := p.SignIn.StopKey(r.Context(), r.current.Actor, id, reason)
+	if err != nil {
+		return err
+	}
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname}, 0); err != nil {
+		return err
+	}
+	return r.redirect(tokenPath(id, "stopped"))
+}
+
+// cookieReference holds what a page after something was reported says of it.
+const cookieReference = "staffkey-reference"
+
+type reference struct {
+	Code     string `json:"c"`
+	Nickname string `json:"n,omitempty"`
+	Undo     string `json:"u,omitempty"`
+}
+
+func (r *request) reference() reference {
+	var ref reference
+	r.openSealed(cookieReference, &ref)
+	return ref
+}
+
+func (p *Portal) stoppedPage(r *request) error {
+	k, _, err := p.ownKey(r)
+	if err != nil {
+		return err
+	}
+	if k.State != staffkey.SecurityKeySuspended {
+		return r.redirect("/me/tokens")
+	}
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.LostDonePage{
+		ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), Reference: r.reference().Code, Told: len(p.administrators(r, r.current.Person.Organisation)) > 0,
+		CanAdd: mine.CanAdd,
+	})
+}
+
+func (p *Portal) foundPage(r *request) error {
+	k, _, err := p.ownKey(r)
+	if err != nil {
+		return err
+	}
+	if k.State != staffkey.SecurityKeySuspended {
+		return r.redirect("/me/tokens")
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.FoundPage{ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), StoppedAt: k.StoppedAt})
+}
+
+func (p *Portal) resumeToken(r *request) error {
+	k, err := p.SignIn.ResumeKey(r.Context(), r.current.Actor, staffkey.SecurityKeyID(r.PathValue("id")))
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.resumed", Args: map[string]string{"Nickname": k.Nickname}}); err != nil {
+		return err
+	}
+	return r.redirect("/me/tokens")
+}
+
+// systemOf guesses the system of a browser, for whose steps to show first.
+func systemOf(r *request) string {
+	hint := strings.ToLower(strings.Trim(r.Header.Get("Sec-CH-UA-Platform"), `"`))
+	switch hint {
+	case "windows", "macos", "linux", "android", "ios":
+		return hint
+	case "chrome os", "chromium os":
+		return "chromeos"
+	}
+	switch first(r.UserAgent(), systemMarks) {
+	case "Windows":
+		return "windows"
+	case "macOS":
+		return "macos"
+	case "ChromeOS":
+		return "chromeos"
+	case "Android":
+		return "android"
+	case "iPhone", "iPad":
+		return "ios"
+	case "Linux":
+		return "linux"
+	}
+	return ""
+}
+
+// pinQuestion is what the person wants to know of the PIN.
+func pinQuestion(r *request) string {
+	switch q := r.FormValue("about"); q {
+	case "change", "forgotten", "blocked":
+		return q
+	}
+	return ""
+}
+
+// pinHelp is the help about PINs for everybody.
+func (p *Portal) pinHelp(r *request) error {
+	return p.render(r, http.StatusOK, "", ui.PINPage{Question: pinQuestion(r), System: systemOf(r), Base: "/pin"})
+}
+
+// pinPage is the help about the PIN of one key.
+func (p *Portal) pinPage(r *request) error {
+	k, _, err := p.ownKey(r)
+	if err != nil {
+		return err
+	}
+	can, err := p.canReplace(r, k)
+	if err != nil {
+		return err
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.PINPage{
+		ID: string(k.ID), Nickname: k.Nickname, Question: pinQuestion(r), System: systemOf(r), Base: tokenPath(k.ID, "pin"), CanReplace: can,
+	})
+}
+
+// canReplace reports whether the person could register a key again in place of an entry: by another key, a recovery code or a pass. What
+// it needs exactly, the operation asks.
+func (p *Portal) canReplace(r *request, k staffkey.SecurityKey) (bool, error) {
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return false, err
+	}
+	for _, other := range mine.Holdings.ActiveKeys() {
+		if !staffkey.SamePhysicalKey(other, k.ID, mine.Holdings.Keys) {
+			return true, nil
+		}
+	}
+	return mine.CanAdd || contains(mine.Holdings.Others, staffkey.MethodRecoveryCode) || contains(mine.Holdings.Others, staffkey.MethodPass), nil
+}
+
+func (p *Portal) replacePage(r *request) error {
+	k, _, err := p.ownKey(r)
+	if err != nil {
+		return err
+	}
+	can, err := p.canReplace(r, k)
+	if err != nil {
+		return err
+	}
+	if !can {
+		return r.redirect("/me/request?reason=blocked&token=" + url.QueryEscape(k.Nickname))
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.ReplacePage{ID: string(k.ID), Nickname: k.Nickname, System: systemOf(r), Next: tokenPath(k.ID, "replace")})
+}
+
+// replace goes on when the key was reset: its old entry cannot sign in any more, so it is put on hold, and the key is registered again
+// in its place.
+func (p *Portal) replace(r *request) error {
+	k, _, err := p.ownKey(r)
+	if err != nil {
+		return err
+	}
+	if k.State == staffkey.SecurityKeyActive {
+		if _, err := p.SignIn.StopKey(r.Context(), r.current.Actor, k.ID, staffkey.StopLost); err != nil {
+			return err
+		}
+	}
+	return r.redirect("/me/tokens/register?replaces=" + url.QueryEscape(string(k.ID)))
+}
+
+func (p *Portal) requestPage(r *request) error {
+	page := ui.RequestPage{Reason: knownReason(r.FormValue("reason")), Token: clipped(r.FormValue("token"), staffkey.MaxNickname)}
+	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+func knownReason(s string) string {
+	switch s {
+	case "first", "lost", "broken", "backup", "blocked":
+		return s
+	}
+	return ""
+}
+
+// clipped shortens what came in an address to n characters.
+func clipped(s string, n int) string {
+	if r := []rune(s); len(r) > n {
+		return string(r[:n])
+	}
+	return s
+}
+
+func (p *Portal) askForToken(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	ask := signin.Replacement{
+		Reason: r.PostFormValue("reason"), Place: r.PostFormValue("place"), Note: r.PostFormValue("note"), Token: clipped(r.PostFormValue("token"), staffkey.MaxNickname),
+	}
+	code, err := p.SignIn.AskReplacement(r.Context(), r.current.Actor, ask)
+	errs := fieldError(err, "place/field.empty", "request.place.empty")
+	status := http.StatusUnprocessableEntity
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule == "request_daily" {
+		errs, status = []ui.FieldError{{Message: text(refusal.Message)}}, http.StatusTooManyRequests
+	}
+	if errs != nil {
+		page := ui.RequestPage{Reason: knownReason(ask.Reason), Place: ask.Place, Note: ask.Note, Token: ask.Token}
+		page.Errors = errs
+		return p.render(r, status, "selfservice", page)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.putSealed(cookieReference, reference{Code: code}, 0); err != nil {
+		return err
+	}
+	return r.redirect("/me/request/sent")
+}
+
+func (p *Portal) requestSent(r *request) error {
+	ref := r.reference()
+	if ref.Code == "" {
+		return r.redirect("/me/request")
+	}
+	return p.render(r, http.StatusOK, "selfservice", ui.RequestDonePage{Reference: ref.Code})
+}
+
+// lostOutPage is for somebody who cannot sign in without the key that is gone.
+func (p *Portal) lostOutPage(r *request) error {
+	if r.signedIn {
+		return r.redirect("/me/tokens")
+	}
+	return p.render(r, http.StatusOK, "", ui.LostOutPage{})
+}
+
+func (p *Portal) lostOut(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	page := ui.LostOutPage{Username: clipped(r.PostFormValue("username"), staffkey.MaxUsername)}
+	a, status, errs, err := p.checkedPassword(r, page.Username, r.PostFormValue("password"))
+	if err != nil {
+		return err
+	}
+	if errs != nil {
+		page.Errors = errs
+		return p.render(r, status, "", page)
+	}
+	if err := r.putAttempt(a); err != nil {
+		return err
+	}
+	return r.redirect("/lost/token")
+}
+
+func (p *Portal) lostTokenPage(r *request) error {
+	return p.showLostToken(r, http.StatusOK, ui.LostChoosePage{})
+}
+
+func (p *Portal) showLostToken(r *request, status int, page ui.LostChoosePage) error {
+	a := r.attempt()
+	if a.Person == "" {
+		return r.redirect("/lost")
+	}
+	begun, err := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	if err != nil {
+		return err
+	}
+	r.organisation = begun.Subject.Person.Organisation
+	page.Username, page.Tokens, page.Others = begun.Subject.Person.Username, p.tokenRows(r, begun.Subject.Keys), len(begun.Others) > 0
+	if len(page.Tokens) == 1 {
+		page.Token = page.Tokens[0].ID
+	}
+	return p.render(r, status, "", page)
+}
+
+func (p *Portal) lostToken(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	page := ui.LostChoosePage{Token: knownID(r.PostFormValue("token")), Reason: r.PostFormValue("reason")}
+	if page.Token == "" {
+		page.Errors = append(page.Errors, ui.FieldError{Field: "token", Message: ui.Text{ID: "lost.token.empty"}})
+	}
+	reason, err := staffkey.ParseStopReason(page.Reason)
+	if errs := fieldError(err); errs != nil {
+		page.Reason = ""
+		page.Errors = append(page.Errors, errs...)
+	}
+	if len(page.Errors) > 0 {
+		return p.showLostToken(r, http.StatusUnprocessableEntity, page)
+	}
+	stopped, err := p.SignIn.StopKeySignedOut(r.Context(), r.origin, r.attempt(), staffkey.SecurityKeyID(page.Token), reason)
+	if refusal := asRefusal(err); refusal != nil {
+		page.Errors = []ui.FieldError{{Message: text(refusal.Message)}}
+		return p.showLostToken(r, http.StatusTooManyRequests, page)
+	}
+	if err != nil {
+		return err
+	}
+	r.dropCookie(cookieAttempt)
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname}, 0); err != nil {
+		return err
+	}
+	return r.redirect("/lost/done")
+}
+
+func (p *Portal) lostOutDone(r *request) error {
+	ref := r.reference()
+	if ref.Code == "" {
+		return r.redirect("/lost")
+	}
+	return p.render(r, http.StatusOK, "", ui.LostOutDonePage{Nickname: ref.Nickname, Reference: ref.Code})
+}

@@ -1,0 +1,427 @@
+package portal
+
+import (
+	"encoding/json"
+	"net/http"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
+)
+
+// methodsPage lists every way to sign in that the person has or may set up.
+func (p *Portal) methodsPage(r *request) error {
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	page := ui.MethodsPage{Complete: mine.State.Lack == policy.LackNothing, Rule: rule(mine), Exception: mine.State.Exception}
+	page.Rows = append(page.Rows, p.keyRow(mine))
+	for _, kind := range []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode} {
+		if row, ok := p.methodRow(mine, kind); ok {
+			page.Rows = append(page.Rows, row)
+		}
+	}
+	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+// rule says what the organisation asks for.
+func rule(mine signin.Mine) ui.Text {
+	switch {
+	case mine.Policy.Strength == staffkey.StrengthPhishingResistant:
+		return ui.Text{ID: "methods.rule.key-required"}
+	case len(mine.Policy.CoreMethods) == 1 && mine.Policy.CoreMethods[0] == staffkey.MethodSecurityKey:
+		return ui.Text{ID: "methods.rule.keys"}
+	}
+	return ui.Text{ID: "methods.rule.core"}
+}
+
+func (p *Portal) keyRow(mine signin.Mine) ui.MethodRow {
+	row := ui.MethodRow{Kind: "key", Href: "/me/tokens", State: ui.Text{ID: "method.state.not-set-up"}, Action: ui.Text{ID: "method.action.set-up"}}
+	if n := len(mine.Holdings.Keys); n > 0 {
+		row.State, row.Action = ui.Counted("method.state.tokens", n), ui.Text{ID: "method.action.see"}
+		for _, k := range mine.Holdings.Keys {
+			if k.LastUsedAt.After(row.LastUsed) {
+				row.LastUsed = k.LastUsedAt
+			}
+		}
+	}
+	return row
+}
+
+// methodRow is the row of one method, and false when the person neither has it nor may set it up.
+func (p *Portal) methodRow(mine signin.Mine, kind staffkey.MethodKind) (ui.MethodRow, bool) {
+	path := "/me/mfa/" + optionKind(kind)
+	if kind == staffkey.MethodRecoveryCode {
+		path = "/me/recovery-codes"
+	}
+	row := ui.MethodRow{Kind: optionKind(kind), Href: path, State: ui.Text{ID: "method.state.not-set-up"}, Action: ui.Text{ID: "method.action.set-up"}}
+	e, offered := mine.Enrolment(kind), contains(mine.Offered, kind)
+	if e == nil || p.SignIn.Remaining(*e) == 0 && kind != staffkey.MethodRecoveryCode {
+		return row, offered
+	}
+	row.LastUsed, row.Action, row.Remove = e.LastUsedAt, ui.Text{ID: "method.action.change"}, path+"/remove"
+	switch {
+	case kind == staffkey.MethodRecoveryCode:
+		row.State = ui.Text{ID: "method.state.left", Args: map[string]any{"Left": p.SignIn.Remaining(*e), "Total": staffkey.RecoveryCodes}}
+		row.Action, row.Remove = ui.Text{ID: "method.action.see"}, "/me/mfa/recovery-code/remove"
+		row.Warn = p.SignIn.Remaining(*e) == 0
+	case !e.DisabledAt.IsZero():
+		row.State, row.Warn = ui.Text{ID: "method.state.off"}, true
+	case !mine.Policy.Allows(kind):
+		row.State, row.Warn = ui.Text{ID: "method.state.forbidden"}, true
+	case p.SignIn.Sends(kind):
+		row.State = ui.Text{ID: "method.state.number", Args: map[string]any{"Last2": p.SignIn.Last2(*e)}}
+	default:
+		row.State = ui.Text{ID: "method.state.set-up"}
+	}
+	return row, true
+}
+
+func contains[T comparable](list []T, item T) bool {
+	for _, i := range list {
+		if i == item {
+			return true
+		}
+	}
+	return false
+}
+
+// choosePage asks what the person has with them: the way to what policy asks for, or to one more method.
+func (p *Portal) choosePage(r *request) error {
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	page := ui.ChooseMethodPage{Asked: mine.State.Lack != policy.LackNothing, Rule: rule(mine)}
+	if page.Asked {
+		if err := p.SignIn.NoteAsked(r.Context(), r.current.Actor); err != nil {
+			return err
+		}
+		page.Later = !mine.State.Must
+		page.DaysLeft = max(0, int(mine.State.Until.Sub(p.Now())/(24*time.Hour)))
+	}
+	for _, kind := range mine.Offered {
+		choice := ui.OtherOption{Kind: optionKind(kind), Href: "/me/mfa/" + optionKind(kind)}
+		switch kind {
+		case staffkey.MethodSecurityKey:
+			choice = ui.OtherOption{Kind: "key", Href: "/me/tokens/register"}
+		case staffkey.MethodRecoveryCode:
+			choice.Href = "/me/recovery-codes"
+		}
+		if e := mine.Enrolment(kind); e != nil && p.SignIn.Usable(*e) {
+			continue // it is set up: something else is asked for
+		}
+		page.Choices = append(page.Choices, choice)
+	}
+	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+func (p *Portal) later(r *request) error {
+	if err := r.setFlash(flash{Kind: "note", ID: "flash.later"}); err != nil {
+		return err
+	}
+	return r.redirect("/me")
+}
+
+// mustSetUp reports whether the person has to set something up before anything else.
+func (p *Portal) mustSetUp(r *request) (policy.SetUpState, error) {
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	return mine.State, err
+}
+
+// appOptions are what the method offers to scan or type.
+type appOptions struct {
+	URI string   `json:"uri"`
+	Key string   `json:"key"`
+	QR  []string `json:"qr"`
+}
+
+func (p *Portal) appPage(r *request) error { return p.showApp(r, http.StatusOK, "", nil) }
+
+// showApp shows the secret of an authenticator app: a new one, or the same as on the page whose code was just refused.
+func (p *Portal) showApp(r *request, status int, refused string, errs []ui.FieldError) error {
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodTOTP, signin.EnrolOptions{Refused: refused})
+	if err != nil {
+		return err
+	}
+	var o appOptions
+	if err := json.Unmarshal(begun.Options, &o); err != nil {
+		return err
+	}
+	page := ui.AppPage{QR: o.QR, Key: o.Key, URI: o.URI, Sealed: begun.Sealed, Replacing: begun.Subject.Enrolment != nil}
+	page.Errors = errs
+	return p.render(r, status, "selfservice", page)
+}
+
+func (p *Portal) enrolApp(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	sealed, code := r.PostFormValue("ceremony"), r.PostFormValue("code")
+	if code == "" {
+		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
+	}
+	_, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, signin.Answer{Sealed: sealed, Method: staffkey.MethodTOTP, Body: []byte(code)})
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
+		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{codeError(refusal)})
+	}
+	if err != nil {
+		return err
+	}
+	return p.methodDone(r, flash{Kind: "success", ID: "flash.app-set-up"})
+}
+
+// methodDone goes on after a method was set up: back to what policy still asks for, or to the list.
+func (p *Portal) methodDone(r *request, f flash) error {
+	if err := r.setFlash(f); err != nil {
+		return err
+	}
+	state, err := p.mustSetUp(r)
+	if err != nil {
+		return err
+	}
+	if state.Must {
+		return r.redirect("/me/mfa/start")
+	}
+	return r.redirect("/me/mfa")
+}
+
+// telephoneMethod is the method of the path, if it sends codes.
+func (p *Portal) telephoneMethod(r *request) (staffkey.MethodKind, error) {
+	kind, err := r.codeMethod()
+	if err == nil && !p.SignIn.Sends(kind) {
+		err = staffkey.ErrNotFound
+	}
+	return kind, err
+}
+
+func (p *Portal) numberPage(r *request) error { return p.showNumber(r, http.StatusOK, "", nil) }
+
+func (p *Portal) showNumber(r *request, status int, number string, errs []ui.FieldError) error {
+	kind, err := p.telephoneMethod(r)
+	if err != nil {
+		return err
+	}
+	// The same question as at the end, so that nobody types a number for nothing.
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{})
+	if err != nil {
+		return err
+	}
+	page := ui.NumberPage{Kind: optionKind(kind), Number: number, Last2: begun.Last2[kind]}
+	page.Errors = errs
+	return p.render(r, status, "selfservice", page)
+}
+
+func (p *Portal) sendToNumber(r *request) error {
+	kind, err := p.telephoneMethod(r)
+	if err != nil {
+		return err
+	}
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	number := r.PostFormValue("number")
+	if len(number) > 64 {
+		number = number[:64]
+	}
+	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number)
+	if errs := fieldError(err); errs != nil {
+		return p.showNumber(r, http.StatusUnprocessableEntity, number, errs)
+	}
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
+		status, e := http.StatusUnprocessableEntity, ui.FieldError{Message: text(refusal.Message)}
+		if refusal.Rule == "country" {
+			e.Field = "number"
+		}
+		if refusalStatus(err) == http.StatusTooManyRequests {
+			status = http.StatusTooManyRequests
+		}
+		return p.showNumber(r, status, number, []ui.FieldError{e})
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.putSealed(cookieNumber, number, signin.AttemptLife); err != nil {
+		return err
+	}
+	return r.redirect("/me/mfa/" + optionKind(kind) + "/code")
+}
+
+// cookieNumber keeps the number that is being set up, to send its code again.
+const cookieNumber = "staffkey-number"
+
+func (p *Portal) numberCodePage(r *request) error { return p.showNumberCode(r, http.StatusOK, nil) }
+
+func (p *Portal) showNumberCode(r *request, status int, errs []ui.FieldError) error {
+	kind, err := p.telephoneMethod(r)
+	if err != nil {
+		return err
+	}
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{})
+	if err != nil {
+		return err
+	}
+	pending := ""
+	if e := begun.Subject.Enrolment; e != nil {
+		pending = p.SignIn.Pending(*e)
+	}
+	if pending == "" { // nothing waits: confirmed in another tab, or never asked for
+		return r.redirect("/me/mfa/" + optionKind(kind))
+	}
+	path := "/me/mfa/" + optionKind(kind) + "/code"
+	page := ui.NumberCodePage{Kind: optionKind(kind), Last2: pending, Sealed: begun.Sealed}
+	page.Errors = errs
+	again, err := p.resend(r, r.current.Person.ID, kind, path+"/again")
+	if err != nil {
+		return err
+	}
+	page.Resend = *again
+	return p.render(r, status, "selfservice", page)
+}
+
+func (p *Portal) sendToNumberAgain(r *request) error {
+	kind, err := p.telephoneMethod(r)
+	if err != nil {
+		return err
+	}
+	var number string
+	if !r.openSealed(cookieNumber, &number) {
+		return r.redirect("/me/mfa/" + optionKind(kind))
+	}
+	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number)
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
+		return p.showNumberCode(r, refusalStatus(err), []ui.FieldError{{Message: text(refusal.Message)}})
+	}
+	if err != nil {
+		return err
+	}
+	return r.redirect("/me/mfa/" + optionKind(kind) + "/code")
+}
+
+func (p *Portal) enrolNumber(r *request) error {
+	kind, err := p.telephoneMethod(r)
+	if err != nil {
+		return err
+	}
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	if r.PostFormValue("code") == "" {
+		return p.showNumberCode(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
+	}
+	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: kind, Body: []byte(r.PostFormValue("code"))}
+	_, err = p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, answer)
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
+		return p.showNumberCode(r, http.StatusUnprocessableEntity, []ui.FieldError{codeError(refusal)})
+	}
+	if err != nil {
+		return err
+	}
+	r.dropCookie(cookieNumber)
+	e, err := p.SignIn.FindEnrolment(r.Context(), r.current.Actor, kind)
+	if err != nil {
+		return err
+	}
+	f := flash{Kind: "success", ID: "flash.number-set-up"}
+	if e != nil {
+		f.Args = map[string]string{"Last2": p.SignIn.Last2(*e)}
+	}
+	return p.methodDone(r, f)
+}
+
+func (p *Portal) removeMethodPage(r *request) error { return p.showRemoveMethod(r, http.StatusOK) }
+
+func (p *Portal) showRemoveMethod(r *request, status int) error {
+	kind, err := r.codeMethod()
+	if err != nil {
+		return err
+	}
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	if mine.Enrolment(kind) == nil || kind == staffkey.MethodPass {
+		return staffkey.ErrNotFound
+	}
+	page := ui.MethodRemovePage{Kind: optionKind(kind), Blocked: policy.LeavesAMethod(kind, mine.Holdings) != nil}
+	for _, k := range mine.Holdings.ActiveKeys() {
+		page.Tokens = append(page.Tokens, k.Nickname)
+	}
+	left := mine.Holdings
+	left.Others = nil
+	for _, m := range mine.Holdings.Others {
+		if m != kind && m != staffkey.MethodPass {
+			left.Others = append(left.Others, m)
+			page.Methods = append(page.Methods, optionKind(m))
+		}
+	}
+	page.Incomplete = policy.Lacking(mine.Policy, left) != policy.LackNothing
+	return p.render(r, status, "selfservice", page)
+}
+
+func (p *Portal) removeMethod(r *request) error {
+	kind, err := r.codeMethod()
+	if err != nil {
+		return err
+	}
+	err = p.SignIn.RemoveMethod(r.Context(), r.current.Actor, kind)
+	if refusal := asRefusal(err); refusal != nil && refusal.Rule == "last_method" {
+		return p.showRemoveMethod(r, http.StatusConflict)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.method-removed", Method: optionKind(kind)}); err != nil {
+		return err
+	}
+	return r.redirect("/me/mfa")
+}
+
+func (p *Portal) passwordPage(r *request) error { return p.showPassword(r, http.StatusOK, nil) }
+
+func (p *Portal) showPassword(r *request, status int, errs []ui.FieldError) error {
+	e, err := p.SignIn.FindEnrolment(r.Context(), r.current.Actor, staffkey.MethodPassword)
+	if err != nil {
+		return err
+	}
+	page := ui.PasswordPage{Username: r.current.Person.Username}
+	if e != nil {
+		page.ChangedAt = e.ChangedAt
+	}
+	page.Errors = errs
+	return p.render(r, status, "selfservice", page)
+}
+
+func (p *Portal) changePassword(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	current, password := r.PostFormValue("current"), r.PostFormValue("password")
+	var errs []ui.FieldError
+	if current == "" {
+		errs = append(errs, ui.FieldError{Field: "current", Message: ui.Text{ID: "password.empty"}})
+	}
+	if password == "" {
+		errs = append(errs, ui.FieldError{Field: "password", Message: ui.Text{ID: "password.new-empty"}})
+	}
+	if len(errs) > 0 {
+		return p.showPassword(r, http.StatusUnprocessableEntity, errs)
+	}
+	err := p.SignIn.ChangePassword(r.Context(), r.current.Actor, current, password)
+	if errs := fieldError(err); errs != nil {
+		return p.showPassword(r, http.StatusUnprocessableEntity, errs)
+	}
+	if refusal := asRefusal(err); refusal != nil && refusalStatus(err) == http.StatusTooManyRequests {
+		return p.showPassword(r, http.StatusTooManyRequests, []ui.FieldError{{Message: text(refusal.Message)}})
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.password-changed"}); err != nil {
+		return err
+	}
+	return r.redirect("/me/self-service")
+}

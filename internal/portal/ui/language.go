@@ -1,0 +1,158 @@
+package ui
+
+import (
+	"bytes"
+	"html"
+	"html/template"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// A person changes the language by a link to the same address. A page that answers
+// a POST has no such address: its button sends the path of the page and what the
+// page shows as typed to POST /language, which keeps it for the next page, and that
+// page is filled by its frame (Frame.Typed).
+//
+// Neither end asks the pages for it. What was typed is read from, and put into, the
+// finished page: a field that holds a secret is one whose value no page ever sends
+// back, so it has no value attribute, and is never kept. A button that submits the
+// page's own form could keep more, but would send passwords and codes along.
+
+// languageName is a language and its name in itself.
+type languageName struct{ Tag, Name string }
+
+// Languages lists the tags of all languages, the default one first.
+func (u *UI) Languages() []string {
+	return u.locale(DefaultLanguage).catalogue.Languages()
+}
+
+// Others are the languages that a person can change to.
+func (v *view) Others() []languageName { return v.others }
+
+// MayChange reports whether the page can be shown again in another language. One
+// that answers a POST and is neither a form with errors nor a refusal may hold what
+// is shown once, such as recovery codes.
+func (v *view) MayChange() bool {
+	_, refused := v.P.(ErrorPage)
+	return !v.F.Posted || refused || len(v.Errors) > 0
+}
+
+// LanguageHref is the address of the page in another language.
+func (v *view) LanguageHref(tag string) string {
+	if v.F.Query == "" {
+		return v.F.Path + "?lang=" + tag
+	}
+	return v.F.Path + "?" + v.F.Query + "&lang=" + tag
+}
+
+// markTyped stands in the language form for the fields to carry. No text of a person
+// turns into a comment on a page.
+const markTyped = "<!--typed-->"
+
+// TypedMark is the place of the fields to carry.
+func (*view) TypedMark() template.HTML { return markTyped }
+
+// Names of the fields of the language form.
+const (
+	// PrefixTyped is put before the name of a field that a person typed in.
+	PrefixTyped = "typed-"
+	// PrefixQuery is put before the name of a hidden field, which the address of
+	// the page first had.
+	PrefixQuery = "query-"
+)
+
+var (
+	// forms and inputs match elements that our templates wrote: html/template
+	// leaves no > inside the quotes of an attribute.
+	forms  = regexp.MustCompile(`(?s)<form [^>]*>.*?</form>`)
+	inputs = regexp.MustCompile(`<input [^>]*>`)
+	// attribute matches name="value" and a name alone.
+	attribute = regexp.MustCompile(` ([a-z-]+)(?:="([^"]*)")?`)
+)
+
+// input is one <input>, with values as they are in the source of the page.
+type input map[string]string
+
+func inputOf(tag []byte) input {
+	in := make(input)
+	for _, m := range attribute.FindAllSubmatch(tag, -1) {
+		in[string(m[1])] = string(m[2])
+	}
+	return in
+}
+
+// typed reports whether a person types in or picks this field, and the page shows
+// what.
+func (in input) typed() bool {
+	_, shown := in["value"]
+	_, hidden := in["hidden"]
+	return shown && !hidden && in["name"] != "" && slices.Contains([]string{"text", "email", "tel", "radio"}, in["type"])
+}
+
+// carryTyped gives the language form of a finished page what its form shows as
+// typed, or fills the form with what the frame brought along.
+func carryTyped(page *bytes.Buffer, f *Frame) {
+	if !f.Posted && len(f.Typed) == 0 {
+		return
+	}
+	body := page.Bytes()
+	if f.Posted {
+		body = bytes.Replace(body, []byte(markTyped), carried(body, f.Path), 1)
+	}
+	if len(f.Typed) > 0 {
+		body = inputs.ReplaceAllFunc(body, f.refill)
+	}
+	page.Reset()
+	page.Write(body)
+}
+
+// carried returns hidden fields with all that the form for path shows.
+func carried(page []byte, path string) []byte {
+	action := []byte(` action="` + html.EscapeString(path) + `"`)
+	var b bytes.Buffer
+	for _, form := range forms.FindAll(page, -1) {
+		head, _, _ := bytes.Cut(form, []byte(">"))
+		if !bytes.Contains(head, action) {
+			continue
+		}
+		for _, tag := range inputs.FindAll(form, -1) {
+			in := inputOf(tag)
+			_, checked := in["checked"]
+			prefix := PrefixTyped
+			switch {
+			case in["type"] == "hidden" && in["name"] != "ceremony":
+				prefix = PrefixQuery
+			case !in.typed(), in["type"] == "radio" && !checked:
+				continue
+			}
+			b.WriteString(`<input type="hidden" name="` + prefix + in["name"] + `" value="` + in["value"] + `">`)
+		}
+	}
+	return b.Bytes()
+}
+
+// refill returns an <input> with what was typed in it before.
+func (f *Frame) refill(tag []byte) []byte {
+	in := inputOf(tag)
+	value, ok := f.Typed[html.UnescapeString(in["name"])]
+	if !ok || !in.typed() {
+		return tag
+	}
+	if in["type"] != "radio" {
+		in["value"] = html.EscapeString(value)
+	} else if delete(in, "checked"); html.UnescapeString(in["value"]) == value {
+		in["checked"] = ""
+	}
+	var b strings.Builder
+	b.WriteString("<input")
+	for _, name := range slices.Sorted(maps.Keys(in)) {
+		b.WriteString(" " + name)
+		if in[name] != "" || name == "value" {
+			b.WriteString(`="` + in[name] + `"`)
+		}
+	}
+	b.WriteString(">")
+	return []byte(b.String())
+}
