@@ -40,6 +40,8 @@ type serverConfig struct {
 	LogLevel        string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL"`
 	Migrate         bool          `help:"Bring the database to this release at start." default:"true" negatable:""`
 	ShutdownWait    time.Duration `help:"How long requests under way may take to finish when the server stops." default:"10s" placeholder:"TIME"`
+
+	messageConfig `embed:""`
 }
 
 // settled is the server's configuration after it was checked.
@@ -49,6 +51,7 @@ type settled struct {
 	trustedProxies []netip.Prefix
 	location       *time.Location
 	workers        int
+	messages       messages
 }
 
 // settle checks everything and reports all problems at once.
@@ -100,6 +103,7 @@ func (c *serverConfig) settle() (settled, error) {
 	if s.workers == 0 {
 		s.workers = max(1, runtime.NumCPU()/2)
 	}
+	s.messages = c.messageConfig.settle(s.address, add)
 	if len(problems) > 0 {
 		return s, &problem{cause: "the configuration has problems:\n  - " + strings.Join(problems, "\n  - "), fix: "Set them by flag, environment (STAFFKEY_…) or file (--config); staffkeyd serve --help explains each."}
 	}

@@ -18,9 +18,10 @@ import (
 )
 
 type demoCommand struct {
-	Listen string `help:"Address and port to listen on." default:"localhost:8080" placeholder:"HOST:PORT"`
-	JSON   bool   `help:"Print one JSON object on one line once it is ready."`
-	Metric string `name:"metrics-listen" help:"Address and port for Prometheus metrics. Off when empty." placeholder:"HOST:PORT"`
+	Listen  string `help:"Address and port to listen on." default:"localhost:8080" placeholder:"HOST:PORT"`
+	Gateway string `name:"gateway-listen" help:"Address and port of the page that shows the messages that the demo sends." default:"localhost:0" placeholder:"HOST:PORT"`
+	JSON    bool   `help:"Print one JSON object on one line once it is ready."`
+	Metric  string `name:"metrics-listen" help:"Address and port for Prometheus metrics. Off when empty." placeholder:"HOST:PORT"`
 }
 
 // demoPerson is an account that the demo prints.
@@ -66,6 +67,18 @@ func (c *demoCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	gatewayListener, err := listen(env.ctx, c.Gateway)
+	if err != nil {
+		return err
+	}
+	defer gatewayListener.Close()
+	gate, err := newGateway(gatewayListener, set.location)
+	if err != nil {
+		return err
+	}
+	if set.messages.channels, err = gate.channels(); err != nil {
+		return err
+	}
 	srv, err := wire(s, &cfg, set, log)
 	if err != nil {
 		return err
@@ -77,10 +90,13 @@ func (c *demoCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	if err := c.announce(env, set.address, people); err != nil {
+	if err := c.announce(env, set.address, gate.address, people); err != nil {
 		return err
 	}
-	return srv.run(env.ctx, listener, &cfg)
+	group, ctx := errgroup.WithContext(env.ctx)
+	group.Go(func() error { return gate.serve(ctx, newHTTPServer(nil, log), gatewayListener) })
+	group.Go(func() error { return srv.run(ctx, listener, &cfg) })
+	return group.Wait()
 }
 
 // demoAccounts gives the sample accounts fresh passwords, at each start.
@@ -128,12 +144,13 @@ func demoAccount(ctx context.Context, d *directory.Directory, s *signin.Service,
 	return demoPerson{Username: p.Username, Password: password, Name: p.Name, Role: role, Organisation: o.Name}, nil
 }
 
-func (c *demoCommand) announce(env *environment, address string, people []demoPerson) error {
+func (c *demoCommand) announce(env *environment, address, gateway string, people []demoPerson) error {
 	if c.JSON {
 		return json.NewEncoder(env.stdout).Encode(struct {
-			URL    string       `json:"url"`
-			People []demoPerson `json:"people"`
-		}{address, people})
+			URL     string       `json:"url"`
+			Gateway string       `json:"gateway"`
+			People  []demoPerson `json:"people"`
+		}{address, gateway, people})
 	}
 	fmt.Fprintf(env.stdout, "Staffkey is running a sample federation at\n\n  %s\n\nSign in as one of these; the passwords are new at each start:\n\n", address)
 	w := tabwriter.NewWriter(env.stdout, 0, 0, 2, ' ', 0)
@@ -143,6 +160,6 @@ func (c *demoCommand) announce(env *environment, address string, people []demoPe
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(env.stdout, "\nThe data is in %s. Ctrl-C stops it.\n", env.config.Data)
+	_, err := fmt.Fprintf(env.stdout, "\nMessages that the demo sends: %s\nThe data is in %s. Ctrl-C stops it.\n", gateway, env.config.Data)
 	return err
 }

@@ -29,8 +29,11 @@ func (c *doctorCommand) Run(env *environment) error {
 			fmt.Fprintf(env.stdout, "x   %s: %v\n", what, err)
 		}
 	}
-	_, err := c.settle()
+	set, err := c.settle()
 	check("configuration", err)
+	if err == nil {
+		check("messages: "+set.messages.String(), nil)
+	}
 	check("port", portFree(env, c.Listen))
 	check("certificate", c.certificate())
 	s, err := openStore(env.ctx, env.config, false)

@@ -43,10 +43,13 @@ type commands struct {
 	SetupLink    setUpLinkCommand     `cmd:"" help:"Print a new one-time link for the first-run set-up."`
 	Migrate      migrateCommand       `cmd:"" help:"Bring the database to this release."`
 	Doctor       doctorCommand        `cmd:"" help:"Check everything that the server needs."`
-	Person       personCommands       `cmd:"" help:"People: add, import, list."`
+	Person       personCommands       `cmd:"" help:"People: add, import, list, open a frozen account."`
 	Organisation organisationCommands `cmd:"" help:"Organisations: add, import, list."`
 	Role         roleCommands         `cmd:"" help:"Roles: grant, revoke, list."`
 	Policy       policyCommands       `cmd:"" help:"Policy of an organisation: show, set."`
+	Pass         passCommands         `cmd:"" help:"Temporary access passes: issue."`
+	Exception    exceptionCommands    `cmd:"" help:"Exceptions from policy for one person: grant, list, end."`
+	Station      stationCommands      `cmd:"" help:"Shared stations: link, list, revoke."`
 	Audit        auditCommands        `cmd:"" help:"Audit log: list, export."`
 	Version      versionCommand       `cmd:"" help:"Print the version."`
 

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"staffkey"
@@ -39,17 +38,31 @@ func (c *policyShow) Run(env *environment) error {
 			Organisation string                  `json:"organisation"`
 			Effective    staffkey.PolicySettings `json:"effective"`
 			Decided      staffkey.PolicySettings `json:"decided_here"`
-		}{o.Code, staffkey.PolicySettings{Methods: &p.Methods, MaxKeys: &p.MaxKeys, Sessions: &p.Sessions}, own})
+		}{o.Code, staffkey.PolicySettings{
+			Methods: &p.Methods, MaxKeys: &p.MaxKeys, Sessions: &p.Sessions, CoreMethods: &p.CoreMethods, Strength: &p.Strength,
+			Downgrade: &p.Downgrade, GraceDays: &p.GraceDays, Countries: &p.Countries, CodesPerDay: &p.CodesPerDay,
+		}, own})
 	}
-	methods := make([]string, len(p.Methods))
-	for i, m := range p.Methods {
-		methods[i] = string(m)
-	}
+	methods := names(p.Methods)
 	l := p.Sessions
 	_, err = fmt.Fprintf(env.stdout, "max-keys   %d%s\nmethods    password, security_key%s%s\nsessions   %d,%d,%d,%d%s (minutes: idle and in all at AAL2, idle and in all at AAL3)\n",
 		p.MaxKeys, here(own.MaxKeys != nil), prefixed(methods), here(own.Methods != nil),
 		l.IdleAAL2, l.AbsoluteAAL2, l.IdleAAL3, l.AbsoluteAAL3, here(own.Sessions != nil))
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(env.stdout, "core       %s%s (who has one is set up)\nstrength   %s%s\ndowngrade  %s%s\ngrace-days %d%s\ncountries  %s%s\ncodes      %d a day%s\n",
+		strings.Join(names(p.CoreMethods), ", "), here(own.CoreMethods != nil), p.Strength, here(own.Strength != nil), p.Downgrade, here(own.Downgrade != nil),
+		p.GraceDays, here(own.GraceDays != nil), strings.Join(p.Countries, ", "), here(own.Countries != nil), p.CodesPerDay, here(own.CodesPerDay != nil))
 	return err
+}
+
+func names(methods []staffkey.MethodKind) []string {
+	list := make([]string, len(methods))
+	for i, m := range methods {
+		list[i] = string(m)
+	}
+	return list
 }
 
 func here(decided bool) string {
@@ -71,7 +84,13 @@ type policySet struct {
 	MaxKeys      *int     `help:"The most security keys of a person." placeholder:"N" env:"-"`
 	Methods      []string `help:"Methods besides the password and the security key, such as recovery_code." placeholder:"METHOD" env:"-"`
 	Sessions     []int    `help:"Limits in minutes: idle and in all at AAL2, idle and in all at AAL3, as in 60,1440,15,720." placeholder:"MINUTES" env:"-"`
-	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions." enum:"max-keys,methods,sessions" placeholder:"SETTING" env:"-"`
+	Core         []string `help:"Core methods: who has one of them is set up. security_key (two keys, or one and another method), totp, text_message, phone_call." placeholder:"METHOD" env:"-"`
+	Strength     *string  `help:"What a sign-in must reach: any or phishing_resistant." placeholder:"STRENGTH" env:"-"`
+	Downgrade    *string  `help:"A sign-in without the key that the person has: notify or forbid." placeholder:"RULE" env:"-"`
+	GraceDays    *int     `help:"How long setting up may be put off, in days." placeholder:"DAYS" env:"-"`
+	Countries    []string `help:"Countries whose telephone numbers get codes, such as GB." placeholder:"COUNTRY" env:"-"`
+	CodesPerDay  *int     `help:"The most codes by text and phone in a day." placeholder:"N" env:"-"`
+	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions, core, strength, downgrade, grace-days, countries, codes-per-day." enum:"max-keys,methods,sessions,core,strength,downgrade,grace-days,countries,codes-per-day" placeholder:"SETTING" env:"-"`
 }
 
 // Run changes the settings that are named and leaves the others.
@@ -88,32 +107,78 @@ func (c *policySet) Run(env *environment) error {
 	if err != nil {
 		return explain(err)
 	}
-	if slices.Contains(c.Inherit, "max-keys") {
-		settings.MaxKeys = nil
-	}
-	if slices.Contains(c.Inherit, "methods") {
-		settings.Methods = nil
-	}
-	if slices.Contains(c.Inherit, "sessions") {
-		settings.Sessions = nil
-	}
-	if c.MaxKeys != nil {
-		settings.MaxKeys = c.MaxKeys
-	}
-	if c.Methods != nil {
-		methods := []staffkey.MethodKind{}
-		for _, m := range c.Methods {
-			if m != "" { // --methods= allows none
-				methods = append(methods, staffkey.MethodKind(m))
-			}
-		}
-		settings.Methods = &methods
-	}
-	if n := c.Sessions; n != nil {
-		settings.Sessions = &staffkey.SessionLimits{IdleAAL2: n[0], AbsoluteAAL2: n[1], IdleAAL3: n[2], AbsoluteAAL3: n[3]}
-	}
+	c.inherit(&settings)
+	c.decide(&settings)
 	if err := env.directory.ChangePolicy(env.ctx, actor, o.ID, settings); err != nil {
 		return explain(err)
 	}
 	return (&policyShow{Organisation: c.Organisation}).Run(env)
+}
+
+// inherit leaves what the flags name to the organisation above.
+func (c *policySet) inherit(s *staffkey.PolicySettings) {
+	for _, name := range c.Inherit {
+		switch name {
+		case "max-keys":
+			s.MaxKeys = nil
+		case "methods":
+			s.Methods = nil
+		case "sessions":
+			s.Sessions = nil
+		case "core":
+			s.CoreMethods = nil
+		case "strength":
+			s.Strength = nil
+		case "downgrade":
+			s.Downgrade = nil
+		case "grace-days":
+			s.GraceDays = nil
+		case "countries":
+			s.Countries = nil
+		case "codes-per-day":
+			s.CodesPerDay = nil
+		}
+	}
+}
+
+// decide sets what the flags give.
+func (c *policySet) decide(s *staffkey.PolicySettings) {
+	if c.MaxKeys != nil {
+		s.MaxKeys = c.MaxKeys
+	}
+	if c.Methods != nil {
+		s.Methods = kindsOf(c.Methods)
+	}
+	if n := c.Sessions; n != nil {
+		s.Sessions = &staffkey.SessionLimits{IdleAAL2: n[0], AbsoluteAAL2: n[1], IdleAAL3: n[2], AbsoluteAAL3: n[3]}
+	}
+	if c.Core != nil {
+		s.CoreMethods = kindsOf(c.Core)
+	}
+	if c.Strength != nil {
+		s.Strength = (*staffkey.Strength)(c.Strength)
+	}
+	if c.Downgrade != nil {
+		s.Downgrade = (*staffkey.Downgrade)(c.Downgrade)
+	}
+	if c.GraceDays != nil {
+		s.GraceDays = c.GraceDays
+	}
+	if c.Countries != nil {
+		s.Countries = &c.Countries
+	}
+	if c.CodesPerDay != nil {
+		s.CodesPerDay = c.CodesPerDay
+	}
+}
+
+// kindsOf turns the names of a flag into methods; --methods= allows none.
+func kindsOf(list []string) *[]staffkey.MethodKind {
+	kinds := []staffkey.MethodKind{}
+	for _, name := range list {
+		if name != "" {
+			kinds = append(kinds, staffkey.MethodKind(name))
+		}
+	}
+	return &kinds
 }

@@ -9,10 +9,12 @@ import (
 
 // personCommands are the commands about people.
 type personCommands struct {
-	Add    personAdd    `cmd:"" help:"Add a person and print the link with which they choose their first password."`
-	Import personImport `cmd:"" help:"Add and change people from a CSV file. The same file may be imported again."`
-	List   personList   `cmd:"" help:"List people."`
-	Link   personLink   `cmd:"" help:"Print a new link with which a person chooses a first password."`
+	Add      personAdd      `cmd:"" help:"Add a person and print the link with which they choose their first password."`
+	Import   personImport   `cmd:"" help:"Add and change people from a CSV file. The same file may be imported again."`
+	List     personList     `cmd:"" help:"List people."`
+	Link     personLink     `cmd:"" help:"Print a new link with which a person chooses a first password."`
+	Unfreeze personUnfreeze `cmd:"" help:"Open an account again that was frozen by \"This was not me\"."`
+	Resume   personResume   `cmd:"" help:"Put a token that is on hold back in use."`
 }
 
 type personAdd struct {

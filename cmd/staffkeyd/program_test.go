@@ -47,8 +47,8 @@ func TestDemo(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
 	var first, second struct {
-		URL    string
-		People []demoPerson
+		URL, Gateway string
+		People       []demoPerson
 	}
 	line, stop := start(t, "demo", "--json", "--listen", "localhost:0", "--data", data)
 	if err := json.Unmarshal([]byte(line), &first); err != nil {
@@ -75,6 +75,17 @@ func TestDemo(t *testing.T) {
 	}
 	if err := res.Body.Close(); err != nil || res.StatusCode != http.StatusOK {
 		t.Errorf("the sign-in page: %d, %v", res.StatusCode, err)
+	}
+	res, err = http.Get(first.Gateway)
+	if err != nil {
+		t.Fatal(err)
+	}
+	page, err := io.ReadAll(res.Body)
+	if err != nil || !strings.Contains(string(page), "Messages of the demo") || first.Gateway == first.URL {
+		t.Errorf("the page of messages at %q: %s, %v", first.Gateway, page, err)
+	}
+	if err := res.Body.Close(); err != nil {
+		t.Error(err)
 	}
 	if code, stderr := stop(); code != 0 {
 		t.Fatalf("stopped with %d: %s", code, stderr)

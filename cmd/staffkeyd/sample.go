@@ -205,6 +205,11 @@ func loadSample(ctx context.Context, d *directory.Directory) error {
 	if err != nil || report.Refused > 0 {
 		return fmt.Errorf("load the sample people: %w", firstProblem(report, err))
 	}
+	// Everything is allowed, so that a newcomer can try it all. Passes are for administrators to give, and need no leave.
+	methods := []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode}
+	if err := d.ChangePolicy(ctx, actor, staffkey.OrganisationID(f.organisations[0].code), staffkey.PolicySettings{Methods: &methods}); err != nil {
+		return fmt.Errorf("load the sample policy: %w", err)
+	}
 	for _, r := range f.roles {
 		p, err := d.FindPerson(ctx, actor, r.username)
 		if err != nil {

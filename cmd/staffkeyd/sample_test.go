@@ -108,6 +108,15 @@ func TestLoadSample(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		effective, err := d.EffectivePolicy(t.Context(), amara.Organisation)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, kind := range []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode} {
+			if !effective.Allows(kind) {
+				t.Errorf("%s cannot be tried", kind)
+			}
+		}
 		administrators, err := d.LocalAdministratorsOf(t.Context(), amara.Organisation)
 		if err != nil {
 			t.Fatal(err)

@@ -130,7 +130,7 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 // run serves until ctx ends, sweeps what has expired, and then lets requests under way finish.
 func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConfig) error {
 	group, ctx := errgroup.WithContext(ctx)
-	public := newHTTPServer(s.portal, s.log)
+	public := newHTTPServer(s.public, s.log)
 	servers := []*http.Server{public}
 	group.Go(func() error {
 		var err error
@@ -154,6 +154,11 @@ func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConf
 	}
 	group.Go(func() error {
 		s.sweep(ctx)
+		return nil
+	})
+	group.Go(func() error { return s.notify.Run(ctx) })
+	group.Go(func() error {
+		s.signin.Run(ctx, func(err error) { s.log.Error("wishes for passwords not answered", "error", err) })
 		return nil
 	})
 	group.Go(func() error {

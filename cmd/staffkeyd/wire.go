@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
@@ -12,12 +13,16 @@ import (
 
 	"staffkey"
 	"staffkey/internal/directory"
+	"staffkey/internal/notify"
 	"staffkey/internal/portal"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
+	"staffkey/internal/signin/pass"
 	"staffkey/internal/signin/password"
 	"staffkey/internal/signin/recoverycode"
 	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/telephone"
+	"staffkey/internal/signin/totp"
 	"staffkey/internal/store"
 )
 
@@ -77,7 +82,11 @@ func methods(s *store.Store, rp securitykey.Config, workers, queue int) ([]signi
 	}
 	return []signin.Method{
 		securitykey.New(rp),
+		totp.New(rp.Name),
+		telephone.NewText(s.Sealer()),
+		telephone.NewCall(s.Sealer()),
 		recoverycode.New(s.Sealer()),
+		pass.New(s.Sealer()),
 		pw,
 	}, nil
 }
@@ -88,6 +97,8 @@ type server struct {
 	signin    *signin.Service
 	directory *directory.Directory
 	portal    *portal.Portal
+	notify    *notify.Service
+	public    http.Handler // what the public port serves
 	metrics   *portal.Metrics
 	log       *slog.Logger
 	// ballast is never touched, so that it takes no memory of the machine: it only counts in the size of the heap, which decides
@@ -105,7 +116,15 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
-	service := signin.New(signin.Deps{Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof})
+	delivery, err := set.messages.newService(notify.Deps{
+		Store: s, Address: set.address, Location: set.location, ServiceName: cfg.RPName, Log: log, Observe: observeMessages(metrics.Registry),
+	})
+	if err != nil {
+		return nil, err
+	}
+	service := signin.New(signin.Deps{
+		Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof, Wake: delivery.Wake, HasChannel: delivery.Has,
+	})
 	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable})
 	pages, err := ui.New()
 	if err != nil {
@@ -118,7 +137,10 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
-	return &server{store: s, signin: service, directory: dir, portal: p, metrics: metrics, log: log, ballast: make([]byte, ballastSize)}, nil
+	return &server{
+		store: s, signin: service, directory: dir, portal: p, notify: delivery, public: set.messages.withReceipts(p, delivery, set.address, log),
+		metrics: metrics, log: log, ballast: make([]byte, ballastSize),
+	}, nil
 }
 
 // prepare opens the database for the commands that work on it from the console.
@@ -126,7 +148,7 @@ func (e *environment) prepare(command string) error {
 	e.now = time.Now
 	name, _, _ := strings.Cut(command, " ")
 	switch name {
-	case "person", "organisation", "role", "policy", "audit", "setup-link":
+	case "person", "organisation", "role", "policy", "audit", "setup-link", "pass", "exception", "station":
 	default:
 		return nil // it opens what it needs itself
 	}

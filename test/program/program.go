@@ -122,6 +122,8 @@ type Person struct {
 type Program struct {
 	// URL is the address of its pages, without a slash at the end.
 	URL string
+	// Gateway is the address of the page that shows what it sends; see [Program.LatestMessage].
+	Gateway string
 	// People are the accounts that it made; their passwords are new at each start.
 	People []Person
 	// PID is the number of its process.
@@ -180,11 +182,12 @@ func Run(binary string, options Options) (*Program, error) {
 	}()
 	if readErr == nil {
 		var ready struct {
-			URL    string   `json:"url"`
-			People []Person `json:"people"`
+			URL     string   `json:"url"`
+			Gateway string   `json:"gateway"`
+			People  []Person `json:"people"`
 		}
 		if readErr = json.Unmarshal(line, &ready); readErr == nil {
-			p.URL, p.People = ready.URL, ready.People
+			p.URL, p.Gateway, p.People = ready.URL, ready.Gateway, ready.People
 			return p, nil
 		}
 	}

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"crypto/hmac"
+	"crypto/sha256"
+	"encoding/hex"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"staffkey/internal/notify"
+	"staffkey/internal/store/storetest"
+)
+
+// secretFile makes a file with a secret.
+func secretFile(t *testing.T, text string) string {
+	t.Helper()
+	name := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return name
+}
+
+func TestMessages_problems_are_reported_at_once(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	empty, key := secretFile(t, " \n"), secretFile(t, "hunter2")
+	for name, c := range map[string]struct {
+		args []string
+		want []string
+	}{
+		"everything at once": {
+			[]string{
+				"--smtp-host", "mail.example", "--smtp-user", "x", "--smtp-security", "none", "--text-provider", "http,twilio,govuk-notify,http", "--voice-provider", "twilio",
+				"--http-provider-url", "http://gateway.example", "--twilio-token-file", empty, "--govuk-notify-key-file", key, "--twilio-from", "Northmoor",
+			},
+			[]string{
+				"smtp-password-file: say which file", "smtp-host:", "http-provider-token-file: say which file", "http-provider-url:", "over https only", "is empty",
+				"text-provider govuk-notify: the API key", "text-provider http: is named twice", "voice-provider twilio:", "calls come from a number",
+			},
+		},
+		"file not there":    {[]string{"--text-provider", "twilio", "--twilio-token-file", "/nope"}, []string{"twilio-token-file: /nope cannot be read"}},
+		"user without host": {[]string{"--smtp-user", "x"}, []string{"smtp-host: say which mail server"}},
+		"unknown provider":  {[]string{"--text-provider", "pigeon"}, []string{"text-provider", "pigeon"}},
+		"calls by Notify":   {[]string{"--voice-provider", "govuk-notify"}, []string{"voice-provider", "govuk-notify"}},
+		"unknown security":  {[]string{"--smtp-security", "maybe"}, []string{"smtp-security", "maybe"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			out, code := capture(t, append([]string{"serve", "--address", "https://signin.example", "--listen", "localhost:0", "--data", dir}, c.args...)...)
+			if code != exitUsage {
+				t.Errorf("exit code %d", code)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(out, want) {
+					t.Errorf("%q is not in:\n%s", want, out)
+				}
+			}
+			if strings.Contains(out, "hunter2") {
+				t.Errorf("tells a secret:\n%s", out)
+			}
+		})
+	}
+}
+
+func TestDoctor_says_which_channels_there_are(t *testing.T) {
+	t.Parallel()
+	secret := secretFile(t, "hunter2\n")
+	key := secretFile(t, "key-26785a09-ab16-4eb0-8407-a37497a57506-3d844edf-8d35-48ac-975b-e847b4f122b0")
+	common := []string{"doctor", "--address", "https://signin.example", "--listen", "localhost:0", "--data", t.TempDir()}
+	out, _ := capture(t, append(common, "--smtp-host", "mail.example", "--mail-from", "staffkey@signin.example", "--text-provider", "govuk-notify,http", "--http-provider-url", "https://gateway.example",
+		"--http-provider-token-file", secret, "--govuk-notify-key-file", key, "--govuk-notify-template", "f33517ff")...)
+	if want := "ok  messages: e-mail by smtp, text messages by notify and http, no calls\n"; !strings.Contains(out, want) || strings.Contains(out, "hunter2") {
+		t.Errorf("want %q in:\n%s", want, out)
+	}
+	out, _ = capture(t, append(common, "--voice-provider", "twilio", "--twilio-account", "AC1", "--twilio-token-file", secret, "--twilio-from", "Northmoor", "--twilio-voice-from", "+441632960000")...)
+	if want := "ok  messages: no e-mail, no text messages, calls by twilio\n"; !strings.Contains(out, want) {
+		t.Errorf("want %q in:\n%s", want, out)
+	}
+}
+
+func TestReceipts_are_beside_the_pages(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t, "sqlite", time.Now)
+	set := settled{address: "https://signin.example", rpID: "signin.example", location: time.UTC, workers: 1, messages: messages{httpSecret: "secret"}}
+	status := func(set settled, path, body string) int {
+		srv, err := wire(s, &serverConfig{RPName: "Staffkey", PasswordQueue: 1}, set, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := strconv.FormatInt(time.Now().Unix(), 10)
+		mac := hmac.New(sha256.New, []byte("secret"))
+		mac.Write([]byte(at + "." + body))
+		r := httptest.NewRequest("POST", "https://signin.example"+path, strings.NewReader(body))
+		r.Header.Set("X-Staffkey-Timestamp", at)
+		r.Header.Set("X-Staffkey-Signature", hex.EncodeToString(mac.Sum(nil)))
+		w := httptest.NewRecorder()
+		srv.public.ServeHTTP(w, r)
+		return w.Code
+	}
+	const receipt = `{"reference":"r","state":"delivered"}`
+	if got := status(set, "/hooks/messages/http", receipt); got != http.StatusNoContent {
+		t.Errorf("a receipt: want 204, got %d", got)
+	}
+	if got := status(set, "/hooks/messages/twilio", receipt); got != http.StatusNotFound {
+		t.Errorf("a receipt of a provider that is not used: want 404, got %d", got)
+	}
+	if got := status(set, "/signin", ""); got == http.StatusNotFound || got == http.StatusNoContent {
+		t.Errorf("the pages: %d", got)
+	}
+	set.messages = messages{}
+	if got := status(set, "/hooks/messages/http", receipt); got == http.StatusNoContent {
+		t.Error("a receipt is taken though no provider sends any")
+	}
+	if service, err := (messages{}).newService(notify.Deps{Address: "::"}); err == nil {
+		t.Errorf("a service without address: %v", service)
+	}
+}
