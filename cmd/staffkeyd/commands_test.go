@@ -12,6 +12,8 @@ import (
 
 	"staffkey"
 	"staffkey/internal/directory"
+	"staffkey/internal/signin"
+	"staffkey/internal/signin/pass"
 	"staffkey/internal/store/storetest"
 
 	"github.com/alecthomas/kong"
@@ -32,6 +34,9 @@ type administration struct {
 	Role         roleCommands         `cmd:""`
 	Policy       policyCommands       `cmd:""`
 	Audit        auditCommands        `cmd:""`
+	Pass         passCommands         `cmd:""`
+	Exception    exceptionCommands    `cmd:""`
+	Station      stationCommands      `cmd:""`
 }
 
 // TestAdministration runs each script of testdata/administration on an empty store of each engine. "staffkeyd" runs a
@@ -48,6 +53,7 @@ func TestAdministration(t *testing.T) {
 					s := storetest.Open(e.T().(testing.TB), engine, clock.Now)
 					e.Values["environment"] = &environment{
 						ctx: context.Background(), stdin: bytes.NewReader(nil), store: s, directory: directory.New(directory.Deps{Store: s}), signin: linkFor{}, now: clock.Now,
+						service: signin.New(signin.Deps{Store: s, Methods: []signin.Method{pass.New(s.Sealer())}, Address: "https://staffkey.example", Now: clock.Now}),
 					}
 					return nil
 				},
