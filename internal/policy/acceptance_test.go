@@ -42,7 +42,9 @@ func kinds(k ...staffkey.MethodKind) *[]staffkey.MethodKind { return &k }
 
 func TestEffective(t *testing.T) {
 	t.Parallel()
-	five, ten := 5, 10
+	zero, five, ten := 0, 5, 10
+	resistant, forbid, notify := staffkey.StrengthPhishingResistant, staffkey.DowngradeForbid, staffkey.DowngradeNotify
+	abroad := []string{"IE", "GB"}
 	strict := staffkey.SessionLimits{IdleAAL2: 30, AbsoluteAAL2: 600, IdleAAL3: 5, AbsoluteAAL3: 300}
 	none := []staffkey.MethodKind(nil)
 	with := func(change func(*staffkey.Policy)) staffkey.Policy {
@@ -61,6 +63,14 @@ func TestEffective(t *testing.T) {
 		{"what the nearest leaves open comes from above", []staffkey.PolicySettings{{}, {MaxKeys: &ten}, {Sessions: &strict}},
 			with(func(p *staffkey.Policy) { p.MaxKeys, p.Sessions = 10, strict })},
 		{"no methods is a decision", []staffkey.PolicySettings{{Methods: &none}}, with(func(p *staffkey.Policy) { p.Methods = nil })},
+		{"every decision from another node", []staffkey.PolicySettings{
+			{CoreMethods: kinds(staffkey.MethodTOTP)}, {Strength: &resistant}, {Downgrade: &forbid}, {GraceDays: &zero}, {Countries: &abroad}, {CodesPerDay: &zero},
+		}, with(func(p *staffkey.Policy) {
+			p.CoreMethods, p.Strength, p.Downgrade = []staffkey.MethodKind{staffkey.MethodTOTP}, resistant, forbid
+			p.GraceDays, p.Countries, p.CodesPerDay = 0, abroad, 0
+		})},
+		{"the nearest decision stands against all above", []staffkey.PolicySettings{{Downgrade: &notify, CodesPerDay: &five}, {Downgrade: &forbid, CodesPerDay: &zero}},
+			with(func(p *staffkey.Policy) { p.CodesPerDay = 5 })},
 	}
 	for _, test := range tests {
 		if diff := cmp.Diff(test.want, policy.Effective(test.chain)); diff != "" {
@@ -72,7 +82,10 @@ func TestEffective(t *testing.T) {
 func TestDefaults_are_valid_settings(t *testing.T) {
 	t.Parallel()
 	d := policy.Defaults()
-	allow(t, "defaults", policy.CheckSettings(staffkey.PolicySettings{Methods: &d.Methods, MaxKeys: &d.MaxKeys, Sessions: &d.Sessions}))
+	allow(t, "defaults", policy.CheckSettings(staffkey.PolicySettings{
+		Methods: &d.Methods, MaxKeys: &d.MaxKeys, Sessions: &d.Sessions, CoreMethods: &d.CoreMethods, Strength: &d.Strength,
+		Downgrade: &d.Downgrade, GraceDays: &d.GraceDays, Countries: &d.Countries, CodesPerDay: &d.CodesPerDay,
+	}))
 }
 
 func TestCheckSettings(t *testing.T) {
@@ -100,6 +113,46 @@ func TestCheckSettings(t *testing.T) {
 	allow(t, "no methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds()}))
 	invalid(t, "the password, which is always there", "methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds(staffkey.MethodPassword)}))
 	invalid(t, "the key, which is always there", "methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds(staffkey.MethodRecoveryCode, staffkey.MethodSecurityKey)}))
+	invalid(t, "the pass, which is an administrator's", "methods", policy.CheckSettings(staffkey.PolicySettings{Methods: kinds(staffkey.MethodPass)}))
+}
+
+func TestCheckSettings_of_rules(t *testing.T) {
+	t.Parallel()
+	core := func(k ...staffkey.MethodKind) error {
+		return policy.CheckSettings(staffkey.PolicySettings{CoreMethods: &k})
+	}
+	allow(t, "the modern rule", core(staffkey.MethodSecurityKey))
+	allow(t, "the classic rule", core(staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall))
+	invalid(t, "no core method, so that nobody is ever done", "core_methods", core())
+	for _, k := range []staffkey.MethodKind{staffkey.MethodPassword, staffkey.MethodRecoveryCode, staffkey.MethodPass, "telepathy", ""} {
+		invalid(t, "core method "+string(k), "core_methods", core(staffkey.MethodTOTP, k))
+	}
+	strength := func(s staffkey.Strength) error { return policy.CheckSettings(staffkey.PolicySettings{Strength: &s}) }
+	allow(t, "any strength", strength(staffkey.StrengthAny))
+	allow(t, "keys only", strength(staffkey.StrengthPhishingResistant))
+	invalid(t, "no strength", "strength", strength(""))
+	invalid(t, "a strength of another release", "strength", strength("quantum"))
+	downgrade := func(d staffkey.Downgrade) error { return policy.CheckSettings(staffkey.PolicySettings{Downgrade: &d}) }
+	allow(t, "notify", downgrade(staffkey.DowngradeNotify))
+	allow(t, "forbid", downgrade(staffkey.DowngradeForbid))
+	invalid(t, "no downgrade", "downgrade", downgrade(""))
+	invalid(t, "silence", "downgrade", downgrade("silent"))
+	grace := func(n int) error { return policy.CheckSettings(staffkey.PolicySettings{GraceDays: &n}) }
+	allow(t, "no grace", grace(0))
+	allow(t, "a year", grace(365))
+	invalid(t, "a day more", "grace_days", grace(366))
+	invalid(t, "less than none", "grace_days", grace(-1))
+	perDay := func(n int) error { return policy.CheckSettings(staffkey.PolicySettings{CodesPerDay: &n}) }
+	allow(t, "no codes", perDay(0))
+	allow(t, "a million codes", perDay(1_000_000))
+	invalid(t, "one more", "codes_per_day", perDay(1_000_001))
+	invalid(t, "less than no codes", "codes_per_day", perDay(-1))
+	countries := func(c ...string) error { return policy.CheckSettings(staffkey.PolicySettings{Countries: &c}) }
+	allow(t, "two countries", countries("GB", "IE"))
+	allow(t, "no country", countries())
+	for _, c := range []string{"", "G", "gb", "Gb", "GBR", "44", "G ", "ÄÖ"} {
+		invalid(t, "country "+c, "countries", countries("GB", c))
+	}
 }
 
 // The proofs that methods give.
@@ -157,29 +210,6 @@ func TestAssuranceOf(t *testing.T) {
 	}
 }
 
-func TestAcceptsSignIn(t *testing.T) {
-	t.Parallel()
-	accepts := func(hasSecond bool, proofs ...staffkey.Proof) error {
-		a, err := policy.AcceptsSignIn(proofs, hasSecond)
-		if err == nil && a != policy.AssuranceOf(proofs...) || err != nil && a != (staffkey.Assurance{}) {
-			t.Errorf("%d proofs: got assurance %+v with error %v", len(proofs), a, err)
-		}
-		return err
-	}
-	for _, second := range []bool{false, true} {
-		allow(t, "key with PIN", accepts(second, pin))
-		allow(t, "synced passkey", accepts(second, synced))
-		allow(t, "password and code", accepts(second, knows, code))
-		allow(t, "password and touch", accepts(second, knows, touch))
-		deny(t, "touch", "user_verification", accepts(second, touch))
-		deny(t, "code", policy.NeedsSecond, accepts(second, code))
-		deny(t, "nothing", policy.NeedsSecond, accepts(second))
-		deny(t, "two touches", "user_verification", accepts(second, touch, bare))
-	}
-	allow(t, "password of somebody with nothing stronger", accepts(false, knows))
-	deny(t, "password of somebody with more", policy.NeedsSecond, accepts(true, knows))
-}
-
 func TestSessionLife(t *testing.T) {
 	t.Parallel()
 	p := policy.Defaults()
@@ -193,60 +223,15 @@ func TestSessionLife(t *testing.T) {
 	}
 }
 
-func active(id staffkey.SecurityKeyID) staffkey.SecurityKey {
-	return staffkey.SecurityKey{ID: id, State: staffkey.SecurityKeyActive}
-}
-
-func suspended(id staffkey.SecurityKeyID) staffkey.SecurityKey {
-	return staffkey.SecurityKey{ID: id, State: staffkey.SecurityKeySuspended}
-}
-
-var (
-	none     = policy.Holdings{}
-	codes    = policy.Holdings{Others: []staffkey.MethodKind{staffkey.MethodRecoveryCode}}
-	oneKey   = policy.Holdings{Keys: []staffkey.SecurityKey{active("a")}}
-	twoKeys  = policy.Holdings{Keys: []staffkey.SecurityKey{active("a"), active("b")}}
-	fiveKeys = policy.Holdings{Keys: []staffkey.SecurityKey{active("a"), active("b"), active("c"), active("d"), active("e")}}
-	keyCodes = policy.Holdings{Keys: oneKey.Keys, Others: codes.Others}
-)
-
-func TestHoldings(t *testing.T) {
+// F6: a shared station forgets a person sooner, and never later.
+func TestAtStation(t *testing.T) {
 	t.Parallel()
-	tests := []struct {
-		name      string
-		h         policy.Holdings
-		any       bool
-		strongest staffkey.Assurance
-	}{
-		{"nothing", none, false, staffkey.Assurance{}},
-		{"codes", codes, true, staffkey.Assurance{Level: 2}},
-		{"a key", oneKey, true, staffkey.Assurance{Level: 2, PhishingResistant: true}},
-		{"a key and codes", keyCodes, true, staffkey.Assurance{Level: 2, PhishingResistant: true}},
-	}
-	for _, test := range tests {
-		if got := test.h.Any(); got != test.any {
-			t.Errorf("%s: any %t, want %t", test.name, got, test.any)
+	for idle, want := range map[time.Duration]time.Duration{
+		time.Hour: 5 * time.Minute, 15 * time.Minute: 5 * time.Minute, 5 * time.Minute: 5 * time.Minute, time.Minute: time.Minute,
+	} {
+		if got := policy.AtStation(idle); got != want {
+			t.Errorf("%v at a station: got %v, want %v", idle, got, want)
 		}
-		if got := test.h.Strongest(); got != test.strongest {
-			t.Errorf("%s: strongest %+v, want %+v", test.name, got, test.strongest)
-		}
-	}
-}
-
-func TestHoldingsOf(t *testing.T) {
-	t.Parallel()
-	p := policy.Defaults()
-	enrolled := []staffkey.Enrolment{
-		{Method: staffkey.MethodPassword}, {Method: staffkey.MethodRecoveryCode, State: []byte("left")},
-		{Method: "forbidden", State: []byte("left")}, {Method: staffkey.MethodSecurityKey, State: []byte("left")},
-	}
-	usable := func(e staffkey.Enrolment) bool { return len(e.State) > 0 }
-	if diff := cmp.Diff(keyCodes, policy.HoldingsOf(p, oneKey.Keys, enrolled, usable)); diff != "" {
-		t.Errorf("holdings (-want +got):\n%s", diff)
-	}
-	used := []staffkey.Enrolment{{Method: staffkey.MethodRecoveryCode}}
-	if diff := cmp.Diff(none, policy.HoldingsOf(p, nil, used, usable)); diff != "" {
-		t.Errorf("with all codes used: holdings (-want +got):\n%s", diff)
 	}
 }
 
@@ -276,6 +261,7 @@ func TestSignsIn(t *testing.T) {
 func TestIsActive(t *testing.T) {
 	t.Parallel()
 	allow(t, "active", policy.IsActive(staffkey.Person{State: staffkey.PersonActive}))
+	deny(t, "frozen", "person_frozen", policy.IsActive(staffkey.Person{State: staffkey.PersonFrozen}))
 	deny(t, "disabled", "person_disabled", policy.IsActive(staffkey.Person{State: staffkey.PersonDisabled}))
 	deny(t, "nobody", "person_disabled", policy.IsActive(staffkey.Person{}))
 }

@@ -155,6 +155,11 @@ func TestIsFresh(t *testing.T) {
 	allow(t, "codes for codes", fresh(phished, 0, phished))
 	allow(t, "a key for codes", fresh(strong, 0, phished))
 	allow(t, "password of somebody with nothing", fresh(staffkey.Assurance{Level: 1}, 0, staffkey.Assurance{}))
+	pass := func(age time.Duration) error {
+		return policy.IsFresh(staffkey.Actor{Person: "amara", Assurance: weak, Recovery: staffkey.RecoveryPass, ProvedAt: now.Add(-age)}, staffkey.Assurance{Level: 1}, now)
+	}
+	allow(t, "a pass of half an hour ago", pass(staffkey.PassProofLife))
+	deny(t, "a pass of a moment more", policy.StepUp, pass(staffkey.PassProofLife+1))
 	deny(t, "never proved", policy.StepUp, policy.IsFresh(staffkey.Actor{Person: "amara", Assurance: strong}, none.Strongest(), now))
 }
 
@@ -166,7 +171,7 @@ func TestChanging_methods(t *testing.T) {
 	stale.ProvedAt = now.Add(-staffkey.ProofLife - 1)
 	byCode := proved(own, phished)
 	for what, may := range map[string]func(a staffkey.Actor, h policy.Holdings) error{
-		"enrol key":   func(a staffkey.Actor, h policy.Holdings) error { return policy.MayEnrolKey(a, "amara", p, h, now) },
+		"enrol key":   func(a staffkey.Actor, h policy.Holdings) error { return policy.MayEnrolKey(a, "amara", p, h, "", now) },
 		"restore key": func(a staffkey.Actor, h policy.Holdings) error { return policy.MayRestoreKey(a, "amara", p, h, now) },
 		"remove key":  func(a staffkey.Actor, h policy.Holdings) error { return policy.MayRemoveKey(a, "amara", "a", h, now) },
 		"enrol a method": func(a staffkey.Actor, h policy.Holdings) error {
@@ -179,11 +184,11 @@ func TestChanging_methods(t *testing.T) {
 		deny(t, what+" of another", "scope", may(staffkey.Actor{Person: "ben", Assurance: strong, ProvedAt: now}, twoKeys))
 		deny(t, what+" at the console", "scope", may(console, twoKeys))
 	}
-	allow(t, "fifth key", policy.MayEnrolKey(own, "amara", p, policy.Holdings{Keys: fiveKeys.Keys[:4]}, now))
-	deny(t, "sixth key", "key_limit", policy.MayEnrolKey(own, "amara", p, fiveKeys, now))
+	allow(t, "fifth key", policy.MayEnrolKey(own, "amara", p, policy.Holdings{Keys: fiveKeys.Keys[:4]}, "", now))
+	deny(t, "sixth key", "key_limit", policy.MayEnrolKey(own, "amara", p, fiveKeys, "", now))
 	deny(t, "restore a sixth key", "key_limit", policy.MayRestoreKey(own, "amara", p, fiveKeys, now))
-	allow(t, "first key with a password", policy.MayEnrolKey(proved(own, staffkey.Assurance{Level: 1}), "amara", p, none, now))
-	allow(t, "first key by code", policy.MayEnrolKey(byCode, "amara", p, codes, now))
+	allow(t, "first key with a password", policy.MayEnrolKey(proved(own, staffkey.Assurance{Level: 1}), "amara", p, none, "", now))
+	allow(t, "first key by code", policy.MayEnrolKey(byCode, "amara", p, codes, "", now))
 	deny(t, "a method that policy does not name", "method_not_allowed", policy.MayEnrolMethod(own, "amara", "telepathy", p, none, now))
 	allow(t, "the password, whatever policy names", policy.MayEnrolMethod(own, "amara", staffkey.MethodPassword, staffkey.Policy{}, none, now))
 

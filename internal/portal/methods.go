@@ -164,18 +164,25 @@ func (p *Portal) enrolApp(r *request) error {
 	if code == "" {
 		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
 	}
-	_, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, signin.Answer{Sealed: sealed, Method: staffkey.MethodTOTP, Body: []byte(code)})
+	done, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, signin.Answer{Sealed: sealed, Method: staffkey.MethodTOTP, Body: []byte(code)})
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
 		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{codeError(refusal)})
 	}
 	if err != nil {
 		return err
 	}
-	return p.methodDone(r, flash{Kind: "success", ID: "flash.app-set-up"})
+	return p.methodDone(r, done, flash{Kind: "success", ID: "flash.app-set-up"})
 }
 
 // methodDone goes on after a method was set up: back to what policy still asks for, or to the list.
-func (p *Portal) methodDone(r *request, f flash) error {
+func (p *Portal) methodDone(r *request, done signin.EnrolmentDone, f flash) error {
+	in, err := p.SignIn.RenewAfter(r.Context(), r.current.Actor, done, r.current.Session)
+	if err != nil {
+		return err
+	}
+	if in.Secret != "" {
+		r.setCookie(cookieSession, in.Secret, 0)
+	}
 	if err := r.setFlash(f); err != nil {
 		return err
 	}
@@ -313,7 +320,7 @@ func (p *Portal) enrolNumber(r *request) error {
 		return p.showNumberCode(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
 	}
 	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: kind, Body: []byte(r.PostFormValue("code"))}
-	_, err = p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, answer)
+	done, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, answer)
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
 		return p.showNumberCode(r, http.StatusUnprocessableEntity, []ui.FieldError{codeError(refusal)})
 	}
@@ -329,7 +336,7 @@ func (p *Portal) enrolNumber(r *request) error {
 	if e != nil {
 		f.Args = map[string]string{"Last2": p.SignIn.Last2(*e)}
 	}
-	return p.methodDone(r, f)
+	return p.methodDone(r, done, f)
 }
 
 func (p *Portal) removeMethodPage(r *request) error { return p.showRemoveMethod(r, http.StatusOK) }

@@ -3,6 +3,7 @@ package portal_test
 import (
 	"context"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -16,9 +17,12 @@ import (
 	"staffkey/internal/portal"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
+	"staffkey/internal/signin/pass"
 	"staffkey/internal/signin/password"
 	"staffkey/internal/signin/recoverycode"
 	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/telephone"
+	"staffkey/internal/signin/totp"
 	"staffkey/internal/store"
 	"staffkey/internal/store/storetest"
 )
@@ -34,6 +38,7 @@ type stack struct {
 	directory *directory.Directory
 	handler   http.Handler
 	people    map[string]*holder
+	witness   *witness
 }
 
 // holder is a person of the test with a key in the hand.
@@ -47,8 +52,24 @@ type holder struct {
 // newStack builds the server for an address with one organisation "top" and two below it, "north" and "south".
 func newStack(t *testing.T, publicAddress string) *stack {
 	t.Helper()
-	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}}
-	s.store = storetest.Open(t, "sqlite", s.clock.Now)
+	return newStackOn(t, "sqlite", publicAddress)
+}
+
+// each runs body with a server on each engine.
+func each(t *testing.T, body func(t *testing.T, s *stack)) {
+	t.Helper()
+	for _, engine := range storetest.Engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			body(t, newStackOn(t, engine, address))
+		})
+	}
+}
+
+func newStackOn(t *testing.T, engine, publicAddress string) *stack {
+	t.Helper()
+	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}, witness: &witness{}}
+	s.store = storetest.Open(t, engine, s.clock.Now)
 	pw, err := password.New(password.Options{Workers: 2, Queue: 16})
 	if err != nil {
 		t.Fatal(err)
@@ -60,7 +81,8 @@ func newStack(t *testing.T, publicAddress string) *stack {
 	s.signin = signin.New(signin.Deps{
 		Store: s.store, Address: publicAddress, Now: s.clock.Now,
 		Methods: []signin.Method{
-			securitykey.New(securitykey.Config{ID: u.Hostname(), Name: "Staffkey", Origins: []string{publicAddress}}), recoverycode.New(s.store.Sealer()), pw,
+			securitykey.New(securitykey.Config{ID: u.Hostname(), Name: "Staffkey", Origins: []string{publicAddress}}), totp.New("Staffkey"),
+			telephone.NewText(s.store.Sealer()), telephone.NewCall(s.store.Sealer()), recoverycode.New(s.store.Sealer()), pass.New(s.store.Sealer()), pw,
 		},
 	})
 	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable})
@@ -71,6 +93,7 @@ func newStack(t *testing.T, publicAddress string) *stack {
 	s.handler, err = portal.New(portal.Deps{
 		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: u.Hostname(),
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ModelName: securitykey.ModelName, Health: s.store.Health, Now: s.clock.Now,
+		Log: slog.New(slog.NewJSONHandler(s.witness, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -80,6 +103,8 @@ func newStack(t *testing.T, publicAddress string) *stack {
 			t.Fatal(err)
 		}
 	}
+	s.witness.secret("password", testPassword)
+	t.Cleanup(func() { s.witness.testify(s) })
 	return s
 }
 
@@ -88,7 +113,9 @@ const testPassword = "correct horse battery"
 // add adds a person with a password.
 func (s *stack) add(username, organisation string) *holder {
 	s.t.Helper()
-	p, err := s.directory.AddPerson(s.t.Context(), staffkey.ConsoleActor(), staffkey.Person{Username: username, Name: "Name of " + username, Organisation: staffkey.OrganisationID(organisation)})
+	p, err := s.directory.AddPerson(s.t.Context(), staffkey.ConsoleActor(), staffkey.Person{
+		Username: username, Name: "Name of " + username, Email: username + "@mail.example", Organisation: staffkey.OrganisationID(organisation),
+	})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -113,7 +140,7 @@ func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	ctx := s.t.Context()
 	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}})
 	actor := staffkey.Actor{Person: h.ID, Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: s.clock.Now()}
-	begun, err := s.signin.BeginEnrolment(ctx, actor, staffkey.MethodSecurityKey, false)
+	begun, err := s.signin.BeginEnrolment(ctx, actor, staffkey.MethodSecurityKey, signin.EnrolOptions{})
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -213,7 +240,9 @@ func (b *browser) send(r *http.Request) answer {
 	if err != nil {
 		b.s.t.Fatal(err)
 	}
-	return answer{res, string(body)}
+	a := answer{res, string(body)}
+	b.s.witness.hear(r, a)
+	return a
 }
 
 // location is where an answer leads, by redirect or by JSON.

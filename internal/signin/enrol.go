@@ -98,6 +98,8 @@ func (s *Service) mayEnrolTx(actor staffkey.Actor, kind staffkey.MethodKind, rep
 type EnrolmentDone struct {
 	Key  staffkey.SecurityKey
 	Show []string
+	// proof is what the answer showed, for [Service.RenewAfter].
+	proof *staffkey.Proof
 }
 
 // FinishEnrolment checks the answer and stores the method: a key as pending until it is named, anything else at once,
@@ -199,7 +201,7 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 		}
 		return err
 	})
-	done.Show = enrolled.Show
+	done.Show, done.proof = enrolled.Show, enrolled.Proof
 	return done, err
 }
 
@@ -212,6 +214,41 @@ func endWeakSessions(tx *store.Tx, actor staffkey.Actor, before holder) error {
 	_, err := tx.EndSessions(actor.Person, actor.Session)
 	return err
 }
+
+// RenewAfter renews the session with what setting a method up has proved, so that whoever has just typed a code of it is not asked for
+// another at once. Nothing happens when it proved nothing: in is then empty.
+func (s *Service) RenewAfter(ctx context.Context, actor staffkey.Actor, done EnrolmentDone, before staffkey.Session) (in SignedIn, err error) {
+	if done.proof == nil {
+		return in, nil
+	}
+	event := staffkey.Event(staffkey.EventProved, actor)
+	event.Person, event.Subject = actor.Person, string(done.proof.Method)
+	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = h.person.Organisation
+		proofs := append([]staffkey.Proof{*done.proof}, passwordOf(before)...)
+		assurance := policy.AssuranceOf(proofs...)
+		if !assurance.AtLeast(before.Assurance) || assurance.Level < 2 || before.Recovery != staffkey.RecoveryNone { // it would lose by it
+			return errNothing
+		}
+		in = s.newSession(actor.Origin, h, proofs, assurance)
+		tx.Event.Session, tx.Event.Detail = in.Session.ID, map[string]string{"level": levelText(assurance)}
+		return s.startSession(tx, in, before)
+	})
+	if errors.Is(err, errNothing) {
+		return SignedIn{}, nil
+	}
+	return in, err
+}
+
+// errNothing ends a change that has nothing to do.
+var errNothing = errors.New("nothing to change")
 
 // guessEnrolment counts a try at a code that was sent to a number being set up, or that proves an app: such a code is guessed like any
 // other. What shows nothing to guess is not counted.

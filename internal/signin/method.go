@@ -64,6 +64,8 @@ type Enrolled struct {
 	State []byte
 	// Show is shown once and stored nowhere in the clear.
 	Show []string
+	// Proof is what the answer showed, when setting up was proving too: a code from the app, or from the telephone.
+	Proof *staffkey.Proof
 }
 
 // Verifying is a proof being asked for.

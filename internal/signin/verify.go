@@ -390,12 +390,7 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 			return s.refuse(ctx, event, c, err)
 		}
 		// The proofs of the session count on: a password given at sign-in and a key touched now are two factors.
-		proofs := []staffkey.Proof{v.Proof}
-		for _, m := range before.Methods {
-			if m == staffkey.MethodPassword {
-				proofs = append(proofs, staffkey.Proof{Method: m, Knowledge: true, At: before.ProvedAt})
-			}
-		}
+		proofs := append([]staffkey.Proof{v.Proof}, passwordOf(before)...)
 		assurance, err := policy.AcceptsSignIn(proofs, h.entering())
 		if err != nil {
 			return s.refuse(ctx, event, c, err)
@@ -434,6 +429,14 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 	}
 	s.observeResult(answer.Method, err)
 	return in, err
+}
+
+// passwordOf is the proof by password that a session was opened with, if it was.
+func passwordOf(before staffkey.Session) []staffkey.Proof {
+	if !slices.Contains(before.Methods, staffkey.MethodPassword) {
+		return nil
+	}
+	return []staffkey.Proof{{Method: staffkey.MethodPassword, Knowledge: true, At: before.ProvedAt}}
 }
 
 // StepUpWithPassword renews the session of a person who has nothing stronger than a password. Wrong tries count as at

@@ -32,11 +32,7 @@ func (b *tab) tried() {
 // Somebody on the phone checks a device with a key, and the helpdesk opens what was found.
 func TestDevice_with_a_key(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
 
 	b.goTo("/signin")
@@ -74,7 +70,7 @@ func TestDevice_with_a_key(t *testing.T) {
 	}
 	b.inspect()
 
-	p.run(t, "role", "grant", a.Username, "helpdesk", "--organisation", "NMH")
+	b.demo.run(t, "role", "grant", b.account.Username, "helpdesk", "--organisation", "NMH")
 	b.goTo("/signin")
 	b.follow("button", "Sign in with your key")
 	b.goTo("/device")

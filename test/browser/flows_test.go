@@ -16,6 +16,30 @@ func (b *tab) welcome(p *installation) account {
 	return a
 }
 
+// newcomer is a new person of the demo, who sits at a tab that [arrive] opened.
+type newcomer struct {
+	demo    *installation
+	account account
+	key     *key
+}
+
+// arrive opens a browser of a person who has just chosen a password and is signed in with it. A key is plugged in, and registered under
+// each nickname.
+func arrive(t testing.TB, nicknames ...string) *tab {
+	t.Helper()
+	p := demo(t)
+	b := open(t, p.url)
+	b.newcomer = newcomer{demo: p, key: b.plugIn(), account: b.welcome(p)}
+	for i, nickname := range nicknames {
+		if i == 0 {
+			b.register(nickname)
+		} else {
+			b.register2(nickname)
+		}
+	}
+	return b
+}
+
 // password gives name and password on the sign-in page.
 func (b *tab) password(a account) {
 	b.t.Helper()

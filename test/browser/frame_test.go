@@ -91,17 +91,13 @@ func TestSign_in_page_is_small(t *testing.T) {
 // A nurse who was sent to sign in comes back to the page that was asked for; two tabs do not disturb each other.
 func TestSign_in_leads_back(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
 
 	b.goTo("/me/sessions")
 	b.at("/signin", "Sign in")
-	b.fill("#username", a.Username)
-	b.fill("#password", a.Password)
+	b.fill("#username", b.account.Username)
+	b.fill("#password", b.account.Password)
 	b.follow("#signin-form button[name=signin]")
 	b.at("/signin/key", "Sign in using a FIDO2 security key")
 	b.reload()
@@ -128,15 +124,15 @@ func TestSign_in_leads_back(t *testing.T) {
 		t.Errorf("Back after sign-out: want /signin, got %s", path)
 	}
 	b.goTo("/signin")
-	b.password(a)
+	b.password(b.account)
 	b.follow("button", "Not you?")
 	b.at("/signin", "Sign in")
 	b.goTo("/signin/key")
 	b.at("/signin", "Sign in")
 
 	b.away(func() {
-		b.fill("#username", a.Username)
-		b.fill("#password", a.Password)
+		b.fill("#username", b.account.Username)
+		b.fill("#password", b.account.Password)
 		b.doubleClick("#signin-form button[name=signin]")
 	})
 	b.at("/signin/key", "Sign in using a FIDO2 security key")

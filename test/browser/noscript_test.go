@@ -15,12 +15,7 @@ func (b *tab) script(on bool) {
 // Everything but touching a key works without script.
 func TestWithout_script(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
-	b.register2("Desk")
+	b := arrive(t, "Lanyard", "Desk")
 	b.goTo("/me/recovery-codes")
 	b.follow("#codes-form button")
 	codes := b.texts("#codes code")
@@ -33,15 +28,15 @@ func TestWithout_script(t *testing.T) {
 		t.Errorf("sign-in without script: want no key button, got %q", keys)
 	}
 	b.has("main", "Security keys need JavaScript")
-	b.fill("#username", a.Username)
+	b.fill("#username", b.account.Username)
 	b.fill("#password", "wrong")
 	b.follow("#signin-form button[name=signin]")
 	b.at("/signin", "Sign in")
 	b.is("#error-summary li", "Your email or password is wrong.")
-	if kept := eval[string](b, `document.querySelector("#username").value + "|" + document.querySelector("#password").value`); kept != a.Username+"|" {
+	if kept := eval[string](b, `document.querySelector("#username").value + "|" + document.querySelector("#password").value`); kept != b.account.Username+"|" {
 		t.Errorf("form after a wrong password: want the name kept and the password gone, got %q", kept)
 	}
-	b.fill("#password", a.Password)
+	b.fill("#password", b.account.Password)
 	b.follow("#signin-form button[name=signin]")
 	b.at("/signin/key", "Sign in using a FIDO2 security key")
 	b.follow("#key-form button", "Lanyard")

@@ -73,18 +73,14 @@ var supportCode = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{
 
 func TestAfter_a_failed_prompt(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.goTo("/me/recovery-codes")
 	b.follow("#codes-form button")
 	code := b.texts("#codes code")[0]
 	b.signOut()
 
-	k.refusePIN(true)
-	b.password(a)
+	b.key.refusePIN(true)
+	b.password(b.account)
 	b.follow("#key-form button", "Lanyard")
 	b.at("/signin/outcome", "Sign in using a FIDO2 security key")
 	b.inspect()
@@ -108,7 +104,7 @@ func TestAfter_a_failed_prompt(t *testing.T) {
 	if !supportCode.MatchString(support) {
 		t.Errorf("support code: want XXXX-XX, got %q", support)
 	}
-	export := p.run(t, "audit", "export", "--format", "jsonl", "--person", a.Username)
+	export := b.demo.run(t, "audit", "export", "--format", "jsonl", "--person", b.account.Username)
 	if !strings.Contains(export, `"support_code":"`+support+`"`) {
 		t.Errorf("audit export: want the support code %s in it, got\n%s", support, export)
 	}
@@ -123,8 +119,8 @@ func TestAfter_a_failed_prompt(t *testing.T) {
 	b.at("/me", "Home")
 	b.signOut()
 
-	k.refusePIN(false)
-	b.password(a)
+	b.key.refusePIN(false)
+	b.password(b.account)
 	b.follow("#key-form button", "Lanyard")
 	b.at("/me", "Home")
 }
@@ -132,15 +128,11 @@ func TestAfter_a_failed_prompt(t *testing.T) {
 // Stop and Back end the waiting, and leave everything as it was.
 func TestNo_touch(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
-	b.password(a)
+	b.password(b.account)
 
-	k.touch(false)
+	b.key.touch(false)
 	b.count()
 	b.click("#key-form button", "Lanyard")
 	b.at("/signin/key", "Touch your security key")
@@ -166,7 +158,7 @@ func TestNo_touch(t *testing.T) {
 	}
 
 	// A double press opens one prompt, and the sign-in goes on as ever.
-	k.touch(true)
+	b.key.touch(true)
 	b.away(func() { b.doubleClick("#key-form button", "Lanyard") })
 	b.at("/me", "Home")
 	b.reload()

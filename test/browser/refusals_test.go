@@ -12,13 +12,8 @@ import (
 // The server knows more than the browser: it says what it knows (ux.md §4.2).
 func TestKeys_that_are_refused(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
-	b.register2("Desk")
-	credentials := k.credentials()
+	b := arrive(t, "Lanyard", "Desk")
+	credentials := b.key.credentials()
 
 	t.Run("removed token", func(t *testing.T) {
 		b.goTo("/me/tokens")
@@ -26,13 +21,13 @@ func TestKeys_that_are_refused(t *testing.T) {
 		b.follow("#remove-form button")
 		b.signOut()
 		// The browser was told to forget the entry. A key of hardware does not listen, so it is put back, and alone.
-		left := k.credentials()
+		left := b.key.credentials()
 		for _, c := range left {
-			k.remove(c)
+			b.key.remove(c)
 		}
 		for _, c := range credentials {
 			if !slices.ContainsFunc(left, func(l *webauthn.Credential) bool { return bytes.Equal(l.CredentialID, c.CredentialID) }) {
-				k.add(c)
+				b.key.add(c)
 			}
 		}
 		b.goTo("/signin")
@@ -45,10 +40,10 @@ func TestKeys_that_are_refused(t *testing.T) {
 	t.Run("unknown key", func(t *testing.T) {
 		unknown := *credentials[0]
 		unknown.CredentialID = append([]byte("not known here"), unknown.CredentialID...)[:32]
-		for _, c := range k.credentials() {
-			k.remove(c)
+		for _, c := range b.key.credentials() {
+			b.key.remove(c)
 		}
-		k.add(&unknown)
+		b.key.add(&unknown)
 		b.goTo("/signin")
 		b.follow("button", "Sign in with your key")
 		b.at("/signin/outcome", "Sign in using a FIDO2 security key")
@@ -57,13 +52,13 @@ func TestKeys_that_are_refused(t *testing.T) {
 	})
 
 	t.Run("someone else's key", func(t *testing.T) {
-		other := open(t, p.url)
+		other := open(t, b.base)
 		theirs := other.plugIn()
-		other.welcome(p)
+		other.welcome(b.demo)
 		other.register("Theirs")
 		theirs.moveTo(b)
-		k.touch(false)
-		b.password(a)
+		b.key.touch(false)
+		b.password(b.account)
 		b.at("/signin/key", "Sign in using a FIDO2 security key")
 		// The page is made to allow any key, as a page of somebody who tampers with it would.
 		eval[bool](b, `(() => { const f = document.querySelector("#key-form"), o = JSON.parse(f.dataset.options); delete o.allowCredentials; f.dataset.options = JSON.stringify(o); return true; })()`)
@@ -77,24 +72,20 @@ func TestKeys_that_are_refused(t *testing.T) {
 // A broken or forged answer opens nothing.
 func TestAnswers_that_are_wrong(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
 	yes := true
 	for _, test := range []struct {
 		name, title string
 		wrong       webauthn.SetResponseOverrideBitsParams
 	}{
-		{"signature", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id, IsBogusSignature: &yes}},
-		{"person not verified", "Your key did not ask who you are", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id, IsBadUV: &yes}},
-		{"nobody there", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id, IsBadUP: &yes}},
+		{"signature", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBogusSignature: &yes}},
+		{"person not verified", "Your key did not ask who you are", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBadUV: &yes}},
+		{"nobody there", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBadUP: &yes}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			call(b, webauthn.SetResponseOverrideBits, test.wrong)
-			b.password(a)
+			b.password(b.account)
 			b.follow("#key-form button", "Lanyard")
 			b.at("/signin/outcome", "Sign in using a FIDO2 security key")
 			b.is("#outcome strong", test.title)
@@ -102,8 +93,8 @@ func TestAnswers_that_are_wrong(t *testing.T) {
 			b.at("/signin", "Sign in")
 		})
 	}
-	call(b, webauthn.SetResponseOverrideBits, webauthn.SetResponseOverrideBitsParams{AuthenticatorID: k.id})
-	b.password(a)
+	call(b, webauthn.SetResponseOverrideBits, webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id})
+	b.password(b.account)
 	b.follow("#key-form button", "Lanyard")
 	b.at("/me", "Home")
 }
@@ -111,17 +102,13 @@ func TestAnswers_that_are_wrong(t *testing.T) {
 // The proof that a change needs can fail as well; then the way back to the change stays.
 func TestConfirmation(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
 	b.follow("a", "Sign in again")
 	b.follow("button", "Sign in with your key")
 
 	// Proofs are young here: the page of the confirmation is opened by hand.
-	k.refusePIN(true)
+	b.key.refusePIN(true)
 	b.goTo("/me/confirm?next=/me/tokens/register")
 	b.at("/me/confirm", "Confirm it is you")
 	b.has("main", "You are about to register a token.")
@@ -134,7 +121,7 @@ func TestConfirmation(t *testing.T) {
 	b.follow("main a", "Cancel")
 	b.at("/me/tokens", "Manage FIDO2 Tokens")
 	b.back()
-	k.refusePIN(false)
+	b.key.refusePIN(false)
 	b.follow("button", "Try ‘Lanyard’ again")
 	b.at("/me/tokens/register", "Register New Token")
 	if after := b.cookies(); after["staffkey-session"] == "" || after["staffkey-session"] == before["staffkey-session"] {
@@ -161,11 +148,7 @@ func (b *tab) cookies() map[string]string {
 // While the network is gone the answer of the key is kept, and sent again.
 func TestAnswer_without_network(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.plugIn()
-	b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
 	b.goTo("/signin")
 	eval[bool](b, `(() => { const real = fetch; let lost = 0; window.fetch = (...call) => lost++ ? real(...call) : Promise.reject(new TypeError("network")); return true; })()`)
@@ -179,19 +162,15 @@ func TestAnswer_without_network(t *testing.T) {
 // An answer counts once. Whoever sends it again gets nothing.
 func TestAnswer_sent_twice(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.signOut()
-	b.password(a)
+	b.password(b.account)
 	// The page keeps what it sends, so that it can be sent once more.
 	eval[bool](b, `(() => { const real = fetch; window.fetch = (url, init) => { sessionStorage.setItem("sent", JSON.stringify([String(url), init.body])); return real(url, init); }; return true; })()`)
 	b.follow("#key-form button", "Lanyard")
 	b.at("/me", "Home")
 	b.signOut()
-	b.password(a)
+	b.password(b.account)
 	next := eval[string](b, `(async () => {
 		const [url, body] = JSON.parse(sessionStorage.getItem("sent"));
 		const answer = await fetch(url, { method: "POST", headers: { Accept: "application/json", "Content-Type": "application/json" }, body });

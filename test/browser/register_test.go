@@ -8,11 +8,7 @@ import (
 
 func TestSame_key_under_two_nicknames(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 
 	b.wizard()
 	b.follow("button", "Start")
@@ -31,32 +27,28 @@ func TestSame_key_under_two_nicknames(t *testing.T) {
 	b.goTo("/me/tokens")
 	b.has(".card:has(h3:focus), .card:nth-child(1)", "Same key as")
 	b.has(".card:nth-child(2)", "Same key as")
-	if n := len(k.credentials()); n != 2 {
+	if n := len(b.key.credentials()); n != 2 {
 		t.Errorf("credentials on the key: want 2, because an earlier entry must not die silently, got %d", n)
 	}
 	for _, nickname := range []string{"Lanyard", "Desk"} {
 		b.signOut()
-		b.password(a)
+		b.password(b.account)
 		b.at("/signin/key", "Sign in using a FIDO2 security key")
 		b.follow("#key-form button", nickname)
 		b.at("/me", "Home")
 		b.has(".card:has(.badge-good)", nickname)
 	}
 	b.signOut()
-	b.password(a)
+	b.password(b.account)
 	b.follow("#key-form button", "I am not sure which one this is")
 	b.at("/me", "Home")
 }
 
 func TestSecond_key_is_a_backup(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	first := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.follow("main a", "Register a backup")
-	first.touch(false) // it stays plugged in, and nobody touches it
+	b.key.touch(false) // it stays plugged in, and nobody touches it
 	second := b.plugIn()
 	b.follow("button", "Start")
 	b.named("Home drawer")
@@ -69,7 +61,7 @@ func TestSecond_key_is_a_backup(t *testing.T) {
 		t.Errorf("to do: want recovery codes at most, got %q", texts)
 	}
 	b.signOut()
-	b.password(a)
+	b.password(b.account)
 	b.follow("#key-form button", "Home drawer")
 	b.at("/me", "Home")
 	b.has(".card:has(.badge-good)", "Home drawer")
@@ -78,12 +70,9 @@ func TestSecond_key_is_a_backup(t *testing.T) {
 // The wizard survives Back, reload, a second tab and a double press at each of its steps, and one touch makes one entry.
 func TestRegistration_back_reload_and_twice(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	b.welcome(p)
+	b := arrive(t)
 
-	k.touch(false)
+	b.key.touch(false)
 	b.goTo("/me/tokens/register")
 	b.reload()
 	b.click("button", "Start")
@@ -98,7 +87,7 @@ func TestRegistration_back_reload_and_twice(t *testing.T) {
 	b.wait("the first page of the wizard", `document.querySelector("#register-form").checkVisibility() && !document.querySelector(".waiting")`)
 	b.at("/me/tokens/register", "Register New Token")
 
-	k.touch(true)
+	b.key.touch(true)
 	b.away(func() { b.doubleClick("button", "Start") })
 	b.at("/me/tokens/*/name", "Give this token a nickname")
 	name := eval[string](b, "location.pathname")
@@ -126,7 +115,7 @@ func TestRegistration_back_reload_and_twice(t *testing.T) {
 	second.at("/me/tokens/*/try", "Try your new token")
 	second.has("main", "‘Spare’")
 
-	k.touch(false)
+	b.key.touch(false)
 	b.click("#try-form button")
 	b.at("/me/tokens/*/try", "Touch your security key")
 	b.has(".waiting", "Waiting for ‘Spare’")
@@ -141,11 +130,8 @@ func TestRegistration_back_reload_and_twice(t *testing.T) {
 
 func TestRegistration_that_is_refused(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	b.welcome(p)
-	k.refusePIN(true)
+	b := arrive(t)
+	b.key.refusePIN(true)
 	b.goTo("/me/tokens/register")
 	b.follow("button", "Start")
 	b.at("/me/outcome", "Register New Token")
@@ -154,13 +140,13 @@ func TestRegistration_that_is_refused(t *testing.T) {
 		t.Errorf("title: want it to begin with Not registered yet, got %q", title)
 	}
 	b.inspect()
-	k.refusePIN(false)
+	b.key.refusePIN(false)
 	b.follow("button", "Try again")
 	b.named("Lanyard")
 
 	// A nickname is taken whatever the case.
 	b.wizard()
-	call(b, webauthn.ClearCredentials, webauthn.ClearCredentialsParams{AuthenticatorID: k.id})
+	call(b, webauthn.ClearCredentials, webauthn.ClearCredentialsParams{AuthenticatorID: b.key.id})
 	b.follow("button", "Start")
 	b.at("/me/tokens/*/name", "Give this token a nickname")
 	b.fill("#nickname", "LANYARD")

@@ -32,6 +32,7 @@ type tab struct {
 	// presses counts clicks and pressed keys that do something, which is C in the table of flows.
 	presses int
 	kept    int // pictures
+	newcomer
 
 	mu     sync.Mutex
 	loads  int      // pages loaded: P in the table of flows

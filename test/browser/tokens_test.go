@@ -9,12 +9,7 @@ import (
 
 func TestRename_by_dialog(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.plugIn()
-	b.welcome(p)
-	b.register("Lanyard")
-	b.register2("Desk")
+	b := arrive(t, "Lanyard", "Desk")
 
 	b.goTo("/me")
 	b.count()
@@ -92,12 +87,7 @@ func (b *tab) dialogField() string {
 
 func TestRemove_and_undo(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
-	b.register2("Desk")
+	b := arrive(t, "Lanyard", "Desk")
 
 	b.goTo("/me")
 	b.count()
@@ -115,7 +105,7 @@ func TestRemove_and_undo(t *testing.T) {
 		t.Errorf("tokens after removal: want 1, got %q", cards)
 	}
 	b.inspect()
-	if n := len(k.credentials()); n != 1 {
+	if n := len(b.key.credentials()); n != 1 {
 		t.Errorf("entries that the browser knows: want 1, because it is told of the removal, got %d", n)
 	}
 	b.follow("#undo-form button", "Undo")
@@ -150,7 +140,7 @@ func TestRemove_and_undo(t *testing.T) {
 	b.follow("main a", "Cancel")
 	b.at("/me/tokens", "Manage FIDO2 Tokens")
 	b.signOut()
-	b.password(a)
+	b.password(b.account)
 	if rows := b.texts("#key-form .pick-name"); len(rows) != 1 || rows[0] != "Lanyard" {
 		t.Errorf("tokens to choose from: want Lanyard, got %q", rows)
 	}
@@ -158,11 +148,7 @@ func TestRemove_and_undo(t *testing.T) {
 
 func TestRecovery_codes(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
+	b := arrive(t, "Lanyard")
 	b.goTo("/me/recovery-codes")
 	b.at("/me/recovery-codes", "Recovery codes")
 	b.away(func() { b.doubleClick("#codes-form button") })
@@ -176,10 +162,10 @@ func TestRecovery_codes(t *testing.T) {
 	b.has("main", "10 of 10 codes left")
 	b.signOut()
 
-	k.touch(false)
+	b.key.touch(false)
 	use := func(code string) {
 		t.Helper()
-		b.password(a)
+		b.password(b.account)
 		b.at("/signin/key", "Sign in using a FIDO2 security key")
 		b.inspect()
 		b.follow("main a", "Recovery code")
@@ -213,7 +199,7 @@ func TestRecovery_codes(t *testing.T) {
 	b.follow("#codes-form button")
 	b.at("/me/confirm", "Confirm it is you")
 	b.inspect()
-	k.touch(true)
+	b.key.touch(true)
 	b.follow("#key-form button", "Lanyard")
 	b.at("/me/recovery-codes", "Recovery codes")
 }
@@ -240,14 +226,10 @@ func TestSession_is_about_to_end(t *testing.T) {
 
 func TestSessions(t *testing.T) {
 	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	k := b.plugIn()
-	a := b.welcome(p)
-	b.register("Lanyard")
-	other := open(t, p.url)
-	k2 := k.moveTo(other)
-	other.password(a)
+	b := arrive(t, "Lanyard")
+	other := open(t, b.base)
+	k2 := b.key.moveTo(other)
+	other.password(b.account)
 	other.follow("#key-form button", "Lanyard")
 	other.at("/me", "Home")
 	other.goTo("/me/sessions")

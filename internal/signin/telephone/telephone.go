@@ -118,7 +118,7 @@ func (m *Method) FinishEnrolment(_ context.Context, e signin.Enrolling, _ staffk
 	}
 	s.Number, s.Code = s.Code.To, nil
 	stored, err := json.Marshal(s)
-	return signin.Enrolled{State: stored}, err
+	return signin.Enrolled{State: stored, Proof: &staffkey.Proof{Method: m.kind, Possession: true, Restricted: true, At: e.Now}}, err
 }
 
 // BeginVerification implements signin.Method.

@@ -92,7 +92,7 @@ func (m *Method) FinishEnrolment(_ context.Context, e signin.Enrolling, c staffk
 	}
 	s.Last = step
 	stored, err := json.Marshal(s)
-	return signin.Enrolled{State: stored}, err
+	return signin.Enrolled{State: stored, Proof: &staffkey.Proof{Method: staffkey.MethodTOTP, Possession: true, At: e.Now}}, err
 }
 
 // BeginVerification implements signin.Method.
