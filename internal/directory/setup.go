@@ -128,14 +128,14 @@ func (d *Directory) NameSetUpOrganisation(ctx context.Context, actor staffkey.Ac
 	return err
 }
 
-// ChooseSetUpMethods stores which methods people may sign in with besides their keys.
-func (d *Directory) ChooseSetUpMethods(ctx context.Context, actor staffkey.Actor, methods []staffkey.MethodKind) error {
+// ChooseSetUpMethods stores which methods people may sign in with besides their keys, and which may stand alone.
+func (d *Directory) ChooseSetUpMethods(ctx context.Context, actor staffkey.Actor, methods, core []staffkey.MethodKind) error {
 	return d.setUp(ctx, actor, "methods", staffkey.Event(staffkey.EventPolicyChanged, actor), func(tx *store.Tx, root staffkey.Organisation) error {
 		settings, err := tx.FindPolicySettings(root.ID)
 		if err != nil {
 			return err
 		}
-		settings.Methods = &methods
+		settings.Methods, settings.CoreMethods = &methods, &core
 		if err := policy.CheckSettings(settings); err != nil {
 			return err
 		}

@@ -34,6 +34,7 @@ func TestAccessMatrix(t *testing.T) {
 	s.grant(s.people["helpdesk"], staffkey.RoleHelpdesk, "top")
 	s.grant(s.people["auditor"], staffkey.RoleAuditor, "top")
 	s.grant(s.people["operator"], staffkey.RoleOperator, "top")
+	s.allow("top", everyMethod...)
 	victim := s.people["person"].keyID
 
 	var b strings.Builder

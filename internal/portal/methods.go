@@ -3,6 +3,7 @@ package portal
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 	"time"
 
 	"staffkey"
@@ -17,7 +18,7 @@ func (p *Portal) methodsPage(r *request) error {
 	if err != nil {
 		return err
 	}
-	page := ui.MethodsPage{Complete: mine.State.Lack == policy.LackNothing, Rule: rule(mine), Exception: mine.State.Exception}
+	page := ui.MethodsPage{Complete: mine.State.Lack == policy.LackNothing, Rule: p.rule(r, mine), Exception: mine.State.Exception}
 	page.Rows = append(page.Rows, p.keyRow(mine))
 	for _, kind := range []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode} {
 		if row, ok := p.methodRow(mine, kind); ok {
@@ -27,15 +28,25 @@ func (p *Portal) methodsPage(r *request) error {
 	return p.render(r, http.StatusOK, "selfservice", page)
 }
 
-// rule says what the organisation asks for.
-func rule(mine signin.Mine) ui.Text {
+// rule says what the organisation asks for, or what is still lacking of it.
+func (p *Portal) rule(r *request, mine signin.Mine) ui.Text {
 	switch {
+	case mine.State.Lack == policy.LackKey, mine.State.Lack == policy.LackBackup:
+		return ui.Text{ID: "methods.rule." + string(mine.State.Lack)}
 	case mine.Policy.Strength == staffkey.StrengthPhishingResistant:
 		return ui.Text{ID: "methods.rule.key-required"}
 	case len(mine.Policy.CoreMethods) == 1 && mine.Policy.CoreMethods[0] == staffkey.MethodSecurityKey:
 		return ui.Text{ID: "methods.rule.keys"}
 	}
-	return ui.Text{ID: "methods.rule.core"}
+	names := make([]string, 0, len(mine.Policy.CoreMethods))
+	for _, kind := range mine.Policy.CoreMethods {
+		id := "method." + optionKind(kind) + ".name"
+		if kind == staffkey.MethodSecurityKey {
+			id = "methods.rule.two-keys"
+		}
+		names = append(names, p.UI.Text(r.lang(), ui.Text{ID: id}))
+	}
+	return ui.Text{ID: "methods.rule.core", Args: map[string]any{"Methods": strings.Join(names, ", ")}}
 }
 
 func (p *Portal) keyRow(mine signin.Mine) ui.MethodRow {
@@ -95,7 +106,7 @@ func (p *Portal) choosePage(r *request) error {
 	if err != nil {
 		return err
 	}
-	page := ui.ChooseMethodPage{Asked: mine.State.Lack != policy.LackNothing, Rule: rule(mine)}
+	page := ui.ChooseMethodPage{Asked: mine.State.Lack != policy.LackNothing, Rule: p.rule(r, mine)}
 	if page.Asked {
 		if err := p.SignIn.NoteAsked(r.Context(), r.current.Actor); err != nil {
 			return err

@@ -215,6 +215,11 @@ func (p *Portal) name(r *request) error {
 	if err != nil {
 		return err
 	}
+	if k.Replaces != "" {
+		if err := r.setFlash(flash{Kind: "success", ID: "flash.token-replaced", Args: map[string]string{"Nickname": nickname}}); err != nil {
+			return err
+		}
+	}
 	return r.redirect(tokenPath(k.ID, "try"))
 }
 

@@ -173,14 +173,27 @@ func (p *Portal) setUpOrganisation(r *request) error {
 	return r.redirect("/setup")
 }
 
-// Presets of how people sign in. One is offered when every method that it needs is there.
+// Presets of how people sign in: which methods are allowed, and which of them may stand alone (F45).
 var presets = []struct {
-	value       string
-	methods     []staffkey.MethodKind
-	recommended bool
+	value         string
+	methods, core []staffkey.MethodKind
+	recommended   bool
 }{
-	{"key-or-codes", []staffkey.MethodKind{staffkey.MethodRecoveryCode}, true},
-	{"key-only", []staffkey.MethodKind{}, false},
+	{"key-or-codes", []staffkey.MethodKind{staffkey.MethodRecoveryCode}, []staffkey.MethodKind{staffkey.MethodSecurityKey}, true},
+	{"key-or-app", []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodRecoveryCode}, []staffkey.MethodKind{staffkey.MethodSecurityKey, staffkey.MethodTOTP}, false},
+	{"key-app-text", []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode},
+		[]staffkey.MethodKind{staffkey.MethodSecurityKey, staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall}, false},
+	{"key-only", []staffkey.MethodKind{}, []staffkey.MethodKind{staffkey.MethodSecurityKey}, false},
+}
+
+// isOffered reports whether this installation can do what a preset allows: without a provider, no code is sent.
+func (p *Portal) isOffered(methods []staffkey.MethodKind) bool {
+	for _, kind := range methods {
+		if !p.SignIn.CanSend(kind) {
+			return false
+		}
+	}
+	return true
 }
 
 func (p *Portal) setUpMethodsPage(r *request) error { return p.showSetUpMethods(r, http.StatusOK, nil) }
@@ -192,6 +205,9 @@ func (p *Portal) showSetUpMethods(r *request, status int, errs []ui.FieldError) 
 	page := ui.SetupMethodsPage{Chosen: presets[0].value}
 	page.Errors = errs
 	for _, preset := range presets {
+		if !p.isOffered(preset.methods) {
+			continue
+		}
 		page.Presets = append(page.Presets, ui.SetupPreset{Value: preset.value, Recommended: preset.recommended})
 	}
 	return p.render(r, status, "", page)
@@ -202,11 +218,10 @@ func (p *Portal) setUpMethods(r *request) error {
 		return err
 	}
 	for _, preset := range presets {
-		if preset.value != r.PostFormValue("preset") {
+		if preset.value != r.PostFormValue("preset") || !p.isOffered(preset.methods) {
 			continue
 		}
-		methods := preset.methods
-		if err := p.Directory.ChooseSetUpMethods(r.Context(), r.current.Actor, methods); err != nil {
+		if err := p.Directory.ChooseSetUpMethods(r.Context(), r.current.Actor, preset.methods, preset.core); err != nil {
 			return err
 		}
 		return r.redirect("/setup")

@@ -86,7 +86,7 @@ func TestFirst_token_and_sign_in(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		p := demoOn(t, engine)
-		a := p.people[0]
+		a := p.demo.People[0]
 		b := open(t, p.url)
 		k := b.plugIn()
 		b.password(a)

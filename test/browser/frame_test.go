@@ -151,7 +151,7 @@ func TestScreenshots(t *testing.T) {
 	images := filepath.Join("..", "..", "docs", "images")
 	b.goTo("/signin")
 	b.picture(filepath.Join(images, "signin.png"))
-	a := p.people[0]
+	a := p.demo.People[0]
 	b.password(a)
 	b.register("Blue lanyard key")
 	b.wizard()

@@ -28,8 +28,8 @@ type account = program.Person
 // installation is a running staffkeyd.
 type installation struct {
 	url     string
-	people  []account // of a demo
 	options program.Options
+	demo    *program.Program // nil for one that serve started
 }
 
 var sharedDemo = sync.OnceValues(func() (*installation, error) {
@@ -48,7 +48,7 @@ var sharedDemo = sync.OnceValues(func() (*installation, error) {
 		return nil, err
 	}
 	atEnd(p.Stop)
-	return &installation{p.URL, p.People, options}, nil
+	return &installation{p.URL, options, p}, nil
 })
 
 // demo returns the demo on SQLite that tests share. Each test makes a person of its own in it.
@@ -68,7 +68,7 @@ func demoOn(t testing.TB, engine string) *installation {
 	chromium(t)
 	options := databaseOn(t, engine)
 	p := program.Start(t, options)
-	return &installation{p.URL, p.People, options}
+	return &installation{p.URL, options, p}
 }
 
 func databaseOn(t testing.TB, engine string) program.Options {
@@ -151,16 +151,45 @@ func (p *installation) run(t testing.TB, arguments ...string) string {
 	return string(out)
 }
 
+// mailOf is the e-mail address of a person that newPerson added.
+func mailOf(a account) string { return a.Username + "@northmoor-hospitals.example" }
+
 // newPerson adds a person, and returns the link with which they choose their password.
 func (p *installation) newPerson(t testing.TB) (account, string) {
 	t.Helper()
 	a := account{Username: "p" + strings.ToLower(rand.Text()[:12]), Password: "ward round " + strings.ToLower(rand.Text()[:10]), Name: "Nia Bowen"}
-	out := p.run(t, "person", "add", a.Username, "--name", a.Name, "--organisation", "NMH")
-	for line := range strings.Lines(out) {
+	out := p.run(t, "person", "add", a.Username, "--name", a.Name, "--email", mailOf(a), "--organisation", "NMH")
+	return a, p.linkIn(t, out)
+}
+
+// linkIn returns the first link to the installation in a text that has each link on a line of its own.
+func (p *installation) linkIn(t testing.TB, text string) string {
+	t.Helper()
+	for line := range strings.Lines(text) {
 		if strings.HasPrefix(line, p.url) {
-			return a, strings.TrimSpace(line)
+			return strings.TrimSpace(line)
 		}
 	}
-	t.Fatalf("person add printed no link: %q", out)
-	return a, ""
+	t.Fatalf("want a link in %q", text)
+	return ""
+}
+
+// mail returns the latest e-mail to an address with that subject, and waits for it.
+func (p *installation) mail(t testing.TB, to, subject string) string {
+	t.Helper()
+	m, err := p.demo.FindMessage(t.Context(), to, func(m program.Message) bool { return m.Subject == subject })
+	if err != nil {
+		t.Fatalf("e-mail %q to %s: %v", subject, to, err)
+	}
+	return m.Text
+}
+
+// code returns the latest code that came to a telephone number by a kind of message after the message of that number, and waits for it.
+func (p *installation) code(t testing.TB, kind, to string, after int) (code string, number int) {
+	t.Helper()
+	m, err := p.demo.FindMessage(t.Context(), to, func(m program.Message) bool { return m.Kind == kind && m.Number > after })
+	if err != nil {
+		t.Fatalf("code by %s to %s: %v", kind, to, err)
+	}
+	return m.Code, m.Number
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -36,22 +37,45 @@ var ErrNoMessage = errors.New("no message came")
 // LatestMessage returns the latest message to a recipient that came after the message of that number, and waits for one; after is 0 for
 // any message.
 func (p *Program) LatestMessage(ctx context.Context, to string, after int) (Message, error) {
+	list, err := p.messages(ctx, to, after)
+	if err != nil {
+		return Message{}, err
+	}
+	return list[0], nil
+}
+
+// FindMessage returns the latest message to a recipient that fits, and waits for one.
+func (p *Program) FindMessage(ctx context.Context, to string, fits func(Message) bool) (Message, error) {
+	for after := 0; ; {
+		list, err := p.messages(ctx, to, after)
+		if err != nil {
+			return Message{}, err
+		}
+		if i := slices.IndexFunc(list, fits); i >= 0 {
+			return list[i], nil
+		}
+		after = list[0].Number
+	}
+}
+
+// messages returns the messages to a recipient that came after one, newest first, and waits for the first of them.
+func (p *Program) messages(ctx context.Context, to string, after int) ([]Message, error) {
 	query := url.Values{"to": {to}, "after": {strconv.Itoa(after)}, "wait": {messageWithin.String()}}
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, p.Gateway+"/messages?"+query.Encode(), nil)
 	if err != nil {
-		return Message{}, fmt.Errorf("latest message: %w", err)
+		return nil, fmt.Errorf("messages to %s: %w", to, err)
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		return Message{}, fmt.Errorf("latest message: %w", err)
+		return nil, fmt.Errorf("messages to %s: %w", to, err)
 	}
 	defer func() { _ = res.Body.Close() }() // it has been read
 	var list []Message
 	if err := json.NewDecoder(res.Body).Decode(&list); err != nil {
-		return Message{}, fmt.Errorf("latest message: %s: %w", res.Status, err)
+		return nil, fmt.Errorf("messages to %s: %s: %w", to, res.Status, err)
 	}
 	if len(list) == 0 {
-		return Message{}, ErrNoMessage
+		return nil, ErrNoMessage
 	}
-	return list[0], nil
+	return list, nil
 }

@@ -51,7 +51,7 @@ func (SetupMethodsPage) layout() (string, bool) { return "setup/methods", false 
 
 // SetupPreset is one choice of how people sign in. Texts are
 // setup.preset.<Value>.title and setup.preset.<Value>.text; the values with
-// texts are "key-only" and "key-or-codes".
+// texts are "key-or-codes", "key-or-app", "key-app-text" and "key-only".
 type SetupPreset struct {
 	Value string
 	// Recommended marks the one to take when in doubt.

@@ -11,7 +11,7 @@ func setupStates() []State {
 		return all
 	}
 	frame := ui.Frame{Lang: "en", Path: "/setup", Now: Now}
-	presets := []ui.SetupPreset{{Value: "key-or-codes", Recommended: true}, {Value: "key-only"}}
+	presets := []ui.SetupPreset{{Value: "key-or-codes", Recommended: true}, {Value: "key-or-app"}, {Value: "key-app-text"}, {Value: "key-only"}}
 	return []State{
 		{"setup", frame, ui.SetupPage{Tasks: tasks("todo", "later", "later", "later", "later")}},
 		{"setup-some", frame, ui.SetupPage{Tasks: tasks("done", "skipped", "done", "todo", "todo")}},
