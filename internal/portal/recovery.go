@@ -13,6 +13,7 @@ import (
 
 // Cookies that take the secret of a link out of the address bar, where history and referrers would keep it.
 const (
+	cookieWelcome = "staffkey-welcome"
 	cookieReset   = "staffkey-reset"
 	cookieNotMe   = "staffkey-notme"
 	cookieOffered = "staffkey-offered"

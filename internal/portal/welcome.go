@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/portal/ui"
@@ -11,7 +12,10 @@ import (
 
 // welcomePage is a one-time link to choose a first password. Opening it uses nothing up.
 func (p *Portal) welcomePage(r *request) error {
-	return p.showWelcome(r, http.StatusOK, r.FormValue("t"), nil)
+	if came, err := r.takeSecret(cookieWelcome, "/welcome", time.Hour); came || err != nil {
+		return err
+	}
+	return p.showWelcome(r, http.StatusOK, r.keptSecret(cookieWelcome), nil)
 }
 
 func (p *Portal) showWelcome(r *request, status int, secret string, errs []ui.FieldError) error {
