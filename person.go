@@ -38,6 +38,8 @@ type Person struct {
 	AskedAt time.Time
 	// FrozenAt is since when the person is frozen, or zero.
 	FrozenAt time.Time
+	// SetUpAt is when the person first set up something stronger than a password; zero before. It is never taken back.
+	SetUpAt time.Time
 }
 
 // ValidatePerson checks what people and files say about a person; it returns the first problem as an [InvalidError].

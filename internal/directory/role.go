@@ -27,7 +27,14 @@ func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person 
 		if err == nil && !added {
 			return errUnchanged
 		}
-		return err
+		if err != nil {
+			return err
+		}
+		// A link that was given to somebody without a role must not set the password of somebody with one.
+		if err := tx.CancelLinks(store.LinkFirstPassword, person); err != nil {
+			return err
+		}
+		return tx.CancelLinks(store.LinkReset, person)
 	})
 	if err != nil {
 		return fmt.Errorf("grant %s: %w", role, err)

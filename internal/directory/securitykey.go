@@ -18,13 +18,13 @@ var inUse = []staffkey.SecurityKeyState{staffkey.SecurityKeyActive, staffkey.Sec
 
 // Holdings returns what a person has to sign in with under a policy. Keys on hold count: they are no way in, but a person
 // who has one has not nothing, so a password alone must not open a change of methods.
-func (d *Directory) Holdings(tx *store.Tx, person staffkey.PersonID, p staffkey.Policy) (policy.Holdings, error) {
-	keys, err := tx.ListSecurityKeys(person, inUse...)
+func (d *Directory) Holdings(tx *store.Tx, person staffkey.Person, p staffkey.Policy) (policy.Holdings, error) {
+	keys, err := tx.ListSecurityKeys(person.ID, inUse...)
 	if err != nil {
 		return policy.Holdings{}, err
 	}
-	enrolments, err := tx.ListEnrolments(person)
-	return policy.HoldingsOf(p, keys, enrolments, d.usable), err
+	enrolments, err := tx.ListEnrolments(person.ID)
+	return policy.HoldingsOf(person, p, keys, enrolments, d.usable), err
 }
 
 // KeyList is a person's list of keys and what else they can sign in with.
@@ -55,7 +55,7 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 		if list.Policy, err = effectivePolicy(tx, p.Organisation); err != nil {
 			return err
 		}
-		h, err := d.Holdings(tx, person, list.Policy)
+		h, err := d.Holdings(tx, p, list.Policy)
 		if err != nil {
 			return err
 		}
@@ -272,7 +272,7 @@ func (d *Directory) loadHoldings(tx *store.Tx, person staffkey.PersonID) (staffk
 	if err != nil {
 		return p, policy.Holdings{}, err
 	}
-	h, err := d.Holdings(tx, person, p)
+	h, err := d.Holdings(tx, owner, p)
 	return p, h, err
 }
 

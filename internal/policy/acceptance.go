@@ -185,9 +185,10 @@ func AcceptsSignIn(proofs []staffkey.Proof, e Entering) (staffkey.Assurance, err
 	return staffkey.Assurance{}, staffkey.Refused(NeedsSecond, "signin.second")
 }
 
-// weaker: the person has a key in use and comes in by something that is not one, nor a means of recovery.
+// weaker: the person has a key and comes in by something that is not one, nor a means of recovery. A key on hold counts: a password
+// puts one on hold, and must not open the weaker way by it.
 func (e Entering) weaker(a staffkey.Assurance, r staffkey.Recovery) bool {
-	return !a.PhishingResistant && r == staffkey.RecoveryNone && len(e.Holdings.ActiveKeys()) > 0
+	return !a.PhishingResistant && r == staffkey.RecoveryNone && len(e.Holdings.Keys) > 0
 }
 
 // IsDowngrade reports a sign-in, accepted, by something weaker than the key in use that the person has (F11). A means of recovery is one

@@ -13,21 +13,19 @@ type Holdings struct {
 	Keys []staffkey.SecurityKey
 	// Others that still work and that policy allows: app, telephone, recovery codes left, a pass.
 	Others []staffkey.MethodKind
-	// SetUp says that the person has ever set up anything beyond the password, whether it still works or not. Then the password alone
-	// opens nothing any more: what is used up, switched off or forbidden by now is not a way around itself.
+	// SetUp says that the person has ever set up anything beyond the password, whether it is still there or not. Then the password alone
+	// opens nothing any more: what is used up, switched off, removed or forbidden by now is not a way around itself.
 	SetUp bool
 }
 
 // HoldingsOf lists what a person has under a policy: the keys on their list, and enrolments that policy allows and that are
 // still good for something.
-func HoldingsOf(p staffkey.Policy, keys []staffkey.SecurityKey, enrolments []staffkey.Enrolment, usable func(staffkey.Enrolment) bool) Holdings {
-	h := Holdings{Keys: keys, SetUp: len(keys) > 0}
+func HoldingsOf(person staffkey.Person, p staffkey.Policy, keys []staffkey.SecurityKey, enrolments []staffkey.Enrolment, usable func(staffkey.Enrolment) bool) Holdings {
+	h := Holdings{Keys: keys, SetUp: !person.SetUpAt.IsZero()}
 	for _, e := range enrolments {
 		if e.Method == staffkey.MethodPassword || e.Method == staffkey.MethodSecurityKey {
 			continue
 		}
-		// A number that was never confirmed has proved nothing: it must not lock its owner out.
-		h.SetUp = h.SetUp || e.Method != staffkey.MethodPass && (usable(e) || !e.LastUsedAt.IsZero() || !e.DisabledAt.IsZero() || e.Method == staffkey.MethodRecoveryCode)
 		if p.Allows(e.Method) && usable(e) {
 			h.Others = append(h.Others, e.Method)
 		}
@@ -59,12 +57,13 @@ func (h Holdings) Strongest() staffkey.Assurance {
 }
 
 // strongestToAdd is what adding a method must reach. Two means of recovery stand in for a key: a pass, which an administrator gave after
-// looking at the person; and a password with a saved recovery code, but only when no key is in use any more (NIST SP 800-63B-4 §4.2).
+// looking at the person; and a password with a saved recovery code, but only when no key is in use any more (NIST SP 800-63B-4 §4.2), and
+// never for people who act for others: what can be phished must not lead to other people's keys.
 func strongestToAdd(actor staffkey.Actor, h Holdings) staffkey.Assurance {
 	switch {
 	case actor.Recovery == staffkey.RecoveryPass:
 		return staffkey.Assurance{Level: 1}
-	case actor.Recovery == staffkey.RecoveryCode && len(h.ActiveKeys()) == 0:
+	case actor.Recovery == staffkey.RecoveryCode && len(h.ActiveKeys()) == 0 && len(actor.Grants) == 0:
 		return staffkey.Assurance{Level: 2}
 	}
 	return h.Strongest()

@@ -273,6 +273,9 @@ func (s *Service) keepEnrolment(tx *store.Tx, seen, now holder, kind staffkey.Me
 			return err
 		}
 	}
+	if err := tx.NoteSetUp(now.person.ID); err != nil {
+		return err
+	}
 	was := s.isSetUp(now, kind)
 	if err := s.putEnrolment(tx, now, kind, state); err != nil {
 		return err
@@ -387,6 +390,9 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 			return err
 		}
 		if err := policy.HasRoom(h.policy, h.holdings, key.Replaces); err != nil {
+			return err
+		}
+		if err := tx.NoteSetUp(actor.Person); err != nil {
 			return err
 		}
 		if err := tx.InsertNotice(notice, h.person, map[string]string{"Nickname": nickname}); err != nil {

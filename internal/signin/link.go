@@ -13,8 +13,7 @@ import (
 
 // Purposes and lives of one-time links. Links are built from the configured address only.
 const (
-	linkSetUp         = "set_up"
-	linkFirstPassword = "first_password"
+	linkSetUp = "set_up"
 
 	SetUpLinkLife         = 30 * time.Minute
 	FirstPasswordLinkLife = 7 * 24 * time.Hour
@@ -141,7 +140,7 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 func (s *Service) IssueFirstPasswordLink(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) (string, error) {
 	secret := rand.Text()
 	event := staffkey.Event(staffkey.EventLinkIssued, actor)
-	event.Person, event.Subject = person, linkFirstPassword
+	event.Person, event.Subject = person, store.LinkFirstPassword
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
 		p, err := tx.FindPerson(person)
 		if err != nil {
@@ -159,17 +158,17 @@ func (s *Service) IssueFirstPasswordLink(ctx context.Context, actor staffkey.Act
 		if err := policy.MayIssueFirstPassword(actor, chain, grants); err != nil {
 			return err
 		}
-		if err := tx.CancelLinks(linkFirstPassword, person); err != nil {
+		if err := tx.CancelLinks(store.LinkFirstPassword, person); err != nil {
 			return err
 		}
-		return tx.InsertLink(linkFirstPassword, person, secret, tx.Now.Add(FirstPasswordLinkLife))
+		return tx.InsertLink(store.LinkFirstPassword, person, secret, tx.Now.Add(FirstPasswordLinkLife))
 	})
 	return s.address + "/welcome?t=" + secret, s.refuse(ctx, event, nil, err)
 }
 
 // CheckFirstPasswordLink returns whom a link is for, without using it up; ErrExpired when it is not good.
 func (s *Service) CheckFirstPasswordLink(ctx context.Context, secret string) (staffkey.Person, error) {
-	return s.checkLink(ctx, linkFirstPassword, secret)
+	return s.checkLink(ctx, store.LinkFirstPassword, secret)
 }
 
 // UseFirstPasswordLink sets the password of the person whom a link is for and ends their sessions. The link and the
@@ -184,9 +183,9 @@ func (s *Service) UseFirstPasswordLink(ctx context.Context, origin staffkey.Orig
 		return p, err
 	}
 	event := staffkey.Event(staffkey.EventLinkUsed, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
-	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, linkFirstPassword
+	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, store.LinkFirstPassword
 	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
-		id, err := tx.TakeLink(linkFirstPassword, secret)
+		id, err := tx.TakeLink(store.LinkFirstPassword, secret)
 		if err != nil {
 			return err
 		}
@@ -198,6 +197,9 @@ func (s *Service) UseFirstPasswordLink(ctx context.Context, origin staffkey.Orig
 			return err
 		}
 		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state); err != nil {
+			return err
+		}
+		if err := cancelPasswordLinks(tx, id); err != nil {
 			return err
 		}
 		_, err = tx.EndSessions(id, "")

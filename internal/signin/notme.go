@@ -70,10 +70,11 @@ func (s *Service) FreezeOwn(ctx context.Context, actor staffkey.Actor) (Frozen, 
 }
 
 func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*store.Tx) error) (Frozen, error) {
-	out := Frozen{Reference: staffkey.NewSupportCode(), Undo: rand.Text()}
+	out, undo := Frozen{Reference: staffkey.NewSupportCode()}, rand.Text()
 	event := staffkey.Event(staffkey.EventPersonFrozen, actor)
 	event.Person, event.SupportCode = actor.Person, out.Reference
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		out.Undo = ""
 		p, err := tx.FindPerson(actor.Person)
 		if err != nil {
 			return err
@@ -82,7 +83,13 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*s
 		if err := take(tx); err != nil {
 			return err
 		}
-		if err := policy.IsActive(p); err != nil { // frozen already, or somebody who has left
+		if p.State == staffkey.PersonFrozen { // by whom nobody knows: then only an administrator opens it again
+			if err := tx.CancelLinks(linkNotMeUndo, p.ID); err != nil {
+				return err
+			}
+			return tx.InsertAdministratorNotice("admin.frozen", p, map[string]string{"Reference": out.Reference})
+		}
+		if err := policy.IsActive(p); err != nil { // somebody who has left
 			return err
 		}
 		if err := tx.FreezePerson(p.ID); err != nil {
@@ -91,12 +98,11 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*s
 		if _, err := tx.EndSessions(p.ID, ""); err != nil {
 			return err
 		}
-		for _, purpose := range []string{linkReset, linkFirstPassword} { // whoever has one of these must not wait it out
-			if err := tx.CancelLinks(purpose, p.ID); err != nil {
-				return err
-			}
+		if err := cancelPasswordLinks(tx, p.ID); err != nil { // whoever has one of these must not wait it out
+			return err
 		}
-		if err := tx.InsertLink(linkNotMeUndo, p.ID, out.Undo, tx.Now.Add(undoFreezeFor)); err != nil {
+		out.Undo = undo
+		if err := tx.InsertLink(linkNotMeUndo, p.ID, undo, tx.Now.Add(undoFreezeFor)); err != nil {
 			return err
 		}
 		if err := tx.InsertNotice("notice.frozen", p, map[string]string{"Reference": out.Reference}); err != nil {

@@ -155,6 +155,9 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 			return err
 		}
 		tx.Event.Kind = staffkey.EventPasswordChanged
+		if err := cancelPasswordLinks(tx, actor.Person); err != nil {
+			return err
+		}
 		if _, err := tx.EndSessions(actor.Person, actor.Session); err != nil {
 			return err
 		}

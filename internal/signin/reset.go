@@ -11,9 +11,8 @@ import (
 	"staffkey/internal/store"
 )
 
-// linkReset is the purpose of the links with which a person chooses a new password (F48).
+// Lives and limits of the links with which a person chooses a new password (F48).
 const (
-	linkReset     = "reset"
 	ResetLinkLife = 30 * time.Minute
 	resetsPerHour = 30 // from one network address
 	resetsPerDay  = 5  // mails to one person
@@ -106,10 +105,10 @@ func (s *Service) answerReset(ctx context.Context, q store.ResetRequest) error {
 		}
 		if h.enrolment(staffkey.MethodPassword) != nil && policy.MayResetByMail(h.person, h.grants, h.holdings) == nil {
 			secret := rand.Text()
-			if err := tx.CancelLinks(linkReset, person.ID); err != nil {
+			if err := tx.CancelLinks(store.LinkReset, person.ID); err != nil {
 				return err
 			}
-			if err := tx.InsertLink(linkReset, person.ID, secret, tx.Now.Add(ResetLinkLife)); err != nil {
+			if err := tx.InsertLink(store.LinkReset, person.ID, secret, tx.Now.Add(ResetLinkLife)); err != nil {
 				return err
 			}
 			message.Template, message.Args["Link"] = "reset.link", "/reset?t="+secret
@@ -129,7 +128,7 @@ func gone(err error) error {
 
 // CheckResetLink returns whom a link is for, without using it up; ErrExpired when it is not good.
 func (s *Service) CheckResetLink(ctx context.Context, secret string) (staffkey.Person, error) {
-	return s.checkLink(ctx, linkReset, secret)
+	return s.checkLink(ctx, store.LinkReset, secret)
 }
 
 // UseResetLink sets a new password, which ends all sessions. It signs nobody in and takes no second proof away: the next sign-in asks
@@ -150,7 +149,7 @@ func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secr
 	event := staffkey.Event(staffkey.EventPasswordReset, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
 	event.Person, event.Organisation = p.ID, p.Organisation
 	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
-		id, err := tx.TakeLink(linkReset, secret)
+		id, err := tx.TakeLink(store.LinkReset, secret)
 		if err != nil {
 			return err
 		}
@@ -168,6 +167,9 @@ func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secr
 		if err := tx.ForgetFailures(guess.subject); err != nil {
 			return err
 		}
+		if err := cancelPasswordLinks(tx, id); err != nil {
+			return err
+		}
 		if _, err := tx.EndSessions(id, ""); err != nil {
 			return err
 		}
@@ -175,6 +177,17 @@ func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secr
 	})
 	s.wake()
 	return p, s.refuse(ctx, event, nil, err)
+}
+
+// cancelPasswordLinks uses up whatever links would set a person's password: it has just been chosen, and a link from before must not
+// choose another.
+func cancelPasswordLinks(tx *store.Tx, person staffkey.PersonID) error {
+	for _, purpose := range []string{store.LinkReset, store.LinkFirstPassword} {
+		if err := tx.CancelLinks(purpose, person); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // checkLink returns the person of a link that is still good.

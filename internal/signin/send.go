@@ -15,7 +15,7 @@ import (
 // Limits of sending codes (F41). What an organisation may send in a day is its policy.
 const (
 	codesPerPerson = 10               // in a day
-	codesPerNumber = 10               // in a day, whoever's it is
+	codesPerNumber = 5                // in a day, to a number that nobody has confirmed yet, whoever asks
 	sendWait       = 30 * time.Second // between two to one person
 	day            = 24 * time.Hour
 	// Of so many codes sent in a day by one organisation, at least so many in a hundred are typed. When fewer are, somebody may be
@@ -109,7 +109,7 @@ func (s *Service) send(ctx context.Context, actor staffkey.Actor, kind staffkey.
 			if err := stillSignedIn(tx, actor); err != nil {
 				return err
 			}
-			if err := s.maySend(tx, h, composed.To); err != nil {
+			if err := s.maySend(tx, h, composed.To, number != ""); err != nil {
 				return err
 			}
 			if e := h.enrolment(kind); e != nil {
@@ -143,7 +143,7 @@ func lookAgain(err error) error {
 }
 
 // maySend counts a code against all its limits, or says which is reached. It is part of the change that sends it.
-func (s *Service) maySend(tx *store.Tx, h holder, number string) error {
+func (s *Service) maySend(tx *store.Tx, h holder, number string, unconfirmed bool) error {
 	wait := "code/wait/" + string(h.person.ID)
 	t, err := tx.FindThrottle(wait)
 	if err != nil {
@@ -173,6 +173,10 @@ func (s *Service) maySend(tx *store.Tx, h holder, number string) error {
 		{"number", "code/number/" + base64.RawURLEncoding.EncodeToString(digest), codesPerNumber},
 		{"organisation", "code/sent/" + organisation, h.policy.CodesPerDay},
 	} {
+		// A confirmed number is its person's: what others try with it must not use up their codes.
+		if limit.name == "number" && !unconfirmed {
+			continue
+		}
 		within, err := tx.CountWithin(limit.subject, limit.most, tx.Now.Add(day))
 		if err != nil {
 			return err

@@ -200,7 +200,7 @@ func (s *Service) fillHolder(tx *store.Tx, h *holder) error {
 	if h.exceptions, err = tx.ListExceptions(h.person.ID); err != nil {
 		return err
 	}
-	h.holdings = policy.HoldingsOf(h.policy, keys, h.enrolments, s.Usable)
+	h.holdings = policy.HoldingsOf(h.person, h.policy, keys, h.enrolments, s.Usable)
 	return nil
 }
 
@@ -221,7 +221,7 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 // answerTime bounds the work on one answer, waiting for the pool of password hashes included.
 const answerTime = 30 * time.Second
 
-// anonymousBudget bounds how many refusals and outcomes that concern nobody known are recorded in a minute: visitors must
+// anonymousBudget bounds how many refusals and outcomes that concern nobody known, or come too fast, are recorded in a minute: visitors must
 // not be able to fill the disk. What is over it is counted in the metrics only.
 type anonymousBudget struct {
 	mu     sync.Mutex
@@ -251,11 +251,18 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 	}
 	r.SupportCode = staffkey.NewSupportCode()
 	event.SupportCode = r.SupportCode
-	if event.Person == "" && c == nil && !s.anonymous.take(s.now()) {
-		return err
-	}
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	if (event.Person == "" || errors.Is(err, staffkey.ErrThrottled)) && !s.anonymous.take(s.now()) {
+		if c == nil {
+			return err
+		}
+		spent := s.store.Housekeep(ctx, func(tx *store.Tx) error { return spend(tx, c) })
+		if errors.Is(spent, staffkey.ErrExpired) {
+			spent = nil
+		}
+		return errors.Join(err, spent)
+	}
 	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
 		if c == nil {
 			return nil

@@ -297,11 +297,7 @@ func (s *Service) tellOfSignIn(tx *store.Tx, origin staffkey.Origin, h holder, v
 		}
 	}
 	if v.Proof.Recovery == staffkey.RecoveryCode {
-		left := 0
-		if m, err := s.method(kind); err == nil {
-			left = m.Remaining(v.State)
-		}
-		return tx.InsertNotice("notice.code_used", h.person, map[string]string{"Left": strconv.Itoa(left)})
+		return s.tellOfCode(tx, h, v)
 	}
 	if !in.Weaker {
 		return nil
@@ -314,6 +310,15 @@ func (s *Service) tellOfSignIn(tx *store.Tx, origin staffkey.Origin, h holder, v
 		return staffkey.Refused("downgrade_limit", "method.weaker-limit")
 	}
 	return tx.InsertNotice("notice.without_key", h.person, map[string]string{"Method": string(kind)})
+}
+
+// tellOfCode tells a person that a recovery code of theirs was used, and how many are left.
+func (s *Service) tellOfCode(tx *store.Tx, h holder, v Verified) error {
+	m, err := s.method(v.Proof.Method)
+	if err != nil {
+		return err
+	}
+	return tx.InsertNotice("notice.code_used", h.person, map[string]string{"Left": strconv.Itoa(m.Remaining(v.State))})
 }
 
 // Enter opens a session on the password alone, for a person who has never set up anything stronger. Whether that is so is read in
@@ -414,6 +419,11 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 			}
 			if isTelephone(answer.Method) {
 				if err := s.noteTyped(tx, h.person.Organisation); err != nil {
+					return err
+				}
+			}
+			if v.Proof.Recovery == staffkey.RecoveryCode {
+				if err := s.tellOfCode(tx, h, v); err != nil {
 					return err
 				}
 			}

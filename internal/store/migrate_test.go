@@ -193,7 +193,7 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 			}
 
 			person := staffkey.Person{
-				ID: "p1", Organisation: "o1", Username: "amara", Email: "amara@nhs.example", Name: "Amara", EmployeeNumber: "E-1", State: staffkey.PersonActive, CreatedAt: stored,
+				ID: "p1", Organisation: "o1", Username: "amara", Email: "amara@nhs.example", Name: "Amara", EmployeeNumber: "E-1", State: staffkey.PersonActive, CreatedAt: stored, SetUpAt: stored,
 			}
 			if diff := cmp.Diff(person, get(t, s, func(tx *store.Tx) (staffkey.Person, error) { return tx.FindPerson("p1") }), exactTimes); diff != "" {
 				t.Errorf("person (-want +got)\n%s", diff)

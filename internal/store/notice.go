@@ -8,8 +8,12 @@ import (
 	"staffkey"
 )
 
-// LinkNotMe is the purpose of the links in notices with which a person says "This was not me".
-const LinkNotMe = "not_me"
+// Purposes of one-time links that more than one package speaks of.
+const (
+	LinkNotMe         = "not_me"         // in notices: "This was not me"
+	LinkReset         = "reset"          // choose a new password, asked for by mail
+	LinkFirstPassword = "first_password" // choose a first password, given by an administrator
+)
 
 // Lives of notices and of the links in them.
 const (

@@ -8,15 +8,15 @@ import (
 	"staffkey"
 )
 
-const personColumns = "p.id, p.organisation_id, p.username, p.email, p.name, p.employee_number, p.phone, p.state, p.created_at, p.language, p.asked_at, p.frozen_at"
+const personColumns = "p.id, p.organisation_id, p.username, p.email, p.name, p.employee_number, p.phone, p.state, p.created_at, p.language, p.asked_at, p.frozen_at, p.set_up_at"
 
 func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Person, error) {
 	var p staffkey.Person
-	var asked, frozen sql.NullTime
+	var asked, frozen, setUp sql.NullTime
 	err := row.Scan(append([]any{
-		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &p.Language, &asked, &frozen,
+		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &p.Language, &asked, &frozen, &setUp,
 	}, more...)...)
-	p.CreatedAt, p.AskedAt, p.FrozenAt = p.CreatedAt.UTC(), utc(asked), utc(frozen)
+	p.CreatedAt, p.AskedAt, p.FrozenAt, p.SetUpAt = p.CreatedAt.UTC(), utc(asked), utc(frozen), utc(setUp)
 	return p, found(err)
 }
 
@@ -193,6 +193,11 @@ func (tx *Tx) SetLanguage(person staffkey.PersonID, language string) error {
 // NoteAsked notes when a person was first asked to set up what policy asks for; later calls change nothing.
 func (tx *Tx) NoteAsked(person staffkey.PersonID) error {
 	return tx.exec("UPDATE people SET asked_at = $1 WHERE id = $2 AND asked_at IS NULL", tx.Now, person)
+}
+
+// NoteSetUp notes when a person first set up something stronger than a password; later calls change nothing.
+func (tx *Tx) NoteSetUp(person staffkey.PersonID) error {
+	return tx.exec("UPDATE people SET set_up_at = $1 WHERE id = $2 AND set_up_at IS NULL", tx.Now, person)
 }
 
 // FreezePerson keeps an active person from signing in; ErrNotFound when they are not active.

@@ -62,18 +62,18 @@ func (tx *Tx) InsertSession(s staffkey.Session, secret string) error {
 func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, error) {
 	var p staffkey.Person
 	var hash []byte
-	var asked, frozen sql.NullTime
+	var asked, frozen, setUp sql.NullTime
 	id, _, _ := strings.Cut(secret, ".")
 	s, err := scanSession(tx.q.queryRow(`SELECT `+sessionColumns+`, `+personColumns+`, s.secret_hash FROM sessions s JOIN people p ON p.id = s.person_id
 		WHERE s.id = $1`, text(id)),
-		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &p.Language, &asked, &frozen, &hash)
+		&p.ID, &p.Organisation, &p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone, &p.State, &p.CreatedAt, &p.Language, &asked, &frozen, &setUp, &hash)
 	if err == nil && subtle.ConstantTimeCompare(hash, hashSecret(secret)) != 1 {
 		err = staffkey.ErrNotFound
 	}
 	if err != nil {
 		return staffkey.Session{}, staffkey.Person{}, err
 	}
-	p.CreatedAt, p.AskedAt, p.FrozenAt = p.CreatedAt.UTC(), utc(asked), utc(frozen)
+	p.CreatedAt, p.AskedAt, p.FrozenAt, p.SetUpAt = p.CreatedAt.UTC(), utc(asked), utc(frozen), utc(setUp)
 	return s, p, nil
 }
 

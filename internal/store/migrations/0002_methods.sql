@@ -4,6 +4,9 @@
 ALTER TABLE people ADD COLUMN language TEXT NOT NULL DEFAULT '';
 ALTER TABLE people ADD COLUMN asked_at TIMESTAMP;
 ALTER TABLE people ADD COLUMN frozen_at TIMESTAMP;
+ALTER TABLE people ADD COLUMN set_up_at TIMESTAMP;
+UPDATE people SET set_up_at = created_at WHERE id IN (SELECT person_id FROM security_keys WHERE state <> 'pending')
+    OR id IN (SELECT person_id FROM enrolments WHERE method <> 'password');
 
 ALTER TABLE enrolments ADD COLUMN failures BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE enrolments ADD COLUMN disabled_at TIMESTAMP;
