@@ -204,10 +204,14 @@ func MayRestoreKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Po
 	return HasRoom(p, h, "")
 }
 
-// MayChangePassword: freshly proved, as strong as the strongest method: a password is one of them.
+// MayChangePassword: freshly proved, as strong as adding a method takes.
 func MayChangePassword(actor staffkey.Actor, person staffkey.PersonID, h Holdings, now time.Time) error {
-	return mayTakeAway(actor, person, h, now)
+	return mayAdd(actor, person, h, now)
 }
+
+// NeedsPassword reports whether the present password is asked for when it is changed: always, but of somebody whom an administrator has
+// just let in by a pass, because they have none or do not know it.
+func NeedsPassword(actor staffkey.Actor) bool { return actor.Recovery != staffkey.RecoveryPass }
 
 // MayStopKey: one's own, at any age of the proof. It takes nothing away for good, and in doubt it is better done.
 func MayStopKey(actor staffkey.Actor, person staffkey.PersonID) error {

@@ -237,7 +237,8 @@ func (p *Portal) askForToken(r *request) error {
 		Reason: r.PostFormValue("reason"), Place: r.PostFormValue("place"), Note: r.PostFormValue("note"), Token: clipped(r.PostFormValue("token"), staffkey.MaxNickname),
 	}
 	code, err := p.SignIn.AskReplacement(r.Context(), r.current.Actor, ask)
-	errs := fieldError(err, "place/field.empty", "request.place.empty")
+	errs := fieldError(err, "reason/request.reason", "request.reason.empty", "place/field.empty", "request.place.empty",
+		"place/field.long", "request.place.long", "note/field.long", "request.note.long")
 	status := http.StatusUnprocessableEntity
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule == "request_daily" {
 		errs, status = []ui.FieldError{{Message: text(refusal.Message)}}, http.StatusTooManyRequests

@@ -405,7 +405,7 @@ func (p *Portal) showPassword(r *request, status int, errs []ui.FieldError) erro
 	if err != nil {
 		return err
 	}
-	page := ui.PasswordPage{Username: r.current.Person.Username}
+	page := ui.PasswordPage{Username: r.current.Person.Username, NoCurrent: !policy.NeedsPassword(r.current.Actor)}
 	if e != nil {
 		page.ChangedAt = e.ChangedAt
 	}
@@ -419,8 +419,8 @@ func (p *Portal) changePassword(r *request) error {
 	}
 	current, password := r.PostFormValue("current"), r.PostFormValue("password")
 	var errs []ui.FieldError
-	if current == "" {
-		errs = append(errs, ui.FieldError{Field: "current", Message: ui.Text{ID: "password.empty"}})
+	if current == "" && policy.NeedsPassword(r.current.Actor) {
+		errs = append(errs, ui.FieldError{Field: "current", Message: ui.Text{ID: "password.current-empty"}})
 	}
 	if password == "" {
 		errs = append(errs, ui.FieldError{Field: "password", Message: ui.Text{ID: "password.new-empty"}})

@@ -113,7 +113,7 @@ func (p *Portal) becomeStation(r *request) error {
 			return err
 		}
 	}
-	for _, name := range []string{cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieDevice, cookiePersonal, cookieOffered, cookieReference} {
+	for _, name := range append([]string{cookieDevice, cookiePersonal, cookieOffered}, ofSitting...) {
 		r.dropCookie(name)
 	}
 	if err := r.putSealed(cookieStation, station.ID, deviceLife); err != nil {
@@ -130,6 +130,11 @@ func (p *Portal) switchPerson(r *request) error {
 	return r.redirect("/signin")
 }
 
+// ofSitting are the cookies of whoever sits at the browser now.
+var ofSitting = []string{
+	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieSignal, cookieKept, cookieReset, cookieNotMe,
+}
+
 // leave ends the session and everything that the browser keeps of it.
 func (p *Portal) leave(r *request) error {
 	if r.signedIn {
@@ -137,7 +142,7 @@ func (p *Portal) leave(r *request) error {
 			return err
 		}
 	}
-	for _, name := range []string{cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieSignal} {
+	for _, name := range ofSitting {
 		r.dropCookie(name)
 	}
 	return nil

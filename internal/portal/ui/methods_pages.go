@@ -102,6 +102,8 @@ type PasswordPage struct {
 	// Form has errors for "current" and "password".
 	Form
 	Username string
+	// NoCurrent leaves the present password out: a pass let the person in.
+	NoCurrent bool
 	// ChangedAt is when the password was set last.
 	ChangedAt time.Time
 }

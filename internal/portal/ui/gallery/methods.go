@@ -93,6 +93,7 @@ func methodStates() []State {
 		{"method-remove-incomplete", hostile("selfservice"), ui.MethodRemovePage{Kind: "phone", Tokens: []string{Markup}, Incomplete: true}},
 		{"method-remove-blocked", person("selfservice"), ui.MethodRemovePage{Kind: "text", Blocked: true}},
 		{"password", person("selfservice"), ui.PasswordPage{Username: amara, ChangedAt: ago(195 * day)}},
+		{"password-by-pass", person("selfservice"), ui.PasswordPage{Username: amara, NoCurrent: true}},
 		{"password-wrong", hostile("selfservice"), ui.PasswordPage{Username: Hebrew, Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "current", Message: text("password.current")}, {Field: "password", Message: ui.Counted("password.short", 8)}}}}},
 		{"self-service-all", with(person("selfservice"), &ui.Flash{Kind: "success", Message: text("flash.device-marked")}),
