@@ -125,7 +125,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	service := signin.New(signin.Deps{
 		Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof, Wake: delivery.Wake, HasChannel: delivery.Has,
 	})
-	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable})
+	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number})
 	pages, err := ui.New()
 	if err != nil {
 		return nil, err
@@ -170,7 +170,7 @@ func (e *environment) prepare(command string) error {
 	}
 	service := signin.New(signin.Deps{Store: s, Methods: list, Address: address})
 	e.signin, e.service = service, service
-	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable})
+	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number})
 	return nil
 }
 

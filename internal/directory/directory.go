@@ -25,19 +25,25 @@ type Deps struct {
 	// Usable reports whether a method that a person has set up still signs them in (recovery codes left, say). Only the
 	// method itself can tell from its state. Nil counts no enrolment as usable.
 	Usable func(staffkey.Enrolment) bool
+	// Number is the confirmed telephone number of a method, for messages that matter, or "". Nil knows none.
+	Number func(staffkey.Enrolment) string
 }
 
 // Directory holds the operations. It is safe for concurrent use.
 type Directory struct {
 	store  *store.Store
 	usable func(staffkey.Enrolment) bool
+	number func(staffkey.Enrolment) string
 }
 
 // New returns the directory of a store.
 func New(deps Deps) *Directory {
-	d := &Directory{store: deps.Store, usable: deps.Usable}
+	d := &Directory{store: deps.Store, usable: deps.Usable, number: deps.Number}
 	if d.usable == nil {
 		d.usable = func(staffkey.Enrolment) bool { return false }
+	}
+	if d.number == nil {
+		d.number = func(staffkey.Enrolment) string { return "" }
 	}
 	return d
 }

@@ -43,6 +43,7 @@ var english = map[string]string{
 	"policy.codes_per_day": "must be between 0 and {Max}",
 	"policy.countries":     "must be codes of two capital letters, such as GB",
 
+	"pass.starts":       "a pass begins within {Max} hours",
 	"pass.length":       "a pass works for {Min} minutes to {Max} hours",
 	"exception.length":  "must be more than nothing and at most {Max} hours",
 	"person.frozen":     "the account is frozen: look into it, then open it with staffkeyd person unfreeze",

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"staffkey"
@@ -30,11 +31,17 @@ func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person 
 		if err != nil {
 			return err
 		}
-		// A link that was given to somebody without a role must not set the password of somebody with one.
+		// A link or a pass that was given to somebody without a role must not open the account of somebody with one.
 		if err := tx.CancelLinks(store.LinkFirstPassword, person); err != nil {
 			return err
 		}
-		return tx.CancelLinks(store.LinkReset, person)
+		if err := tx.CancelLinks(store.LinkReset, person); err != nil {
+			return err
+		}
+		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+			return err
+		}
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("grant %s: %w", role, err)

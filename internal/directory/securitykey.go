@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"time"
 	"unicode/utf8"
 
 	"staffkey"
@@ -164,10 +163,28 @@ func (d *Directory) RemoveKey(ctx context.Context, actor staffkey.Actor, person 
 		if err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.key_removed", owner, map[string]string{"Nickname": k.Nickname})
+		return d.tellOfRemoval(tx, owner, k)
 	})
 	if err != nil {
 		return fmt.Errorf("remove key: %w", err)
+	}
+	return nil
+}
+
+// tellOfRemoval tells a person that a key of theirs was removed, by e-mail and by text message where they have a number.
+func (d *Directory) tellOfRemoval(tx *store.Tx, owner staffkey.Person, k staffkey.SecurityKey) error {
+	const template = "notice.key_removed"
+	if err := tx.InsertNotice(template, owner, map[string]string{"Nickname": k.Nickname}); err != nil {
+		return err
+	}
+	enrolments, err := tx.ListEnrolments(owner.ID)
+	if err != nil {
+		return err
+	}
+	for _, e := range enrolments {
+		if number := d.number(e); number != "" && e.Method == staffkey.MethodTextMessage {
+			return tx.InsertAlert(template, owner, number)
+		}
 	}
 	return nil
 }
@@ -207,8 +224,17 @@ func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person
 				return err
 			}
 		}
-		restored.Nickname, restored.State, restored.RemovedAt = nickname, staffkey.SecurityKeyActive, time.Time{}
-		return tx.RestoreSecurityKey(person, key, since)
+		if err := tx.RestoreSecurityKey(person, key, since); err != nil {
+			return err
+		}
+		if restored, err = tx.FindSecurityKey(person, key); err != nil {
+			return err
+		}
+		owner, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.key_resumed", owner, map[string]string{"Nickname": nickname})
 	})
 	if err != nil {
 		return staffkey.SecurityKey{}, fmt.Errorf("restore key: %w", err)

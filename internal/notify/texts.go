@@ -45,6 +45,7 @@ var templates = map[string]template{
 	"code.text":      {staffkey.ChannelText, []string{"Code"}, nil},
 	"code.voice":     {staffkey.ChannelVoice, []string{"Code"}, nil},
 	"number.changed": {staffkey.ChannelText, nil, nil},
+	"alert.changed":  {staffkey.ChannelText, nil, nil},
 
 	"notice.key_added":        {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_removed":      {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},

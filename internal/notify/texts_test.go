@@ -263,7 +263,7 @@ const gsm = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%
 func TestTexts_text_messages_are_short(t *testing.T) {
 	t.Parallel()
 	g := newTexts(t)
-	for _, name := range []string{"code.text", "number.changed"} {
+	for _, name := range []string{"code.text", "number.changed", "alert.changed"} {
 		english := g.write(name, "en", sample).Text
 		if n := len([]rune(english)); n > 160 {
 			t.Errorf("%s: %d characters, want 160 at most", name, n)

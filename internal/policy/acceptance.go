@@ -191,10 +191,10 @@ func (e Entering) weaker(a staffkey.Assurance, r staffkey.Recovery) bool {
 	return !a.PhishingResistant && r == staffkey.RecoveryNone && len(e.Holdings.Keys) > 0
 }
 
-// IsDowngrade reports a sign-in, accepted, by something weaker than the key in use that the person has (F11). A means of recovery is one
+// IsDowngrade reports a sign-in, accepted, by something weaker than the key that the person has, in use or on hold (F11). A means of recovery is one
 // too: it is told like the others, and never forbidden.
 func IsDowngrade(a staffkey.Assurance, h Holdings) bool {
-	return !a.PhishingResistant && len(h.ActiveKeys()) > 0
+	return !a.PhishingResistant && len(h.Keys) > 0
 }
 
 // RecoveryOf returns the means of recovery among proofs; a pass counts more than a code.

@@ -78,12 +78,15 @@ func MayRecover(actor staffkey.Actor, chain Chain, target []staffkey.RoleGrant) 
 }
 
 // MayIssuePass: whoever may recover somebody, for 10 minutes to 8 hours (F44), and never for themselves.
-func MayIssuePass(actor staffkey.Actor, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, life time.Duration) error {
+func MayIssuePass(actor staffkey.Actor, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, ahead, life time.Duration) error {
 	if actor.Person == person && !actor.Console {
 		return staffkey.Refused("self_pass", "perm.self")
 	}
 	if err := MayRecover(actor, chain, target); err != nil {
 		return err
+	}
+	if ahead > MaxPassAhead || ahead < -MinPassLife {
+		return staffkey.Invalid("starts", "pass.starts", "Max", int(MaxPassAhead/time.Hour))
 	}
 	if life < MinPassLife || life > MaxPassLife {
 		return staffkey.Invalid("length", "pass.length", "Min", int(MinPassLife/time.Minute), "Max", int(MaxPassLife/time.Hour))
@@ -95,6 +98,8 @@ func MayIssuePass(actor staffkey.Actor, person staffkey.PersonID, chain Chain, t
 const (
 	MinPassLife = 10 * time.Minute
 	MaxPassLife = 8 * time.Hour
+	// MaxPassAhead is how long before it works a pass may be made: for tomorrow's new starter, not for next year.
+	MaxPassAhead = 24 * time.Hour
 )
 
 // MayGrantException: Local Administrators for a day, operators and the console for half a year (F46); never to themselves.

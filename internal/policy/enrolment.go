@@ -59,27 +59,33 @@ func (h Holdings) Strongest() staffkey.Assurance {
 // strongestToAdd is what adding a method must reach. Two means of recovery stand in for a key: a pass, which an administrator gave after
 // looking at the person; and a password with a saved recovery code, but only when no key is in use any more (NIST SP 800-63B-4 §4.2), and
 // never for people who act for others: what can be phished must not lead to other people's keys.
-func strongestToAdd(actor staffkey.Actor, h Holdings) staffkey.Assurance {
+func strongestToAdd(actor staffkey.Actor, p staffkey.Policy, h Holdings) staffkey.Assurance {
 	switch {
 	case actor.Recovery == staffkey.RecoveryPass:
 		return staffkey.Assurance{Level: 1}
-	case actor.Recovery == staffkey.RecoveryCode && len(h.ActiveKeys()) == 0 && len(actor.Grants) == 0:
+	case actor.Recovery == staffkey.RecoveryCode && len(h.ActiveKeys()) == 0 && CodesRecover(actor, p):
 		return staffkey.Assurance{Level: 2}
 	}
 	return h.Strongest()
 }
 
-// MayAdd: the person themselves, freshly proved, as strong as adding a method takes.
-func mayAdd(actor staffkey.Actor, person staffkey.PersonID, h Holdings, now time.Time) error {
+// CodesRecover reports whether a saved recovery code may stand in for the actor's key at all: not where policy asks for keys, nor for
+// people who act for others.
+func CodesRecover(actor staffkey.Actor, p staffkey.Policy) bool {
+	return len(actor.Grants) == 0 && p.Downgrade != staffkey.DowngradeForbid && p.Strength != staffkey.StrengthPhishingResistant
+}
+
+// mayAdd: the person themselves, freshly proved, as strong as adding a method takes.
+func mayAdd(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
 	if err := MayManageKeys(actor, person); err != nil {
 		return err
 	}
-	return IsFresh(actor, strongestToAdd(actor, h), now)
+	return IsFresh(actor, strongestToAdd(actor, p, h), now)
 }
 
 // CanAdd reports whether the actor's session is strong enough to add a method, however old its proof.
-func CanAdd(actor staffkey.Actor, h Holdings) error {
-	if !actor.Assurance.AtLeast(strongestToAdd(actor, h)) {
+func CanAdd(actor staffkey.Actor, p staffkey.Policy, h Holdings) error {
+	if !actor.Assurance.AtLeast(strongestToAdd(actor, p, h)) {
 		return staffkey.Refused(StepUp, "confirm.why")
 	}
 	return nil
@@ -87,7 +93,7 @@ func CanAdd(actor staffkey.Actor, h Holdings) error {
 
 // MayEnrolKey: the person themselves, freshly proved, with room on the list. A key that replaces another takes its place.
 func MayEnrolKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, replaces staffkey.SecurityKeyID, now time.Time) error {
-	if err := mayAdd(actor, person, h, now); err != nil {
+	if err := mayAdd(actor, person, p, h, now); err != nil {
 		return err
 	}
 	return HasRoom(p, h, replaces)
@@ -118,7 +124,7 @@ func MayReplace(h Holdings, id staffkey.SecurityKeyID) error {
 // MayEnrolMethod: the person themselves, freshly proved, when policy allows the method. Passes are issued, never set up; codes over the
 // telephone are not for people who act for others.
 func MayEnrolMethod(actor staffkey.Actor, person staffkey.PersonID, kind staffkey.MethodKind, p staffkey.Policy, h Holdings, now time.Time) error {
-	if err := mayAdd(actor, person, h, now); err != nil {
+	if err := mayAdd(actor, person, p, h, now); err != nil {
 		return err
 	}
 	switch {
@@ -205,8 +211,8 @@ func MayRestoreKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Po
 }
 
 // MayChangePassword: freshly proved, as strong as adding a method takes.
-func MayChangePassword(actor staffkey.Actor, person staffkey.PersonID, h Holdings, now time.Time) error {
-	return mayAdd(actor, person, h, now)
+func MayChangePassword(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
+	return mayAdd(actor, person, p, h, now)
 }
 
 // NeedsPassword reports whether the present password is asked for when it is changed: always, but of somebody whom an administrator has
@@ -220,14 +226,14 @@ func MayStopKey(actor staffkey.Actor, person staffkey.PersonID) error {
 
 // MayResumeKey: a key that was lost and is found comes back with what adding a key takes. One that was in other hands comes back only
 // by the proof of another key, or by an administrator's pass.
-func MayResumeKey(actor staffkey.Actor, person staffkey.PersonID, k staffkey.SecurityKey, h Holdings, now time.Time) error {
+func MayResumeKey(actor staffkey.Actor, person staffkey.PersonID, k staffkey.SecurityKey, p staffkey.Policy, h Holdings, now time.Time) error {
 	if err := MayManageKeys(actor, person); err != nil {
 		return err
 	}
 	if k.StopReason != staffkey.StopLost && actor.Recovery != staffkey.RecoveryPass {
 		return IsFresh(actor, h.Strongest(), now)
 	}
-	return IsFresh(actor, strongestToAdd(actor, h), now)
+	return IsFresh(actor, strongestToAdd(actor, p, h), now)
 }
 
 // Lack is what a person has not set up yet of what policy asks for (F45).

@@ -27,14 +27,6 @@ func (p *Portal) home(r *request) error {
 	if err != nil {
 		return err
 	}
-	if mine.State.Must {
-		return r.redirect("/me/mfa/start")
-	}
-	if mine.State.Lack != policy.LackNothing && mine.Person.AskedAt.IsZero() {
-		if err := p.SignIn.NoteAsked(r.Context(), actor); err != nil {
-			return err
-		}
-	}
 	page := ui.HomePage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys}
 	for _, e := range recent.Events {
 		if isSignIn(e.Kind) && len(page.SignIns) < homeSignIns {

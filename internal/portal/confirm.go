@@ -3,6 +3,7 @@ package portal
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"staffkey"
@@ -205,7 +206,7 @@ func (p *Portal) confirmOutcome(r *request, o outcome, page *ui.OutcomePage) err
 	if err != nil {
 		return err
 	}
-	again := "/me/confirm?next=" + r.confirmedNext()
+	again := "/me/confirm?next=" + url.QueryEscape(r.confirmedNext())
 	page.Username, page.StartAgain, page.ChooseAnother = r.current.Person.Username, again, again
 	page.Cancel = cancelOf(r.confirmedNext())
 	if mayRetry(o.Message) {

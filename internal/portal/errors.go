@@ -16,6 +16,9 @@ import (
 // errSignedOut says that a route needs a session and there is none.
 var errSignedOut = errors.New("signed out")
 
+// errMustSetUp says that something has to be set up before anything else.
+var errMustSetUp = errors.New("policy asks for more to be set up")
+
 // showError is the one place where an error becomes visible. A fault of ours is logged with a code that the page shows;
 // everything else is an answer.
 func (p *Portal) showError(r *request, err error) {
@@ -54,6 +57,8 @@ func (p *Portal) showError(r *request, err error) {
 func (p *Portal) wayOut(r *request, err error) string {
 	var refusal *staffkey.Refusal
 	switch {
+	case errors.Is(err, errMustSetUp):
+		return "/me/mfa/start"
 	case errors.Is(err, errSignedOut) && (r.Method == http.MethodGet || r.wantsJSON()):
 		next := ""
 		if r.Method == http.MethodGet {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"staffkey"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -175,7 +176,8 @@ func (p *Portal) canReplace(r *request, k staffkey.SecurityKey) (bool, error) {
 			return true, nil
 		}
 	}
-	return mine.CanAdd || contains(mine.Holdings.Others, staffkey.MethodRecoveryCode) || contains(mine.Holdings.Others, staffkey.MethodPass), nil
+	byCode := contains(mine.Holdings.Others, staffkey.MethodRecoveryCode) && policy.CodesRecover(r.current.Actor, mine.Policy)
+	return mine.CanAdd || byCode || contains(mine.Holdings.Others, staffkey.MethodPass), nil
 }
 
 func (p *Portal) replacePage(r *request) error {

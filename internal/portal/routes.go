@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"staffkey"
+	"staffkey/internal/policy"
 )
 
 // handler answers one request or returns why not.
@@ -19,6 +20,25 @@ func anyone(*request) error { return nil }
 func person(r *request) error {
 	if !r.signedIn {
 		return errSignedOut
+	}
+	return nil
+}
+
+// settled needs a live session of somebody who has set up what policy asks for, or may still put it off (F46). Whatever sets it up, or
+// leads out, needs a person only.
+func settled(r *request) error {
+	if err := person(r); err != nil {
+		return err
+	}
+	mine, err := r.p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	if mine.State.Must {
+		return errMustSetUp
+	}
+	if mine.State.Lack != policy.LackNothing && mine.Person.AskedAt.IsZero() {
+		return r.p.SignIn.NoteAsked(r.Context(), r.current.Actor)
 	}
 	return nil
 }
@@ -42,6 +62,7 @@ func Routes() []Route {
 func (p *Portal) each(add func(method, pattern, needs string, r requirement, h handler)) {
 	visitor := func(method, pattern string, h handler) { add(method, pattern, "anyone", anyone, h) }
 	signedIn := func(method, pattern string, h handler) { add(method, pattern, "person", person, h) }
+	settledIn := func(method, pattern string, h handler) { add(method, pattern, "settled", settled, h) }
 
 	visitor("GET", "/{$}", p.front)
 	visitor("POST", "/theme", p.setTheme)
@@ -124,9 +145,9 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("POST", "/device/result", p.deviceCode)
 	signedIn("GET", "/device/result/{code}", p.deviceResult)
 
-	signedIn("GET", "/me", p.home)
-	signedIn("GET", "/me/profile", p.profile)
-	signedIn("GET", "/me/self-service", p.selfService)
+	settledIn("GET", "/me", p.home)
+	settledIn("GET", "/me/profile", p.profile)
+	settledIn("GET", "/me/self-service", p.selfService)
 	signedIn("GET", "/me/tokens", p.tokens)
 	signedIn("GET", "/me/tokens/register", p.registerPage)
 	signedIn("POST", "/me/tokens/register", p.register)
@@ -173,7 +194,7 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("GET", "/me/sessions", p.sessions)
 	signedIn("POST", "/me/sessions/{id}/end", p.endSession)
 	signedIn("POST", "/me/sessions/end-others", p.endOtherSessions)
-	signedIn("GET", "/me/activity", p.activity)
+	settledIn("GET", "/me/activity", p.activity)
 	signedIn("POST", "/me/activity/not-me", p.activityNotMe)
 	signedIn("GET", "/me/recovery-codes", p.recoveryCodesPage)
 	signedIn("POST", "/me/recovery-codes", p.makeRecoveryCodes)

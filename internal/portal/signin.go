@@ -56,8 +56,11 @@ func (p *Portal) signInPage(r *request) error {
 	if yes, _ := unsupported(r.UserAgent()); yes && r.FormValue("anyway") == "" {
 		return r.redirect("/unsupported")
 	}
+	if r.atStation() { // whoever was here before has gone
+		r.dropSitting()
+	}
 	next := localPath(r.FormValue("next"), "")
-	if a := r.attempt(); a.Return != next { // kept for the key, which says who it is without the form
+	if a := r.attempt(); a.Return != next && !r.atStation() { // kept for the key, which says who it is without the form
 		a.Return = next
 		if err := r.putAttempt(a); err != nil {
 			return err
@@ -311,5 +314,8 @@ func (p *Portal) sessionEnded(r *request) error {
 		why = "ended"
 	}
 	r.dropCookie(cookieSession)
+	if r.atStation() {
+		r.dropSitting()
+	}
 	return p.render(r, http.StatusOK, "", ui.SessionEndedPage{Reason: why})
 }

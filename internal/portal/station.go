@@ -113,7 +113,8 @@ func (p *Portal) becomeStation(r *request) error {
 			return err
 		}
 	}
-	for _, name := range append([]string{cookieDevice, cookiePersonal, cookieOffered}, ofSitting...) {
+	r.dropSitting()
+	for _, name := range []string{cookieDevice, cookiePersonal, cookieOffered} {
 		r.dropCookie(name)
 	}
 	if err := r.putSealed(cookieStation, station.ID, deviceLife); err != nil {
@@ -133,6 +134,7 @@ func (p *Portal) switchPerson(r *request) error {
 // ofSitting are the cookies of whoever sits at the browser now.
 var ofSitting = []string{
 	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieSignal, cookieKept, cookieReset, cookieNotMe,
+	cookieWelcome,
 }
 
 // leave ends the session and everything that the browser keeps of it.
@@ -142,10 +144,14 @@ func (p *Portal) leave(r *request) error {
 			return err
 		}
 	}
+	r.dropSitting()
+	return nil
+}
+
+func (r *request) dropSitting() {
 	for _, name := range ofSitting {
 		r.dropCookie(name)
 	}
-	return nil
 }
 
 // isPersonal reports whether the person has marked this browser as their own, where it may offer their key by itself (F3).

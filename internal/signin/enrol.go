@@ -286,12 +286,12 @@ func (s *Service) keepEnrolment(tx *store.Tx, seen, now holder, kind staffkey.Me
 		tx.Event.Kind, template = staffkey.EventMethodChanged, "notice.method_changed"
 	}
 	if kind == staffkey.MethodRecoveryCode {
-		return tx.InsertNotice("notice.codes_made", now.person, nil)
+		return s.tell(tx, "notice.codes_made", now, nil)
 	}
 	if m, ok := s.methods[kind].(Sender); ok && was {
 		return s.tellOfNumber(tx, m, now, kind, state)
 	}
-	return tx.InsertNotice(template, now.person, map[string]string{"Method": string(kind)})
+	return s.tell(tx, template, now, map[string]string{"Method": string(kind)})
 }
 
 // tellOfNumber tells a person that the number of a method has changed: by e-mail, and at the number that it was, where whoever changed
@@ -300,7 +300,7 @@ func (s *Service) tellOfNumber(tx *store.Tx, m Sender, h holder, kind staffkey.M
 	before := m.Number(h.enrolment(kind).State)
 	args := map[string]string{"Last2": m.Last2(state), "Method": string(kind)}
 	if before == "" || before == m.Number(state) {
-		return tx.InsertNotice("notice.method_changed", h.person, args)
+		return s.tell(tx, "notice.method_changed", h, args)
 	}
 	if s.channel(staffkey.ChannelText) {
 		err := tx.InsertOutgoing(staffkey.Outgoing{
@@ -311,7 +311,7 @@ func (s *Service) tellOfNumber(tx *store.Tx, m Sender, h holder, kind staffkey.M
 			return err
 		}
 	}
-	return tx.InsertNotice("notice.number_changed", h.person, args)
+	return s.tell(tx, "notice.number_changed", h, args)
 }
 
 // isSetUp reports whether a person has a method that has proved something: a number that waits for its first code has not.
@@ -386,7 +386,7 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 			return err
 		}
 		// The person may have set up something stronger, or another registration was quicker, since this key was touched.
-		if err := policy.CanAdd(actor, h.holdings); err != nil {
+		if err := policy.CanAdd(actor, h.policy, h.holdings); err != nil {
 			return err
 		}
 		if err := policy.HasRoom(h.policy, h.holdings, key.Replaces); err != nil {
@@ -395,7 +395,7 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		if err := tx.NoteSetUp(actor.Person); err != nil {
 			return err
 		}
-		if err := tx.InsertNotice(notice, h.person, map[string]string{"Nickname": nickname}); err != nil {
+		if err := s.tell(tx, notice, h, map[string]string{"Nickname": nickname}); err != nil {
 			return err
 		}
 		return endWeakSessions(tx, actor, h)

@@ -123,7 +123,11 @@ func (g guess) back(ctx context.Context) error {
 // guessPassword is a try at the password of a name.
 func (s *Service) guessPassword(login string, person staffkey.PersonID, origin staffkey.Origin) (guess, error) {
 	g := guess{person: person, method: staffkey.MethodPassword}
-	digest, err := s.store.Sealer().Digest(throttlePurpose, []byte(store.Fold(login)))
+	what := string(person) // one count for a person, by whichever of their names
+	if person == "" {
+		what = store.Fold(login)
+	}
+	digest, err := s.store.Sealer().Digest(throttlePurpose, []byte(what))
 	if err != nil {
 		return g, err
 	}
@@ -132,9 +136,16 @@ func (s *Service) guessPassword(login string, person staffkey.PersonID, origin s
 	return g, err
 }
 
-// sourceSubject names the network of a request: the address, or of IPv6 the 64 bits that one household or ward gets. Empty when the
-// address is not known.
+// sourceSubject names where a request comes from: the address, or of IPv6 the 64 bits that one household or ward gets. Empty when the
+// address is not known. A shared station, and a browser in which a key was used, which their sealed cookies say, are sources of their
+// own: whoever guesses from behind the same address must not shut them out.
 func (s *Service) sourceSubject(what string, origin staffkey.Origin) (string, error) {
+	switch {
+	case origin.Station != "":
+		return "source/" + what + "/station/" + string(origin.Station), nil
+	case len(origin.SeenKeys) > 0:
+		return "source/" + what + "/key/" + string(origin.SeenKeys[0]), nil
+	}
 	ip, err := netip.ParseAddr(origin.IP)
 	if err != nil {
 		return "", nil

@@ -202,6 +202,11 @@ func (s *Service) UseFirstPasswordLink(ctx context.Context, origin staffkey.Orig
 		if err := cancelPasswordLinks(tx, id); err != nil {
 			return err
 		}
+		if h.enrolment(staffkey.MethodPassword) != nil {
+			if err := s.tell(tx, "notice.password_reset", h, nil); err != nil {
+				return err
+			}
+		}
 		_, err = tx.EndSessions(id, "")
 		return err
 	})

@@ -21,7 +21,7 @@ func (s *Service) StopKey(ctx context.Context, actor staffkey.Actor, key staffke
 	if err := policy.MayStopKey(actor, actor.Person); err != nil {
 		return Stopped{}, err
 	}
-	return s.stopKey(ctx, actor, actor.Person, key, reason, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
+	return s.stopKey(ctx, actor, key, reason, reason, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
 }
 
 // StopKeySignedOut is StopKey for somebody who has given a right password and nothing else. The key is on hold, not removed; it is
@@ -30,7 +30,11 @@ func (s *Service) StopKeySignedOut(ctx context.Context, origin staffkey.Origin, 
 	if a.Person == "" {
 		return Stopped{}, staffkey.Refused(policy.NeedsSecond, "signin.second")
 	}
-	return s.stopKey(ctx, staffkey.Actor{Person: a.Person, Origin: origin}, a.Person, key, reason, func(tx *store.Tx) error {
+	// Whatever was said, a password alone makes it no harder to get back than a lost key is.
+	return s.stopKey(ctx, staffkey.Actor{Person: a.Person, Origin: origin}, key, reason, staffkey.StopLost, func(tx *store.Tx) error {
+		if err := s.stillPassword(tx, a); err != nil {
+			return err
+		}
 		within, err := tx.CountWithin("stop/"+string(a.Person), 1, tx.Now.Add(day))
 		if err == nil && !within {
 			return staffkey.Refused("stop_once", "lost.daily")
@@ -39,11 +43,12 @@ func (s *Service) StopKeySignedOut(ctx context.Context, origin staffkey.Origin, 
 	})
 }
 
-func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, reason staffkey.StopReason, may func(*store.Tx) error) (Stopped, error) {
-	out := Stopped{Reference: staffkey.NewSupportCode()}
+// stopKey puts a key on hold: said is the reason that was given, kept the one that counts when the key is found again.
+func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, id staffkey.SecurityKeyID, said, kept staffkey.StopReason, may func(*store.Tx) error) (Stopped, error) {
+	out, person := Stopped{Reference: staffkey.NewSupportCode()}, actor.Person
 	event := staffkey.Event(staffkey.EventKeyStopped, actor)
 	event.Person, event.Subject, event.SupportCode = person, string(id), out.Reference
-	event.Detail = map[string]string{"reason": string(reason)}
+	event.Detail = map[string]string{"reason": string(said)}
 	signedOut := actor.Session == ""
 	if signedOut {
 		event.Detail["signed_out"] = "yes"
@@ -77,7 +82,7 @@ func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, person staf
 			} else if !staffkey.SamePhysicalKey(k, id, keys) {
 				continue
 			}
-			if err := tx.StopSecurityKey(person, k.ID, reason); err != nil {
+			if err := tx.StopSecurityKey(person, k.ID, kept); err != nil {
 				return err
 			}
 			if _, err := tx.EndSessionsOfKey(person, k.ID, actor.Session); err != nil {
@@ -85,8 +90,8 @@ func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, person staf
 			}
 		}
 		tx.Event.SubjectName = out.Key.Nickname
-		args := map[string]string{"Nickname": out.Key.Nickname, "Reason": string(reason), "Reference": out.Reference}
-		if err := tx.InsertNotice("notice.key_stopped", p, args); err != nil {
+		args := map[string]string{"Nickname": out.Key.Nickname, "Reason": string(said), "Reference": out.Reference}
+		if err := s.tellPerson(tx, "notice.key_stopped", p, args); err != nil {
 			return err
 		}
 		template := "admin.key_stopped"
@@ -117,13 +122,13 @@ func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffk
 			return err
 		}
 		tx.Event.SubjectName = key.Nickname
-		if err := policy.MayResumeKey(actor, actor.Person, key, h.holdings, s.now()); err != nil {
+		if err := policy.MayResumeKey(actor, actor.Person, key, h.policy, h.holdings, s.now()); err != nil {
 			return err
 		}
 		if err := tx.ResumeSecurityKey(actor.Person, id); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.key_resumed", h.person, map[string]string{"Nickname": key.Nickname})
+		return s.tell(tx, "notice.key_resumed", h, map[string]string{"Nickname": key.Nickname})
 	})
 	s.wake()
 	return key, s.refuse(ctx, event, nil, err)
@@ -146,7 +151,7 @@ func (s *Service) ResumeKeyFor(ctx context.Context, actor staffkey.Actor, person
 		if err := tx.ResumeSecurityKey(person, id); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.key_resumed", p, map[string]string{"Nickname": key.Nickname})
+		return s.tellPerson(tx, "notice.key_resumed", p, map[string]string{"Nickname": key.Nickname})
 	})
 	return s.refuse(ctx, event, nil, err)
 }

@@ -36,7 +36,7 @@ func (s *Service) Mine(ctx context.Context, actor staffkey.Actor) (Mine, error) 
 		}
 		out = Mine{Person: h.person, Policy: h.policy, Holdings: h.holdings, Enrolments: h.enrolments}
 		out.State = policy.AsksFor(h.policy, h.holdings, h.person, h.exceptions, tx.Now)
-		out.CanAdd = policy.CanAdd(actor, h.holdings) == nil
+		out.CanAdd = policy.CanAdd(actor, h.policy, h.holdings) == nil
 		for _, kind := range policy.Offered(h.policy, s.order, len(h.grants) > 0) {
 			if s.CanSend(kind) {
 				out.Offered = append(out.Offered, kind)
@@ -71,10 +71,17 @@ func (s *Service) RemoveMethod(ctx context.Context, actor staffkey.Actor, kind s
 		if err := policy.MayRemoveMethod(actor, actor.Person, kind, h.holdings, s.now()); err != nil {
 			return err
 		}
+		if m, ok := s.methods[kind].(Sender); ok {
+			if e := h.enrolment(kind); e != nil {
+				if err := s.cool(tx, m, h, *e); err != nil {
+					return err
+				}
+			}
+		}
 		if err := tx.DeleteEnrolment(actor.Person, kind); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.method_removed", h.person, map[string]string{"Method": string(kind)})
+		return s.tell(tx, "notice.method_removed", h, map[string]string{"Method": string(kind)})
 	})
 	s.wake()
 	return s.refuse(ctx, event, nil, err)

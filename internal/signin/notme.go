@@ -105,7 +105,7 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*s
 		if err := tx.InsertLink(linkNotMeUndo, p.ID, undo, tx.Now.Add(undoFreezeFor)); err != nil {
 			return err
 		}
-		if err := tx.InsertNotice("notice.frozen", p, map[string]string{"Reference": out.Reference}); err != nil {
+		if err := s.tellPerson(tx, "notice.frozen", p, map[string]string{"Reference": out.Reference}); err != nil {
 			return err
 		}
 		return tx.InsertAdministratorNotice("admin.frozen", p, map[string]string{"Reference": out.Reference})
@@ -131,7 +131,7 @@ func (s *Service) UndoFreeze(ctx context.Context, origin staffkey.Origin, undo s
 		if err := tx.UnfreezePerson(id); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.unfrozen", p, nil)
+		return s.tellPerson(tx, "notice.unfrozen", p, nil)
 	})
 	s.wake()
 	return s.refuse(ctx, event, nil, err)
@@ -172,7 +172,7 @@ func (s *Service) Unfreeze(ctx context.Context, actor staffkey.Actor, person sta
 		if err := tx.UnfreezePerson(person); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.unfrozen", p, nil)
+		return s.tellPerson(tx, "notice.unfrozen", p, nil)
 	})
 	s.wake()
 	return s.refuse(ctx, event, nil, err)

@@ -34,7 +34,7 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 		if err != nil {
 			return err
 		}
-		if err := policy.MayIssuePass(actor, person, chain, grants, terms.ExpiresAt.Sub(terms.StartsAt)); err != nil {
+		if err := policy.MayIssuePass(actor, person, chain, grants, terms.StartsAt.Sub(tx.Now), terms.ExpiresAt.Sub(terms.StartsAt)); err != nil {
 			return err
 		}
 		if err := policy.IsActive(p); err != nil {
@@ -48,7 +48,7 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 			return err
 		}
 		tx.Event.Kind = staffkey.EventPassIssued
-		return tx.InsertNotice("notice.pass_issued", p, map[string]string{"Ends": terms.ExpiresAt.UTC().Format(time.RFC3339)})
+		return s.tell(tx, "notice.pass_issued", h, map[string]string{"Ends": terms.ExpiresAt.UTC().Format(time.RFC3339)})
 	})
 	s.wake()
 	if err := s.refuse(ctx, event, nil, err); err != nil {
@@ -100,12 +100,12 @@ func (s *Service) FinishPass(ctx context.Context, origin staffkey.Origin, login,
 	err = again(ctx, func() error {
 		var h holder
 		err := s.store.Read(ctx, func(tx *store.Tx) error {
-			if person.ID == "" {
-				_, err := tx.ListEnrolments("") // the same work for a name that means nobody
-				return err
-			}
 			var err error
 			h, err = s.loadHolder(tx, person.ID)
+			if errors.Is(err, staffkey.ErrNotFound) { // the same work for a name that means nobody
+				h = holder{}
+				return s.fillHolder(tx, &h)
+			}
 			return err
 		})
 		if err != nil {

@@ -67,10 +67,8 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	case errors.Is(err, staffkey.ErrRefused):
 		s.observe(staffkey.MethodPassword, "refused")
 		return a, errors.Join(s.wrongPassword(ctx, event, g.failures, err), s.noteOff(ctx, g, person, origin))
-	case errors.Is(err, staffkey.ErrBusy): // nothing was looked at
-		return a, errors.Join(err, g.back(ctx))
-	case err != nil:
-		return a, err
+	case err != nil: // busy, or a fault of ours: nothing was looked at
+		return a, errors.Join(err, g.back(context.WithoutCancel(ctx)))
 	}
 	s.observe(staffkey.MethodPassword, "accepted")
 	version := enrolment.Version
@@ -121,7 +119,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 		if h, err = s.loadHolder(tx, actor.Person); err != nil {
 			return err
 		}
-		return policy.MayChangePassword(actor, h.person.ID, h.holdings, s.now())
+		return policy.MayChangePassword(actor, h.person.ID, h.policy, h.holdings, s.now())
 	})
 	event.Organisation = h.person.Organisation
 	if err != nil {
@@ -151,7 +149,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 		if err != nil {
 			return err
 		}
-		if err := policy.MayChangePassword(actor, now.person.ID, now.holdings, s.now()); err != nil {
+		if err := policy.MayChangePassword(actor, now.person.ID, now.policy, now.holdings, s.now()); err != nil {
 			return err
 		}
 		if err := s.putEnrolment(tx, now, staffkey.MethodPassword, state); err != nil {
@@ -164,7 +162,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 		if _, err := tx.EndSessions(actor.Person, actor.Session); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.password_changed", now.person, nil)
+		return s.tell(tx, "notice.password_changed", now, nil)
 	})
 	s.wake()
 	return s.refuse(ctx, event, nil, err)

@@ -14,8 +14,7 @@ import (
 // Lives and limits of the links with which a person chooses a new password (F48).
 const (
 	ResetLinkLife = 30 * time.Minute
-	resetsPerHour = 30 // from one network address
-	resetsPerDay  = 5  // mails to one person
+	resetsPerDay  = 5 // mails to one person
 	resetBatch    = 20
 )
 
@@ -31,7 +30,7 @@ func (s *Service) AskReset(ctx context.Context, origin staffkey.Origin, login st
 	}
 	event := staffkey.Event(staffkey.EventResetAsked, staffkey.Actor{Origin: origin})
 	err = s.store.Housekeep(ctx, func(tx *store.Tx) error {
-		within, err := tx.CountWithin(source, resetsPerHour, tx.Now.Add(time.Hour))
+		within, err := tx.CountWithin(source, s.sourceFailures, tx.Now.Add(time.Hour))
 		if err != nil {
 			return err
 		}
@@ -54,10 +53,8 @@ func (s *Service) WorkResets(ctx context.Context) (int, error) {
 		waiting, err = tx.ListResetRequests(resetBatch)
 		return err
 	})
-	for _, q := range waiting {
-		if err := s.answerReset(ctx, q); err != nil {
-			return 0, err
-		}
+	for _, q := range waiting { // one that cannot be answered must not keep the others waiting
+		err = errors.Join(err, s.answerReset(ctx, q))
 	}
 	if len(waiting) > 0 {
 		s.wakeOut()
@@ -67,11 +64,14 @@ func (s *Service) WorkResets(ctx context.Context) (int, error) {
 
 func (s *Service) answerReset(ctx context.Context, q store.ResetRequest) error {
 	var person staffkey.Person
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		person, err = tx.FindPersonByLogin(q.Login)
-		return err
-	})
+	err := staffkey.ErrNotFound
+	if q.Login != "" && s.now().Sub(q.CreatedAt) < ResetLinkLife { // otherwise it cannot be read, or nobody waits any more
+		err = s.store.Read(ctx, func(tx *store.Tx) error {
+			var err error
+			person, err = tx.FindPersonByLogin(q.Login)
+			return err
+		})
+	}
 	if errors.Is(err, staffkey.ErrNotFound) || err == nil && (person.Email == "" || person.State != staffkey.PersonActive) {
 		return s.store.Housekeep(ctx, func(tx *store.Tx) error { return gone(tx.TakeResetRequest(q.ID)) })
 	}
@@ -173,7 +173,7 @@ func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secr
 		if _, err := tx.EndSessions(id, ""); err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.password_reset", h.person, nil)
+		return s.tell(tx, "notice.password_reset", h, nil)
 	})
 	s.wake()
 	return p, s.refuse(ctx, event, nil, err)

@@ -54,6 +54,11 @@ func (s *Service) SendCode(ctx context.Context, a Attempt, origin staffkey.Origi
 		if err := policy.IsActive(h.person); err != nil {
 			return err
 		}
+		if a.Password != 0 {
+			if err := samePassword(a, h); err != nil {
+				return err
+			}
+		}
 		// What would be refused at the end is not begun: a weaker way asked for directly is no way around the page.
 		_, err := policy.AcceptsSignIn(append(a.proofs(), staffkey.Proof{Method: kind, Possession: true, Restricted: true}), h.entering())
 		return err
@@ -92,6 +97,11 @@ func (s *Service) send(ctx context.Context, actor staffkey.Actor, kind staffkey.
 			event.Organisation, event.ActorName = h.person.Organisation, h.person.Name
 			if !h.policy.Allows(kind) || !s.CanSend(kind) {
 				return staffkey.Refused("method_not_allowed", "method.not_allowed")
+			}
+			if number == "" {
+				if err := cooled(tx, h.person.ID); err != nil {
+					return err
+				}
 			}
 			if e := h.enrolment(kind); e != nil && !e.DisabledAt.IsZero() && number == "" {
 				return staffkey.Refused("method_off", "method.off")
@@ -132,6 +142,38 @@ func (s *Service) send(ctx context.Context, actor staffkey.Actor, kind staffkey.
 	})
 	s.wake()
 	return s.refuse(ctx, event, nil, err)
+}
+
+// coolOff is how long codes are not sent to a number that was set up after another was removed: as long as to one that replaced it (F41).
+const coolOff = day
+
+func coolSubject(person staffkey.PersonID) string { return "code/cool/" + string(person) }
+
+// cool begins the cool-off when a number is removed, and tells it there.
+func (s *Service) cool(tx *store.Tx, m Sender, h holder, e staffkey.Enrolment) error {
+	before := m.Number(e.State)
+	if before == "" {
+		return nil
+	}
+	until := tx.Now.Add(coolOff)
+	if _, err := tx.CountFailure(coolSubject(h.person.ID), until); err != nil {
+		return err
+	}
+	if err := tx.BlockUntil(coolSubject(h.person.ID), until); err != nil || !s.channel(staffkey.ChannelText) {
+		return err
+	}
+	return tx.InsertOutgoing(staffkey.Outgoing{
+		Channel: staffkey.ChannelText, To: before, Template: "number.changed", Language: h.person.Language, Args: map[string]string{},
+		Person: h.person.ID, Organisation: h.person.Organisation, ExpiresAt: tx.Now.Add(day),
+	})
+}
+
+func cooled(tx *store.Tx, person staffkey.PersonID) error {
+	t, err := tx.FindThrottle(coolSubject(person))
+	if err == nil && t.BlockedUntil.After(tx.Now) {
+		return staffkey.Refused("cool_off", "number.cooling", "When", t.BlockedUntil)
+	}
+	return err
 }
 
 // lookAgain turns "somebody was faster" into another look.
@@ -210,7 +252,6 @@ func (s *Service) watchSending(tx *store.Tx, p staffkey.Person) error {
 	if err != nil || !first {
 		return err
 	}
-	s.observe(staffkey.MethodTextMessage, "alarm")
 	event := staffkey.Event(staffkey.EventSendingAlarm, staffkey.Actor{})
 	event.Organisation, event.Detail = p.Organisation, map[string]string{"sent": strconv.Itoa(sent), "typed": strconv.Itoa(typed)}
 	return tx.Record(event)

@@ -137,6 +137,21 @@ func samePassword(a Attempt, h holder) error {
 	return nil
 }
 
+// stillPassword is samePassword for an attempt that nothing else was read for.
+func (s *Service) stillPassword(tx *store.Tx, a Attempt) error {
+	if a.Password == 0 {
+		return nil
+	}
+	e, err := tx.FindEnrolment(a.Person, staffkey.MethodPassword)
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return samePassword(a, holder{})
+	}
+	if err != nil {
+		return err
+	}
+	return samePassword(a, holder{enrolments: []staffkey.Enrolment{e}})
+}
+
 // guessRefused records a try that was not looked at, and spends its ceremony.
 func (s *Service) guessRefused(ctx context.Context, g guess, event staffkey.AuditEvent, answer Answer, want expect, err error) error {
 	s.observeResult(answer.Method, err)
@@ -324,6 +339,12 @@ func (s *Service) tellOfCode(tx *store.Tx, h holder, v Verified) error {
 // Enter opens a session on the password alone, for a person who has never set up anything stronger. Whether that is so is read in
 // the change itself.
 func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, before staffkey.Session) (SignedIn, error) {
+	return s.enterByPassword(ctx, staffkey.Actor{Origin: origin}, a, before)
+}
+
+// enterByPassword is Enter, inside the session of an actor who has one.
+func (s *Service) enterByPassword(ctx context.Context, actor staffkey.Actor, a Attempt, before staffkey.Session) (SignedIn, error) {
+	origin := actor.Origin
 	var in SignedIn
 	if a.Person == "" {
 		return in, staffkey.Refused(policy.NeedsSecond, "signin.second")
@@ -333,6 +354,9 @@ func (s *Service) Enter(ctx context.Context, origin staffkey.Origin, a Attempt, 
 	event.Detail = map[string]string{"methods": string(staffkey.MethodPassword)}
 	nothing := false
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if err := stillSignedIn(tx, actor); err != nil {
+			return err
+		}
 		h, err := s.loadHolder(tx, a.Person)
 		if err != nil {
 			return err
@@ -462,11 +486,8 @@ func (s *Service) StepUpWithPassword(ctx context.Context, actor staffkey.Actor, 
 		return SignedIn{}, err
 	}
 	a, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, p.Username, password)
-	if err == nil { // hashing may have waited, and the session may have been ended meanwhile
-		err = s.store.Read(ctx, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
-	}
 	if err != nil {
 		return SignedIn{}, err
 	}
-	return s.Enter(ctx, actor.Origin, a, before)
+	return s.enterByPassword(ctx, actor, a, before) // hashing may have waited, and the session may have been ended meanwhile
 }

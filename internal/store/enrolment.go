@@ -71,7 +71,7 @@ func (tx *Tx) ReturnAnswer(person staffkey.PersonID, method staffkey.MethodKind)
 
 // DisableEnrolment switches a method off until it is set up anew; nothing happens when it is not there.
 func (tx *Tx) DisableEnrolment(person staffkey.PersonID, method staffkey.MethodKind) error {
-	return tx.exec("UPDATE enrolments SET failures = $1, disabled_at = $2 WHERE person_id = $3 AND method = $4", staffkey.MaxFailures+1, tx.Now, person, method)
+	return tx.exec("UPDATE enrolments SET failures = $1, disabled_at = $2, version = version + 1 WHERE person_id = $3 AND method = $4", staffkey.MaxFailures+1, tx.Now, person, method)
 }
 
 // DeleteEnrolment removes a method that a person has set up, or returns ErrNotFound.

@@ -53,6 +53,23 @@ func (tx *Tx) InsertNotice(template string, p staffkey.Person, args map[string]s
 	})
 }
 
+// InsertAlert tells a person by text message of a change that would lock out or let in: in a second place, in case the mailbox is in
+// other hands (NIST SP 800-63B-4 §4.6). For somebody without an e-mail address it carries the link of a notice.
+func (tx *Tx) InsertAlert(template string, p staffkey.Person, number string) error {
+	args := map[string]string{}
+	if p.Email == "" {
+		secret := rand.Text()
+		if err := tx.InsertLinkAbout(LinkNotMe, p.ID, template, secret, tx.Now.Add(notMeLife)); err != nil {
+			return err
+		}
+		args["Link"] = "/not-me?t=" + secret
+	}
+	return tx.InsertOutgoing(staffkey.Outgoing{
+		Channel: staffkey.ChannelText, To: number, Template: "alert.changed", Language: p.Language, Args: args,
+		Person: p.ID, Organisation: p.Organisation, ExpiresAt: tx.Now.Add(noticeLife),
+	})
+}
+
 // InsertAdministratorNotice tells the Local Administrators of a person of what the transaction does: the nearest who have an address
 // and are not the person themself.
 func (tx *Tx) InsertAdministratorNotice(template string, p staffkey.Person, args map[string]string) error {

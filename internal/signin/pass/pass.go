@@ -28,8 +28,8 @@ const (
 )
 
 // shape is how a code looks: 0 for a digit, A for a letter. It is read out over a telephone and typed with cold fingers, so
-// it is short; tries are few, and the digest is of no use without its key.
-const shape = "0000-0000-AA"
+// it is short: 42 bits, where NIST SP 800-63B-4 §3.1.2.2 asks for 20 of what is throttled, and the digest is of no use without its key.
+const shape = "0000-0000-AAAA"
 
 // maxTyped is more than anybody types for a code.
 const maxTyped = 64

@@ -54,12 +54,12 @@ func verify(t testing.TB, m *pass.Method, state []byte, code string, at time.Tim
 func TestIssue_makes_codes_that_are_read_out_easily(t *testing.T) {
 	t.Parallel()
 	m := newMethod(t)
-	form := regexp.MustCompile(`^[0-9]{4}-[0-9]{4}-[ACDEFHJKMNPRTVWXY]{2}$`)
+	form := regexp.MustCompile(`^[0-9]{4}-[0-9]{4}-[ACDEFHJKMNPRTVWXY]{4}$`)
 	seen := map[string]bool{}
 	for range 500 {
 		state, code := issue(t, m, hour)
 		if !form.MatchString(code) || seen[code] {
-			t.Fatalf("code %q, want a new one of eight digits and two letters that are not mistaken for others", code)
+			t.Fatalf("code %q, want a new one of eight digits and four letters that are not mistaken for others", code)
 		}
 		seen[code] = true
 		if strings.Contains(string(state), strings.ReplaceAll(code, "-", "")) || strings.Contains(string(state), code) {
@@ -110,7 +110,7 @@ func TestFinishVerification_by_time_and_use(t *testing.T) {
 				t.Errorf("message %+v, want %s with %v", r.Message, test.id, test.when)
 			}
 			// Nothing of that is told to somebody who guesses.
-			if _, err := verify(t, m, state, "0000-0000-AA", test.at); signintest.RuleOf(err) != "pass_wrong" {
+			if _, err := verify(t, m, state, "0000-0000-AAAA", test.at); signintest.RuleOf(err) != "pass_wrong" {
 				t.Errorf("a wrong code: got error %v, want a refusal by pass_wrong", err)
 			}
 		})
@@ -261,7 +261,7 @@ func TestEnrolment_is_not_for_people_themselves(t *testing.T) {
 func TestState_that_is_damaged_is_a_fault_and_no_refusal(t *testing.T) {
 	t.Parallel()
 	m := newMethod(t)
-	_, err := verify(t, m, []byte("{"), "0000-0000-AA", now)
+	_, err := verify(t, m, []byte("{"), "0000-0000-AAAA", now)
 	if err == nil || errors.Is(err, staffkey.ErrRefused) {
 		t.Errorf("got error %v, want a fault", err)
 	}
