@@ -61,11 +61,16 @@ type reference struct {
 	Code     string `json:"c"`
 	Nickname string `json:"n,omitempty"`
 	Undo     string `json:"u,omitempty"`
+	// Organisation is whose Local Administrators the page names.
+	Organisation staffkey.OrganisationID `json:"o,omitempty"`
 }
 
 func (r *request) reference() reference {
 	var ref reference
 	r.openSealed(cookieReference, &ref)
+	if !r.signedIn {
+		r.organisation = ref.Organisation
+	}
 	return ref
 }
 
@@ -340,7 +345,7 @@ func (p *Portal) lostToken(r *request) error {
 		return err
 	}
 	r.dropCookie(cookieAttempt)
-	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname}, 0); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation}, 0); err != nil {
 		return err
 	}
 	return r.redirect("/lost/done")

@@ -125,6 +125,7 @@ func (p *Portal) notMePage(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.organisation = who.Organisation
 	return p.render(r, http.StatusOK, "", ui.NotMePage{Notice: ui.Text{ID: "notme.about." + notice}, Name: who.Name})
 }
 
@@ -150,7 +151,7 @@ func (p *Portal) activityNotMe(r *request) error {
 }
 
 func (p *Portal) frozen(r *request, f signin.Frozen) error {
-	if err := r.putSealed(cookieReference, reference{Code: f.Reference, Undo: f.Undo}, 10*time.Minute); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: f.Reference, Undo: f.Undo, Organisation: f.Organisation}, 10*time.Minute); err != nil {
 		return err
 	}
 	r.dropCookie(cookieSession)

@@ -13,6 +13,8 @@ type Stopped struct {
 	Key staffkey.SecurityKey
 	// Reference is the support code of the event, for the person to name.
 	Reference string
+	// Organisation is that of the person.
+	Organisation staffkey.OrganisationID
 }
 
 // StopKey puts a key of the actor's own on hold because it is lost, stolen or misused (F25). It asks for no new proof: in doubt it is
@@ -58,7 +60,7 @@ func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		if err != nil {
 			return err
 		}
-		tx.Event.Organisation = p.Organisation
+		tx.Event.Organisation, out.Organisation = p.Organisation, p.Organisation
 		if err := policy.IsActive(p); err != nil {
 			return err
 		}

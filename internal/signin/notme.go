@@ -44,6 +44,8 @@ type Frozen struct {
 	Reference string
 	// Undo takes it back for ten minutes; it goes into a cookie and is stored nowhere in the clear.
 	Undo string
+	// Organisation is that of the person, whose Local Administrators open the account again.
+	Organisation staffkey.OrganisationID
 }
 
 // FreezeByLink freezes the account that a notice was about: nothing signs in any more, all sessions end, and the Local Administrators
@@ -79,7 +81,7 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*s
 		if err != nil {
 			return err
 		}
-		tx.Event.Organisation = p.Organisation
+		tx.Event.Organisation, out.Organisation = p.Organisation, p.Organisation
 		if err := take(tx); err != nil {
 			return err
 		}
