@@ -44,10 +44,11 @@ func TestCanAdd(t *testing.T) {
 	for _, held := range holdings {
 		for by, actor := range sessions {
 			for what, err := range map[string]error{
-				"can add":      policy.CanAdd(actor, held.h),
-				"enrol key":    policy.MayEnrolKey(actor, "amara", p, held.h, "", now),
-				"enrol app":    policy.MayEnrolMethod(actor, "amara", staffkey.MethodTOTP, p, held.h, now),
-				"resume found": policy.MayResumeKey(actor, "amara", staffkey.SecurityKey{StopReason: staffkey.StopLost}, held.h, now),
+				"can add":           policy.CanAdd(actor, p, held.h),
+				"enrol key":         policy.MayEnrolKey(actor, "amara", p, held.h, "", now),
+				"enrol app":         policy.MayEnrolMethod(actor, "amara", staffkey.MethodTOTP, p, held.h, now),
+				"choose a password": policy.MayChangePassword(actor, "amara", p, held.h, now),
+				"resume found":      policy.MayResumeKey(actor, "amara", staffkey.SecurityKey{StopReason: staffkey.StopLost}, p, held.h, now),
 			} {
 				if held.may[by] {
 					allow(t, what+" beside "+held.name+" by "+by, err)
@@ -56,6 +57,56 @@ func TestCanAdd(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// A recovery code stands in for a key of nobody who acts for others, as what can be phished must not lead to other people's keys, nor
+// where policy asks for keys.
+func TestCodesRecover(t *testing.T) {
+	t.Parallel()
+	lost := suspended("a")
+	lost.StopReason = staffkey.StopLost
+	check := func(what string, p staffkey.Policy, actor staffkey.Actor, may bool) {
+		t.Helper()
+		if got := policy.CodesRecover(actor, p); got != may {
+			t.Errorf("%s: codes recover %t, want %t", what, got, may)
+		}
+		for does, err := range map[string]error{
+			"adds": policy.CanAdd(actor, p, onHold), "enrols a key": policy.MayEnrolKey(actor, "amara", p, onHold, "", now),
+			"resumes": policy.MayResumeKey(actor, "amara", lost, p, onHold, now), "changes the password": policy.MayChangePassword(actor, "amara", p, onHold, now),
+		} {
+			if may {
+				allow(t, what+" "+does, err)
+			} else {
+				deny(t, what+" "+does, policy.StepUp, err)
+			}
+		}
+		slip := bySlip
+		slip.Grants = actor.Grants
+		allow(t, what+" adds by pass", policy.CanAdd(slip, p, onHold))
+	}
+	check("a person", policy.Defaults(), bySave, true)
+	for _, r := range staffkey.Roles {
+		officer := bySave
+		officer.Grants = []staffkey.RoleGrant{{Person: "amara", Role: r, Organisation: "trust"}}
+		check(string(r), policy.Defaults(), officer, false)
+	}
+	forbid, strict := policy.Defaults(), policy.Defaults()
+	forbid.Downgrade, strict.Strength = staffkey.DowngradeForbid, staffkey.StrengthPhishingResistant
+	check("where weaker sign-ins are forbidden", forbid, bySave, false)
+	check("where keys are asked for", strict, bySave, false)
+}
+
+// Only who was let in by a pass, because they have no password or do not know it, chooses one without the present one.
+func TestNeedsPassword(t *testing.T) {
+	t.Parallel()
+	for by, actor := range map[string]staffkey.Actor{"key": byKey, "app": byApp, "code": bySave, "password": byWord} {
+		if !policy.NeedsPassword(actor) {
+			t.Errorf("by %s: the present password is not asked for, want it asked for", by)
+		}
+	}
+	if policy.NeedsPassword(bySlip) {
+		t.Error("by pass: the present password is asked for, want not")
 	}
 }
 
@@ -69,10 +120,9 @@ func TestTakingAway_needs_the_strongest(t *testing.T) {
 		"beside a key and one held": keys([]staffkey.SecurityKey{active("a"), suspended("b")}, staffkey.MethodTOTP, staffkey.MethodRecoveryCode),
 	} {
 		for what, may := range map[string]func(staffkey.Actor) error{
-			"remove key":      func(a staffkey.Actor) error { return policy.MayRemoveKey(a, "amara", "a", h, now) },
-			"remove app":      func(a staffkey.Actor) error { return policy.MayRemoveMethod(a, "amara", staffkey.MethodTOTP, h, now) },
-			"restore key":     func(a staffkey.Actor) error { return policy.MayRestoreKey(a, "amara", p, h, now) },
-			"change password": func(a staffkey.Actor) error { return policy.MayChangePassword(a, "amara", h, now) },
+			"remove key":  func(a staffkey.Actor) error { return policy.MayRemoveKey(a, "amara", "a", h, now) },
+			"remove app":  func(a staffkey.Actor) error { return policy.MayRemoveMethod(a, "amara", staffkey.MethodTOTP, h, now) },
+			"restore key": func(a staffkey.Actor) error { return policy.MayRestoreKey(a, "amara", p, h, now) },
 		} {
 			allow(t, what+" "+name+" by key", may(byKey))
 			for by, actor := range map[string]staffkey.Actor{"app": byApp, "code": bySave, "pass": bySlip, "password": byWord} {
@@ -126,7 +176,7 @@ func TestMayResumeKey(t *testing.T) {
 	}
 	h := keys([]staffkey.SecurityKey{suspended("a")}, staffkey.MethodTOTP)
 	for _, r := range []staffkey.StopReason{staffkey.StopLost, staffkey.StopStolen, staffkey.StopMisused, staffkey.StopFrozen, ""} {
-		may := func(a staffkey.Actor) error { return policy.MayResumeKey(a, "amara", of(r), h, now) }
+		may := func(a staffkey.Actor) error { return policy.MayResumeKey(a, "amara", of(r), policy.Defaults(), h, now) }
 		allow(t, string(r)+" by another key", may(byKey))
 		allow(t, string(r)+" by pass", may(bySlip))
 		deny(t, string(r)+" by app", policy.StepUp, may(byApp))
@@ -141,7 +191,7 @@ func TestMayResumeKey(t *testing.T) {
 		deny(t, string(r)+" by another", "scope", may(other))
 	}
 	two := keys([]staffkey.SecurityKey{suspended("a"), active("b")})
-	deny(t, "lost by recovery code beside a key in use", policy.StepUp, policy.MayResumeKey(bySave, "amara", of(staffkey.StopLost), two, now))
+	deny(t, "lost by recovery code beside a key in use", policy.StepUp, policy.MayResumeKey(bySave, "amara", of(staffkey.StopLost), policy.Defaults(), two, now))
 }
 
 func TestMayStopKey_at_any_age_of_the_proof(t *testing.T) {

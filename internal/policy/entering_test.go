@@ -67,9 +67,10 @@ func ruling(s situation, gave map[string]bool) (level int, rule string) {
 	}
 	// Two factors: a key that has checked the person, or the password and something that the person has.
 	if gave["pin"] || gave["synced"] || gave["knows"] && device {
-		// Who has a key in use comes in by it, where policy says so; a means of recovery and an exception are the ways out.
+		// Who has a key comes in by a key, where policy says so, also while it is on hold: a password puts it there. A means of
+		// recovery and an exception are the ways out.
 		strict := s.downgrade == staffkey.DowngradeForbid || s.strength == staffkey.StrengthPhishingResistant
-		if s.has == "a key" && !key && !recovery && strict && !s.excepted {
+		if (s.has == "a key" || s.has == "on hold") && !key && !recovery && strict && !s.excepted {
 			return 0, "downgrade"
 		}
 		if gave["pin"] || gave["touch"] {
@@ -128,7 +129,6 @@ func TestAcceptsSignIn_of_every_combination(t *testing.T) {
 
 func TestIsDowngrade(t *testing.T) {
 	t.Parallel()
-	onHold := policy.Holdings{Keys: []staffkey.SecurityKey{suspended("a")}}
 	tests := []struct {
 		name string
 		a    staffkey.Assurance
@@ -139,7 +139,7 @@ func TestIsDowngrade(t *testing.T) {
 		{"by a synced key", enough, oneKey, false},
 		{"by code beside a key", phished, oneKey, true},
 		{"by pass beside a key", staffkey.Assurance{Level: 1}, oneKey, true},
-		{"by code with the key on hold", phished, onHold, false},
+		{"by code with the key on hold", phished, onHold, true},
 		{"by code without a key", phished, codes, false},
 	}
 	for _, test := range tests {

@@ -74,31 +74,34 @@ func TestHoldingsOf(t *testing.T) {
 		{Method: "forbidden", State: []byte("left")}, {Method: staffkey.MethodSecurityKey, State: []byte("left")},
 	}
 	usable := func(e staffkey.Enrolment) bool { return len(e.State) > 0 && e.DisabledAt.IsZero() }
-	if diff := cmp.Diff(keyCodes, policy.HoldingsOf(p, oneKey.Keys, enrolled, usable)); diff != "" {
+	once := staffkey.Person{ID: "amara", SetUpAt: now}
+	if diff := cmp.Diff(keyCodes, policy.HoldingsOf(once, p, oneKey.Keys, enrolled, usable)); diff != "" {
 		t.Errorf("holdings (-want +got):\n%s", diff)
 	}
-	setUp := policy.Holdings{SetUp: true}
+	if diff := cmp.Diff(onHold, policy.HoldingsOf(once, p, onHold.Keys, nil, usable)); diff != "" {
+		t.Errorf("a key on hold: holdings (-want +got):\n%s", diff)
+	}
 	left := []byte("left")
 	tests := []struct {
-		name string
-		e    staffkey.Enrolment
-		want policy.Holdings
+		name   string
+		e      staffkey.Enrolment
+		others []staffkey.MethodKind
 	}{
-		{"all codes used", staffkey.Enrolment{Method: staffkey.MethodRecoveryCode}, setUp},
-		{"an app that policy forbids now", staffkey.Enrolment{Method: staffkey.MethodTOTP, State: left}, setUp},
-		{"a method that is switched off", staffkey.Enrolment{Method: staffkey.MethodRecoveryCode, State: left, DisabledAt: now}, setUp},
-		{"a number that was used once", staffkey.Enrolment{Method: staffkey.MethodTextMessage, LastUsedAt: now}, setUp},
-		{"a number that was never confirmed", staffkey.Enrolment{Method: staffkey.MethodTextMessage}, none},
-		{"the password alone", staffkey.Enrolment{Method: staffkey.MethodPassword, State: left, LastUsedAt: now}, none},
-		{"a pass, which nobody has set up", staffkey.Enrolment{Method: staffkey.MethodPass, State: left, LastUsedAt: now}, policy.Holdings{Others: []staffkey.MethodKind{staffkey.MethodPass}}},
+		{"all codes used", staffkey.Enrolment{Method: staffkey.MethodRecoveryCode}, nil},
+		{"an app that policy forbids now", staffkey.Enrolment{Method: staffkey.MethodTOTP, State: left}, nil},
+		{"a method that is switched off", staffkey.Enrolment{Method: staffkey.MethodRecoveryCode, State: left, DisabledAt: now}, nil},
+		{"a number that waits for its first code", staffkey.Enrolment{Method: staffkey.MethodTextMessage}, nil},
+		{"the password alone", staffkey.Enrolment{Method: staffkey.MethodPassword, State: left, LastUsedAt: now}, nil},
+		{"a pass, which no policy forbids", staffkey.Enrolment{Method: staffkey.MethodPass, State: left}, []staffkey.MethodKind{staffkey.MethodPass}},
 	}
 	for _, test := range tests {
-		if diff := cmp.Diff(test.want, policy.HoldingsOf(p, nil, []staffkey.Enrolment{test.e}, usable)); diff != "" {
-			t.Errorf("%s: holdings (-want +got):\n%s", test.name, diff)
+		// That somebody has ever set up more than a password is remembered of the person, whatever has become of it.
+		for _, person := range []staffkey.Person{{ID: "amara"}, once} {
+			want := policy.Holdings{Others: test.others, SetUp: !person.SetUpAt.IsZero()}
+			if diff := cmp.Diff(want, policy.HoldingsOf(person, p, nil, []staffkey.Enrolment{test.e}, usable)); diff != "" {
+				t.Errorf("%s, set up %t: holdings (-want +got):\n%s", test.name, want.SetUp, diff)
+			}
 		}
-	}
-	if diff := cmp.Diff(onHold, policy.HoldingsOf(p, onHold.Keys, nil, usable)); diff != "" {
-		t.Errorf("a key on hold: holdings (-want +got):\n%s", diff)
 	}
 }
 

@@ -23,7 +23,7 @@ func TestRecovering_reaches_the_own_people_only(t *testing.T) {
 	for what, may := range map[string]func(staffkey.Actor, []staffkey.RoleGrant) error{
 		"recover": func(a staffkey.Actor, g []staffkey.RoleGrant) error { return policy.MayRecover(a, chain, g) },
 		"issue a pass": func(a staffkey.Actor, g []staffkey.RoleGrant) error {
-			return policy.MayIssuePass(a, "target", chain, g, time.Hour)
+			return policy.MayIssuePass(a, "target", chain, g, 0, time.Hour)
 		},
 		"grant an exception": func(a staffkey.Actor, g []staffkey.RoleGrant) error {
 			return policy.MayGrantException(a, "target", chain, g, time.Hour)
@@ -46,21 +46,25 @@ func TestRecovering_reaches_the_own_people_only(t *testing.T) {
 		}
 		deny(t, what+": operator for an operator", "rank", may(operator, roles(staffkey.RoleOperator)))
 	}
-	deny(t, "a pass for oneself", "self_pass", policy.MayIssuePass(operator, "actor", chain, nil, time.Hour))
+	deny(t, "a pass for oneself", "self_pass", policy.MayIssuePass(operator, "actor", chain, nil, 0, time.Hour))
 	deny(t, "an exception for oneself", "self_grant", policy.MayGrantException(operator, "actor", chain, nil, time.Hour))
 }
 
 func TestMayIssuePass_for_a_bounded_time(t *testing.T) {
 	t.Parallel()
-	may := func(life time.Duration) error {
-		return policy.MayIssuePass(with(staffkey.RoleLocalAdministrator, "trust"), "target", chain, nil, life)
+	may := func(ahead, life time.Duration) error {
+		return policy.MayIssuePass(with(staffkey.RoleLocalAdministrator, "trust"), "target", chain, nil, ahead, life)
 	}
-	allow(t, "ten minutes", may(10*time.Minute))
-	allow(t, "eight hours", may(8*time.Hour))
-	invalid(t, "less", "length", may(10*time.Minute-1))
-	invalid(t, "more", "length", may(8*time.Hour+1))
-	invalid(t, "backwards", "length", may(-time.Hour))
-	invalid(t, "more, at the console", "length", policy.MayIssuePass(console, "target", chain, nil, 9*time.Hour))
+	allow(t, "ten minutes", may(0, 10*time.Minute))
+	allow(t, "eight hours", may(0, 8*time.Hour))
+	allow(t, "tomorrow", may(24*time.Hour, 8*time.Hour))
+	allow(t, "on a form that was filled in for ten minutes", may(-10*time.Minute, time.Hour))
+	invalid(t, "less", "length", may(0, 10*time.Minute-1))
+	invalid(t, "more", "length", may(0, 8*time.Hour+1))
+	invalid(t, "backwards", "length", may(0, -time.Hour))
+	invalid(t, "later than tomorrow", "starts", may(24*time.Hour+1, time.Hour))
+	invalid(t, "from the past", "starts", may(-10*time.Minute-1, time.Hour))
+	invalid(t, "more, at the console", "length", policy.MayIssuePass(console, "target", chain, nil, 0, 9*time.Hour))
 }
 
 func TestMayGrantException_for_a_bounded_time(t *testing.T) {

@@ -268,8 +268,11 @@ func (s *Service) keepEnrolment(tx *store.Tx, seen, now holder, kind staffkey.Me
 			return staffkey.Expired("enrolment_changed", "key.late").Because("the method was changed during the enrolment")
 		}
 	}
-	if g.s != nil {
+	if g.s != nil { // a code that was sent has come back
 		if err := tx.ForgetFailures(g.subject); err != nil {
+			return err
+		}
+		if err := s.noteTyped(tx, now.person.Organisation); err != nil {
 			return err
 		}
 	}
