@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"golang.org/x/text/language"
@@ -16,10 +17,17 @@ import (
 type languages struct {
 	tags    []string
 	matcher language.Matcher
+	accepts *accepts
+}
+
+// accepts remembers what was found for the headers of browsers.
+type accepts struct {
+	mu    sync.Mutex
+	known map[string]string
 }
 
 func languagesOf(pages *ui.UI) languages {
-	l := languages{tags: pages.Languages()}
+	l := languages{tags: pages.Languages(), accepts: &accepts{known: make(map[string]string)}}
 	tags := make([]language.Tag, len(l.tags))
 	for i, tag := range l.tags {
 		tags[i] = language.Make(tag)
@@ -49,7 +57,29 @@ func (r *request) lang() string {
 			return choice
 		}
 	}
-	_, i := language.MatchStrings(l.matcher, r.Header.Get("Accept-Language"))
+	return l.match(r.Header.Get("Accept-Language"))
+}
+
+// maxAccepts bounds how many headers are remembered; there are a few dozen in a federation.
+const maxAccepts = 1000
+
+// match finds the language for what a browser accepts. Every request asks, and reading the header takes longer than most pages.
+func (l languages) match(accepts string) string {
+	l.accepts.mu.Lock()
+	tag, ok := l.accepts.known[accepts]
+	l.accepts.mu.Unlock()
+	if ok {
+		return tag
+	}
+	_, i := language.MatchStrings(l.matcher, accepts)
+	if len(accepts) <= 200 { // nobody's browser sends more
+		l.accepts.mu.Lock()
+		defer l.accepts.mu.Unlock()
+		if len(l.accepts.known) >= maxAccepts {
+			clear(l.accepts.known)
+		}
+		l.accepts.known[accepts] = l.tags[i]
+	}
 	return l.tags[i]
 }
 
