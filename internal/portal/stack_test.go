@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"net/url"
 	"strings"
+	"sync"
 	"testing"
 
 	"staffkey"
@@ -32,6 +33,7 @@ const address = "https://signin.example"
 // stack is the whole server on an empty database, with a few people.
 type stack struct {
 	t         *testing.T
+	config    store.Config
 	store     *store.Store
 	clock     *storetest.Clock
 	signin    *signin.Service
@@ -68,8 +70,27 @@ func each(t *testing.T, body func(t *testing.T, s *stack)) {
 
 func newStackOn(t *testing.T, engine, publicAddress string) *stack {
 	t.Helper()
-	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}, witness: &witness{}}
-	s.store = storetest.Open(t, engine, s.clock.Now)
+	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}, witness: &witness{}, config: storetest.Config(t, engine)}
+	s.config.Now = s.clock.Now
+	s.store = storetest.OpenConfig(t, s.config)
+	s.wire(publicAddress)
+	for _, o := range []staffkey.Organisation{{Code: "top", Name: "Top"}, {Code: "north", Name: "North", Parent: "top"}, {Code: "south", Name: "South", Parent: "top"}} {
+		if _, err := s.directory.AddOrganisation(t.Context(), staffkey.ConsoleActor(), o); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.witness.secret("password", testPassword)
+	t.Cleanup(func() { s.witness.testify(s) })
+	return s
+}
+
+// parsed are the pages, which all servers of these tests share: they never change.
+var parsed = sync.OnceValues(ui.New)
+
+// wire connects one node of the server.
+func (s *stack) wire(publicAddress string) {
+	t := s.t
+	t.Helper()
 	pw, err := password.New(password.Options{Workers: 2, Queue: 16})
 	if err != nil {
 		t.Fatal(err)
@@ -86,7 +107,7 @@ func newStackOn(t *testing.T, engine, publicAddress string) *stack {
 		},
 	})
 	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable})
-	pages, err := ui.New()
+	pages, err := parsed()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,14 +119,14 @@ func newStackOn(t *testing.T, engine, publicAddress string) *stack {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, o := range []staffkey.Organisation{{Code: "top", Name: "Top"}, {Code: "north", Name: "North", Parent: "top"}, {Code: "south", Name: "South", Parent: "top"}} {
-		if _, err := s.directory.AddOrganisation(t.Context(), staffkey.ConsoleActor(), o); err != nil {
-			t.Fatal(err)
-		}
-	}
-	s.witness.secret("password", testPassword)
-	t.Cleanup(func() { s.witness.testify(s) })
-	return s
+}
+
+// otherNode is a second node on the same database.
+func (s *stack) otherNode() *stack {
+	s.t.Helper()
+	other := *s
+	other.wire(address)
+	return &other
 }
 
 const testPassword = "correct horse battery"
@@ -113,9 +134,14 @@ const testPassword = "correct horse battery"
 // add adds a person with a password.
 func (s *stack) add(username, organisation string) *holder {
 	s.t.Helper()
-	p, err := s.directory.AddPerson(s.t.Context(), staffkey.ConsoleActor(), staffkey.Person{
+	return s.addPerson(staffkey.Person{
 		Username: username, Name: "Name of " + username, Email: username + "@mail.example", Organisation: staffkey.OrganisationID(organisation),
 	})
+}
+
+func (s *stack) addPerson(p staffkey.Person) *holder {
+	s.t.Helper()
+	p, err := s.directory.AddPerson(s.t.Context(), staffkey.ConsoleActor(), p)
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -123,7 +149,7 @@ func (s *stack) add(username, organisation string) *holder {
 		s.t.Fatal(err)
 	}
 	h := &holder{Person: p}
-	s.people[username] = h
+	s.people[p.Username] = h
 	return h
 }
 

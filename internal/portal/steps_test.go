@@ -43,11 +43,17 @@ func (s *stack) administrator(username string) (*holder, staffkey.Actor) {
 	h := s.add(username, "north")
 	s.giveKey(h, "Lanyard")
 	s.grant(h, staffkey.RoleLocalAdministrator, "north")
-	cur, err := s.signin.Find(s.t.Context(), staffkey.Origin{}, s.session(h).cookies["__Host-staffkey-session"])
+	return h, s.session(h).actorOf()
+}
+
+// actorOf is what the person of a session acts as.
+func (b *browser) actorOf() staffkey.Actor {
+	b.s.t.Helper()
+	cur, err := b.s.signin.Find(b.s.t.Context(), staffkey.Origin{}, b.cookies["__Host-staffkey-session"])
 	if err != nil {
-		s.t.Fatal(err)
+		b.s.t.Fatal(err)
 	}
-	return h, cur.Actor
+	return cur.Actor
 }
 
 // byPassword signs in with a password alone, or gets as far as the second proof.
