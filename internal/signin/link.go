@@ -171,46 +171,11 @@ func (s *Service) CheckFirstPasswordLink(ctx context.Context, secret string) (st
 	return s.checkLink(ctx, store.LinkFirstPassword, secret)
 }
 
-// UseFirstPasswordLink sets the password of the person whom a link is for and ends their sessions. The link and the
-// password change in one statement's transaction: used once, or not at all.
+// UseFirstPasswordLink sets the password of the person whom a link is for, as [Service.UseResetLink] does.
 func (s *Service) UseFirstPasswordLink(ctx context.Context, origin staffkey.Origin, secret, password string) (staffkey.Person, error) {
-	p, err := s.CheckFirstPasswordLink(ctx, secret)
-	if err != nil {
-		return p, err
-	}
-	state, err := s.passwordState(ctx, p, password)
-	if err != nil {
-		return p, err
-	}
-	event := staffkey.Event(staffkey.EventLinkUsed, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
-	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, store.LinkFirstPassword
-	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
-		id, err := tx.TakeLink(store.LinkFirstPassword, secret)
-		if err != nil {
-			return err
-		}
-		h, err := s.loadHolder(tx, id)
-		if err != nil {
-			return err
-		}
-		if err := policy.IsActive(h.person); err != nil {
-			return err
-		}
-		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state); err != nil {
-			return err
-		}
-		if err := cancelPasswordLinks(tx, id); err != nil {
-			return err
-		}
-		if h.enrolment(staffkey.MethodPassword) != nil {
-			if err := s.tell(tx, "notice.password_reset", h, nil); err != nil {
-				return err
-			}
-		}
-		_, err = tx.EndSessions(id, "")
-		return err
+	return s.usePasswordLink(ctx, origin, store.LinkFirstPassword, secret, password, staffkey.EventLinkUsed, func(h holder) error {
+		return policy.IsActive(h.person)
 	})
-	return p, s.refuse(ctx, event, nil, err)
 }
 
 // SetPassword gives a person a password at the console, for the demo's accounts.

@@ -56,8 +56,8 @@ func TestNotMe_freezes(t *testing.T) {
 		if got := w.found(t, p); got.State != staffkey.PersonFrozen || !got.FrozenAt.Equal(w.Clock.Now()) {
 			t.Errorf("the person is %s since %v, want frozen now", got.State, got.FrozenAt)
 		}
-		if w.alive(t, in.Secret) {
-			t.Error("a session outlives the freeze")
+		if got := w.Sessions(t); got != 0 || w.alive(t, in.Secret) { // ended, and not only of no use while it is frozen
+			t.Errorf("%d sessions outlive the freeze, want none", got)
 		}
 		if e := w.byCode(t, frozen.Reference); len(e) != 1 || e[0].Kind != staffkey.EventPersonFrozen || e[0].Person != p.ID {
 			t.Errorf("reference %s leads to %+v, want the freeze", frozen.Reference, e)

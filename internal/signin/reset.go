@@ -134,7 +134,15 @@ func (s *Service) CheckResetLink(ctx context.Context, secret string) (staffkey.P
 // UseResetLink sets a new password, which ends all sessions. It signs nobody in and takes no second proof away: the next sign-in asks
 // for it as ever.
 func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secret, password string) (staffkey.Person, error) {
-	p, err := s.CheckResetLink(ctx, secret)
+	return s.usePasswordLink(ctx, origin, store.LinkReset, secret, password, staffkey.EventPasswordReset, func(h holder) error {
+		return policy.MayResetByMail(h.person, h.grants, h.holdings)
+	})
+}
+
+// usePasswordLink sets the password of the person whom a link is for and ends their sessions. The link and the password change in one
+// transaction: used once, or not at all.
+func (s *Service) usePasswordLink(ctx context.Context, origin staffkey.Origin, purpose, secret, password string, kind staffkey.EventKind, may func(holder) error) (staffkey.Person, error) {
+	p, err := s.checkLink(ctx, purpose, secret)
 	if err != nil {
 		return p, err
 	}
@@ -146,10 +154,10 @@ func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secr
 	if err != nil {
 		return p, err
 	}
-	event := staffkey.Event(staffkey.EventPasswordReset, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
-	event.Person, event.Organisation = p.ID, p.Organisation
+	event := staffkey.Event(kind, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
+	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, purpose
 	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
-		id, err := tx.TakeLink(store.LinkReset, secret)
+		id, err := tx.TakeLink(purpose, secret)
 		if err != nil {
 			return err
 		}
@@ -157,20 +165,21 @@ func (s *Service) UseResetLink(ctx context.Context, origin staffkey.Origin, secr
 		if err != nil {
 			return err
 		}
-		if err := policy.MayResetByMail(h.person, h.grants, h.holdings); err != nil {
+		if err := may(h); err != nil {
 			return err
 		}
+		had := h.enrolment(staffkey.MethodPassword) != nil
 		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state); err != nil {
 			return err
 		}
-		tx.Event.Kind = staffkey.EventPasswordReset
+		tx.Event.Kind = kind
 		if err := tx.ForgetFailures(guess.subject); err != nil {
 			return err
 		}
 		if err := cancelPasswordLinks(tx, id); err != nil {
 			return err
 		}
-		if _, err := tx.EndSessions(id, ""); err != nil {
+		if _, err := tx.EndSessions(id, ""); err != nil || !had {
 			return err
 		}
 		return s.tell(tx, "notice.password_reset", h, nil)
