@@ -103,7 +103,7 @@ func TestStation_keeps_nothing_of_people(t *testing.T) {
 		for _, link := range []string{"/reset?t=AAAAAAAAAAAAAAAAAAAAAAAAAA", "/not-me?t=AAAAAAAAAAAAAAAAAAAAAAAAAA"} {
 			b.get(link)
 		}
-		b.post("/language", url.Values{"lang": {"en"}, "return": {"/lost"}, "typed.username": {"amara"}})
+		b.post("/language", url.Values{"lang": {"en"}, "return": {"/lost"}, "typed-username": {"amara"}})
 		delete(b.cookies, "staffkey-lang") // it is what the browser shows, and says nothing of anybody
 		for _, never := range []string{"device", "personal"} {
 			if slices.Contains(b.kept(), never) {

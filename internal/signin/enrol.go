@@ -250,13 +250,25 @@ func (s *Service) RenewAfter(ctx context.Context, actor staffkey.Actor, done Enr
 // errNothing ends a change that has nothing to do.
 var errNothing = errors.New("nothing to change")
 
-// guessEnrolment counts a try at a code that was sent to a number being set up, or that proves an app: such a code is guessed like any
-// other. What shows nothing to guess is not counted.
+// guessEnrolment counts a try at a code that was sent to a number being set up: such a code is guessed like any other. An app's secret
+// is on the page, so that there is nothing to guess.
 func (s *Service) guessEnrolment(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) (guess, error) {
 	if _, sends := s.methods[kind].(Sender); !sends {
 		return guess{}, nil
 	}
 	g, err := s.reserve(ctx, guess{subject: "enrol/" + string(kind) + "/" + string(actor.Person), person: actor.Person, method: kind})
+	if err != nil || !g.first {
+		return g, err
+	}
+	var p staffkey.Person
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		p, err = tx.FindPerson(actor.Person)
+		return err
+	})
+	if err == nil {
+		err = s.noteOff(ctx, g, p, actor.Origin)
+	}
 	return g, err
 }
 

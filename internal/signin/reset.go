@@ -30,7 +30,10 @@ func (s *Service) AskReset(ctx context.Context, origin staffkey.Origin, login st
 	}
 	event := staffkey.Event(staffkey.EventResetAsked, staffkey.Actor{Origin: origin})
 	err = s.store.Housekeep(ctx, func(tx *store.Tx) error {
-		within, err := tx.CountWithin(source, s.sourceFailures, tx.Now.Add(time.Hour))
+		within, err := source == "", error(nil)
+		if source != "" {
+			within, err = tx.CountWithin(source, s.sourceFailures, tx.Now.Add(time.Hour))
+		}
 		if err != nil {
 			return err
 		}

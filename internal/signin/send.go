@@ -67,7 +67,13 @@ func (s *Service) SendCode(ctx context.Context, a Attempt, origin staffkey.Origi
 
 // SendStepUpCode sends a code for a proof inside a session.
 func (s *Service) SendStepUpCode(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) error {
-	return s.send(ctx, actor, kind, "", func(h holder) error { return policy.IsActive(h.person) })
+	return s.send(ctx, actor, kind, "", func(h holder) error {
+		if err := policy.IsActive(h.person); err != nil {
+			return err
+		}
+		_, err := policy.AcceptsSignIn([]staffkey.Proof{{Knowledge: true}, {Method: kind, Possession: true, Restricted: true}}, h.entering())
+		return err
+	})
 }
 
 // SendEnrolmentCode notes a number for a method of the actor and sends the code that proves it.

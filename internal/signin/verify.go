@@ -100,6 +100,7 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a At
 	if err != nil {
 		return in, s.guessRefused(ctx, g, event, answer, want, err)
 	}
+	right := false // whether the answer was, whatever policy says of it
 	err = again(ctx, func() error {
 		c, v, h, err := s.verify(ctx, answer, want, &event)
 		if err == nil && a.Password != 0 && answer.Method != staffkey.MethodSecurityKey {
@@ -108,6 +109,7 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a At
 		if err != nil {
 			return s.refuse(ctx, event, c, err)
 		}
+		right = true
 		proofs := append(a.proofs(), v.Proof)
 		if c.Person == "" { // passwordless: the key alone says who it is and must be enough alone
 			proofs = proofs[len(proofs)-1:]
@@ -122,7 +124,7 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a At
 		}
 		return s.refuse(ctx, event, c, err)
 	})
-	if isFault(err) && g.s != nil {
+	if (isFault(err) || err != nil && right) && g.s != nil {
 		err = errors.Join(err, g.back(ctx))
 	}
 	s.observeResult(answer.Method, err)
