@@ -44,7 +44,7 @@ func (s *Service) AskReset(ctx context.Context, origin staffkey.Origin, login st
 		}
 		return tx.InsertResetRequest(login, origin)
 	})
-	s.wake()
+	// Nobody is woken: the look-up for a known name would compete with this answer, and show in its time.
 	return s.refuse(ctx, event, nil, err)
 }
 
