@@ -25,6 +25,13 @@ func (b *tab) inspect() {
 	b.prefer("dark")
 	b.axe("dark", "rule", "color-contrast", "link-in-text-block")
 	b.prefer("light")
+	b.fits()
+	b.keep()
+}
+
+// fits checks that the page does not scroll sideways on a phone, nor at 400 % zoom.
+func (b *tab) fits() {
+	b.t.Helper()
 	for _, width := range []int64{360, 320} {
 		b.window(width, 740)
 		wide := eval[[]string](b, fmt.Sprintf(`document.documentElement.scrollWidth <= %d ? [] :
@@ -34,7 +41,6 @@ func (b *tab) inspect() {
 		}
 	}
 	b.window(1200, 900)
-	b.keep()
 }
 
 // keep keeps pictures of the page for people to look at, where SCREENSHOTS names a folder: light, dark and on a phone.
@@ -51,7 +57,7 @@ func (b *tab) keep() {
 	b.prefer("dark")
 	b.picture(file + "-dark.png")
 	b.prefer("light")
-	b.window(360, 740)
+	b.window(360, 1400)
 	b.picture(file + "-360.png")
 	b.window(1200, 900)
 }

@@ -82,11 +82,35 @@ func (b *tab) named(nickname string) {
 	b.at("/me/tokens/*/done", "‘"+nickname+"’ is ready")
 }
 
+// codes makes recovery codes and returns them.
+func (b *tab) codes() []string {
+	b.t.Helper()
+	b.goTo("/me/recovery-codes")
+	b.follow("#codes-form button")
+	b.at("/me/recovery-codes", "Your recovery codes")
+	return b.texts("#codes code")
+}
+
+// edit opens the dialog that renames a token.
+func (b *tab) edit(nickname string) {
+	b.t.Helper()
+	b.click(".card-links a", "Edit "+nickname)
+	b.wait("the dialog", `document.querySelector("dialog:modal")`)
+}
+
+// took checks how many presses and pages a task has taken since the last count: C and P of the table of flows.
+func (b *tab) took(task string, presses, pages int) {
+	b.t.Helper()
+	if gotPresses, gotPages := b.count(); gotPresses != presses || gotPages != pages {
+		b.t.Errorf("%s: want %d presses and %d pages, got %d and %d", task, presses, pages, gotPresses, gotPages)
+	}
+}
+
 func TestFirst_token_and_sign_in(t *testing.T) {
 	t.Parallel()
 	eachEngine(t, func(t *testing.T, engine string) {
 		p := demoOn(t, engine)
-		a := p.demo.People[0]
+		a := p.running.People[0]
 		b := open(t, p.url)
 		k := b.plugIn()
 		b.password(a)
@@ -100,9 +124,7 @@ func TestFirst_token_and_sign_in(t *testing.T) {
 		b.at("/me/tokens/*/name", "Give this token a nickname")
 		b.fill("#nickname", "Blue lanyard key")
 		b.follow("#name-form button[name=save]")
-		if presses, _ := b.count(); presses != 3 {
-			t.Errorf("clicks to register the first token: want 3, got %d", presses)
-		}
+		b.took("registering the first token", 3, 3)
 		b.at("/me/tokens/*/try", "Try your new token")
 		b.follow("#try-form button")
 		b.at("/me/tokens/*/done", "‘Blue lanyard key’ is ready")
@@ -122,20 +144,35 @@ func TestFirst_token_and_sign_in(t *testing.T) {
 		b.has("#key-form", "last used on this computer")
 		b.follow("#key-form button", "Blue lanyard key")
 		b.at("/me", "Home")
-		if presses, loads := b.count(); presses != 2 || loads != 2 {
-			t.Errorf("sign-in with a key: want 2 clicks and 2 pages, got %d and %d", presses, loads)
-		}
+		b.took("sign-in with a key", 2, 2)
 		b.signOut()
 
 		b.goTo("/signin")
 		b.count()
 		b.follow("button", "Sign in with your key")
 		b.at("/me", "Home")
-		if presses, loads := b.count(); presses != 1 || loads != 1 {
-			t.Errorf("passwordless sign-in: want 1 click and 1 page, got %d and %d", presses, loads)
-		}
+		b.took("passwordless sign-in", 1, 1)
 		if n := len(k.credentials()); n != 1 {
 			t.Errorf("credentials on the key: want 1, got %d", n)
 		}
 	})
+}
+
+// Short tasks take the fewest presses, by mouse as by keyboard (ux.md §3).
+func TestRename_and_remove_from_Home(t *testing.T) {
+	t.Parallel()
+	b := arrive(t, "Lanyard", "Desk")
+	b.goTo("/me")
+	b.count()
+	b.edit("Lanyard")
+	b.fill("dialog:modal input[name=nickname]", "Drawer")
+	b.follow("dialog:modal button", "Save Changes")
+	b.is("#flash", "Nickname changed to ‘Drawer’.")
+	b.took("renaming a token", 2, 1)
+	b.goTo("/me")
+	b.count()
+	b.follow(".card-links a", "Remove Desk")
+	b.follow("#remove-form button")
+	b.has("#flash", "‘Desk’ is removed.")
+	b.took("removing a token", 2, 2)
 }

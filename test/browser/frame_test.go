@@ -1,8 +1,6 @@
 package browser
 
 import (
-	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -10,11 +8,14 @@ import (
 	"github.com/chromedp/cdproto/network"
 )
 
+// internetExplorer is the User-Agent of the last Internet Explorer.
+const internetExplorer = "Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko"
+
 func TestUnsupported_browsers(t *testing.T) {
 	t.Parallel()
 	p := demo(t)
 	for name, agent := range map[string]string{
-		"Internet Explorer": "Mozilla/5.0 (Windows NT 10.0; WOW64; Trident/7.0; rv:11.0) like Gecko",
+		"Internet Explorer": internetExplorer,
 		"old Edge":          "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/70.0.3538.102 Safari/537.36 Edge/18.19582",
 		"view in an app":    "Mozilla/5.0 (Linux; Android 14; Pixel 8 Build/AP1A; wv) AppleWebKit/537.36 (KHTML, like Gecko) Version/4.0 Chrome/124.0 Mobile Safari/537.36 Mozilla; wv)",
 	} {
@@ -136,40 +137,4 @@ func TestSign_in_leads_back(t *testing.T) {
 		b.doubleClick("#signin-form button[name=signin]")
 	})
 	b.at("/signin/key", "Sign in using a FIDO2 security key")
-}
-
-// The pictures of the README, made anew with UPDATE_SCREENSHOTS=1.
-func TestScreenshots(t *testing.T) {
-	t.Parallel()
-	if os.Getenv("UPDATE_SCREENSHOTS") == "" {
-		t.Skip("UPDATE_SCREENSHOTS=1 makes the pictures")
-	}
-	p := demoOn(t, "sqlite")
-	b := open(t, p.url)
-	first := b.plugIn()
-	b.window(1000, 720)
-	images := filepath.Join("..", "..", "docs", "images")
-	b.goTo("/signin")
-	b.picture(filepath.Join(images, "signin.png"))
-	a := p.demo.People[0]
-	b.password(a)
-	b.register("Blue lanyard key")
-	b.wizard()
-	first.touch(false)
-	second := b.plugIn()
-	b.follow("button", "Start")
-	b.named("Spare in locker 14")
-	b.goTo("/me/recovery-codes")
-	b.follow("#codes-form button")
-	b.signOut()
-	first.touch(true)
-	second.touch(false)
-	b.password(a)
-	b.follow("#key-form button", "Blue lanyard key")
-	b.goTo("/me/tokens")
-	b.picture(filepath.Join(images, "tokens.png"))
-	b.signOut()
-	b.password(a)
-	b.at("/signin/key", "Sign in using a FIDO2 security key")
-	b.picture(filepath.Join(images, "signin-key.png"))
 }

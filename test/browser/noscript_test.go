@@ -16,9 +16,7 @@ func (b *tab) script(on bool) {
 func TestWithout_script(t *testing.T) {
 	t.Parallel()
 	b := arrive(t, "Lanyard", "Desk")
-	b.goTo("/me/recovery-codes")
-	b.follow("#codes-form button")
-	codes := b.texts("#codes code")
+	codes := b.codes()
 	b.signOut()
 
 	b.script(false)
@@ -103,10 +101,7 @@ func TestWithout_script_and_key(t *testing.T) {
 	b.follow("#register-form button", "Start")
 	b.at("/me/outcome", "Register New Token")
 	b.has("#outcome", "Security keys need JavaScript")
-	b.goTo("/me/recovery-codes")
-	b.follow("#codes-form button")
-	b.at("/me/recovery-codes", "Your recovery codes")
-	code := b.texts("#codes code")[0]
+	code := b.codes()[0]
 	b.signOut()
 	b.password(a)
 	b.at("/signin/recovery-code", "Sign in with a recovery code")

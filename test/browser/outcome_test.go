@@ -74,9 +74,7 @@ var supportCode = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{
 func TestAfter_a_failed_prompt(t *testing.T) {
 	t.Parallel()
 	b := arrive(t, "Lanyard")
-	b.goTo("/me/recovery-codes")
-	b.follow("#codes-form button")
-	code := b.texts("#codes code")[0]
+	code := b.codes()[0]
 	b.signOut()
 
 	b.key.refusePIN(true)

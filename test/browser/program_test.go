@@ -29,7 +29,7 @@ type account = program.Person
 type installation struct {
 	url     string
 	options program.Options
-	demo    *program.Program // nil for one that serve started
+	running *program.Program // nil for one that serve started
 }
 
 var sharedDemo = sync.OnceValues(func() (*installation, error) {
@@ -177,19 +177,30 @@ func (p *installation) linkIn(t testing.TB, text string) string {
 // mail returns the latest e-mail to an address with that subject, and waits for it.
 func (p *installation) mail(t testing.TB, to, subject string) string {
 	t.Helper()
-	m, err := p.demo.FindMessage(t.Context(), to, func(m program.Message) bool { return m.Subject == subject })
-	if err != nil {
-		t.Fatalf("e-mail %q to %s: %v", subject, to, err)
-	}
-	return m.Text
+	return p.message(t, to, subject, func(m program.Message) bool { return m.Subject == subject }).Text
+}
+
+// tellsAdministrators waits for the e-mail to a Local Administrator of Northmoor Hospitals that has that subject and the words.
+func (p *installation) tellsAdministrators(t testing.TB, subject, words string) {
+	t.Helper()
+	p.message(t, "gareth.prys@northmoor-hospitals.example", subject+": "+words, func(m program.Message) bool {
+		return m.Subject == subject && strings.Contains(m.Text, words)
+	})
 }
 
 // code returns the latest code that came to a telephone number by a kind of message after the message of that number, and waits for it.
 func (p *installation) code(t testing.TB, kind, to string, after int) (code string, number int) {
 	t.Helper()
-	m, err := p.demo.FindMessage(t.Context(), to, func(m program.Message) bool { return m.Kind == kind && m.Number > after })
-	if err != nil {
-		t.Fatalf("code by %s to %s: %v", kind, to, err)
-	}
+	m := p.message(t, to, "a code by "+kind, func(m program.Message) bool { return m.Kind == kind && m.Number > after })
 	return m.Code, m.Number
+}
+
+// message returns the latest message to somebody that fits, and waits for it.
+func (p *installation) message(t testing.TB, to, what string, fits func(program.Message) bool) program.Message {
+	t.Helper()
+	m, err := p.running.FindMessage(t.Context(), to, fits)
+	if err != nil {
+		t.Fatalf("message %q to %s: %v", what, to, err)
+	}
+	return m
 }

@@ -219,7 +219,13 @@ func (b *tab) where() string {
 // wait waits until a condition holds in the page.
 func (b *tab) wait(what, condition string) {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.ctx, patience)
+	b.waitFor(patience, what, condition)
+}
+
+// waitFor waits at most so long for a condition in the page that takes its time.
+func (b *tab) waitFor(atMost time.Duration, what, condition string) {
+	b.t.Helper()
+	ctx, cancel := context.WithTimeout(b.ctx, atMost)
 	defer cancel()
 	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()

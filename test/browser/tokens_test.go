@@ -13,8 +13,7 @@ func TestRename_by_dialog(t *testing.T) {
 
 	b.goTo("/me")
 	b.count()
-	b.click(".card-links a", "Edit Lanyard")
-	b.wait("the dialog", `document.querySelector("dialog:modal")`)
+	b.edit("Lanyard")
 	b.focused("dialog:modal #" + b.dialogField())
 	b.inspect()
 	b.press("Escape")
@@ -25,8 +24,7 @@ func TestRename_by_dialog(t *testing.T) {
 	}
 	b.count()
 
-	b.click(".card-links a", "Edit Lanyard")
-	b.wait("the dialog", `document.querySelector("dialog:modal")`)
+	b.edit("Lanyard")
 	b.fill("dialog:modal input[name=nickname]", "desk")
 	b.follow("dialog:modal button", "Save Changes")
 	b.wait("the dialog with the error", `document.querySelector("dialog:modal")`)
@@ -51,10 +49,8 @@ func TestRename_by_dialog(t *testing.T) {
 	second := b.another()
 	second.goTo("/me/tokens")
 	b.follow("a", "Home")
-	b.click(".card-links a", "Edit Desk")
-	b.wait("the dialog", `document.querySelector("dialog:modal")`)
-	second.click(".card-links a", "Edit Desk")
-	second.wait("the dialog", `document.querySelector("dialog:modal")`)
+	b.edit("Desk")
+	second.edit("Desk")
 	second.fill("dialog:modal input[name=nickname]", "Locker")
 	second.follow("dialog:modal button", "Save Changes")
 	b.fill("dialog:modal input[name=nickname]", "Drawer")

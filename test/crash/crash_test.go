@@ -87,7 +87,7 @@ type federation struct {
 	staff   []*staff
 	began   time.Time // of the latest round
 	rounds  int
-	found   struct{ results, sessions int }
+	found   struct{ results, sessions, sent int }
 }
 
 // newFederation makes the people who change things: each has one key that stays, and a session that it opened.
@@ -95,8 +95,12 @@ func newFederation(t *testing.T, options program.Options) *federation {
 	t.Helper()
 	f := &federation{options: options}
 	f.start(t)
-	for _, account := range f.program.People {
-		s, err := newStaff(t.Context(), f.program.URL, account)
+	for i, account := range f.program.People {
+		number := ""
+		if account.Role == "staff" {
+			number = fmt.Sprintf("+4477009004%02d", i) // of the range that Ofcom keeps for drama
+		}
+		s, err := newStaff(t.Context(), f.program, account, number)
 		if err != nil {
 			t.Fatalf("prepare %s: %v", account.Username, err)
 		}
@@ -164,11 +168,16 @@ func (f *federation) check(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	messages, err := f.readMessages(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
 	coder := random(len(f.staff)) // whose recovery codes are tried: each try costs a password hash
 	var group sync.WaitGroup
 	for i, s := range f.staff {
 		group.Go(func() {
-			for _, problem := range append(s.compare(t.Context(), i == coder), log.compare(s)...) {
+			problems := append(s.compare(t.Context(), i == coder), log.compare(s)...)
+			for _, problem := range append(problems, messages.compare(s)...) {
 				t.Errorf("round %d: %s: %s", f.rounds, s.account.Username, problem)
 			}
 		})
@@ -177,6 +186,8 @@ func (f *federation) check(t *testing.T) {
 	for _, s := range f.staff {
 		f.found.results += len(s.done)
 		f.found.sessions += len(s.sessions)
+		f.found.sent += messages[s.account.Username] - s.sent
+		s.sent = messages[s.account.Username]
 		s.settle()
 	}
 	f.began = time.Time{}
@@ -196,7 +207,7 @@ func (f *federation) String() string {
 	if f.options.Postgres != "" {
 		engine = "PostgreSQL"
 	}
-	return fmt.Sprintf("%s: %d rounds, %d acknowledged results and %d sessions found again", engine, f.rounds, f.found.results, f.found.sessions)
+	return fmt.Sprintf("%s: %d rounds, %d acknowledged results, %d codes sent and %d sessions found again", engine, f.rounds, f.found.results, f.found.sent, f.found.sessions)
 }
 
 // random is a number from 0 up to limit.

@@ -31,6 +31,9 @@ type staff struct {
 	// tokens are the nicknames by id, as acknowledged; codes the recovery codes of the latest set.
 	tokens map[string]string
 	codes  []string
+	// number gets codes by text message; empty for those whose role forbids them. sent is how many there were up to this round.
+	number string
+	sent   int
 	// done are the results of this round, sessions the browsers that were signed in during it.
 	done     []result
 	sessions []*program.Client
@@ -41,14 +44,20 @@ type staff struct {
 
 const keptNickname = "Kept"
 
-func newStaff(ctx context.Context, address string, account program.Person) (*staff, error) {
-	s := &staff{account: account, key: program.NewKey(), browser: program.NewClient(address), tokens: map[string]string{}}
+func newStaff(ctx context.Context, p *program.Program, account program.Person, number string) (*staff, error) {
+	s := &staff{account: account, key: program.NewKey(), browser: program.NewClient(p.URL), tokens: map[string]string{}, number: number}
 	if _, err := s.browser.SignInPassword(ctx, account.Username, account.Password); err != nil {
 		return nil, err
 	}
 	id, err := s.browser.RegisterKey(ctx, s.key, keptNickname)
+	if err != nil {
+		return nil, err
+	}
 	s.tokens[id] = keptNickname
-	return s, err
+	if s.number == "" {
+		return s, nil
+	}
+	return s, s.enrolNumber(ctx, p)
 }
 
 func (s *staff) moved(address string) {
@@ -80,13 +89,15 @@ func (s *staff) work(ctx context.Context, killed *atomic.Bool) error {
 
 func (s *staff) step(ctx context.Context) error {
 	removable := slices.DeleteFunc(slices.Sorted(maps.Keys(s.tokens)), func(id string) bool { return s.tokens[id] == keptNickname })
-	switch turn := s.next % 6; {
+	switch turn := s.next % 7; {
 	case turn == 0:
 		return s.signIn(ctx)
 	case turn == 3 && len(removable) > 0:
 		return s.rename(ctx, removable[random(len(removable))])
 	case turn == 5:
 		return s.makeCodes(ctx)
+	case turn == 6 && s.number != "":
+		return s.haveCodeSent(ctx)
 	case len(removable) == mostTokens:
 		return s.remove(ctx, removable[random(len(removable))])
 	}

@@ -50,15 +50,21 @@ type loop struct {
 // maxErrors ends the part of a person whose sign-ins keep failing.
 const maxErrors = 100
 
-// drive lets all people sign in for a time.
-func drive(ctx context.Context, people []*person, length time.Duration) (loop, error) {
+// drive lets all people sign in for a time: perSecond times together, or without a pause when that is 0. With a rate, a wait counts from
+// when the sign-in was due, so that a server that stands still is not spared those who would have come meanwhile.
+func drive(ctx context.Context, people []*person, length time.Duration, perSecond float64) (loop, error) {
 	ctx, cancel := context.WithTimeout(ctx, length)
 	defer cancel()
 	laps := make([]lap, len(people))
 	var group sync.WaitGroup
 	began := time.Now()
 	for i, p := range people {
-		group.Go(func() { laps[i] = p.drive(ctx) })
+		pace := pace{}
+		if perSecond > 0 {
+			pace.every = time.Duration(float64(len(people)) / perSecond * float64(time.Second))
+			pace.next = began.Add(pace.every * time.Duration(i) / time.Duration(len(people)))
+		}
+		group.Go(func() { laps[i] = p.drive(ctx, pace) })
 	}
 	group.Wait()
 	all := loop{elapsed: time.Since(began)}
@@ -75,10 +81,34 @@ func drive(ctx context.Context, people []*person, length time.Duration) (loop, e
 	return all, nil
 }
 
-func (p *person) drive(ctx context.Context) lap {
+// pace is when the sign-ins of one person are due; without a pause when every is 0.
+type pace struct {
+	next  time.Time
+	every time.Duration
+}
+
+// await waits for the next sign-in and returns when it is due; false when the time is over before.
+func (p *pace) await(ctx context.Context) (time.Time, bool) {
+	if p.every == 0 {
+		return time.Now(), ctx.Err() == nil
+	}
+	due := p.next
+	p.next = due.Add(p.every)
+	select {
+	case <-time.After(time.Until(due)):
+		return due, ctx.Err() == nil
+	case <-ctx.Done():
+		return due, false
+	}
+}
+
+func (p *person) drive(ctx context.Context, pace pace) lap {
 	var l lap
-	for ctx.Err() == nil && len(l.errors) < maxErrors {
-		began := time.Now()
+	for len(l.errors) < maxErrors {
+		began, goOn := pace.await(ctx)
+		if !goOn {
+			break
+		}
 		if err := p.signIn(); err != nil {
 			l.errors = append(l.errors, err)
 			if p.conn != nil {

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -17,24 +18,31 @@ import (
 type flooding struct {
 	cancel context.CancelFunc
 	done   sync.WaitGroup
-	count  struct{ sent, checked, busy, errors atomic.Int64 }
+	count  struct{ sent, checked, busy, throttled, errors atomic.Int64 }
 }
 
 // floodCount tells what became of the passwords.
 type floodCount struct {
-	Sent    int64 `json:"sent"`
-	Checked int64 `json:"checked"` // answered with 401 after the work of a hash
-	Busy    int64 `json:"busy"`    // told to come back later
-	Errors  int64 `json:"errors"`  // anything else
+	Sent      int64 `json:"sent"`
+	Checked   int64 `json:"checked"`   // answered with 401 after the work of a hash
+	Busy      int64 `json:"busy"`      // told to come back in a moment, because so many wait
+	Throttled int64 `json:"throttled"` // not looked at, because the name or the address has tried too often
+	Errors    int64 `json:"errors"`    // anything else
 }
 
 // floodOpen bounds the passwords that wait for an answer; further ones are not sent until there is room.
 const floodOpen = 256
 
-func startFlood(ctx context.Context, address string, perSecond float64) (*flooding, error) {
-	if _, err := url.Parse(address); err != nil {
-		return nil, err
-	}
+// guessing says how often, whose passwords and from where.
+type guessing struct {
+	perSecond float64
+	// known are names that exist: every second try is for one of them, the others are for names that nobody has.
+	known []string
+	// source gives the network address of a try; nil for that of this machine.
+	source func() string
+}
+
+func startFlood(ctx context.Context, address string, g guessing) *flooding {
 	ctx, cancel := context.WithCancel(ctx)
 	f := &flooding{cancel: cancel}
 	client := &http.Client{
@@ -44,9 +52,9 @@ func startFlood(ctx context.Context, address string, perSecond float64) (*floodi
 	}
 	room := make(chan struct{}, floodOpen)
 	f.done.Go(func() {
-		tick := time.NewTicker(time.Duration(float64(time.Second) / perSecond))
+		tick := time.NewTicker(time.Duration(float64(time.Second) / g.perSecond))
 		defer tick.Stop()
-		for {
+		for n := 0; ; n++ {
 			select {
 			case <-ctx.Done():
 				return
@@ -59,17 +67,21 @@ func startFlood(ctx context.Context, address string, perSecond float64) (*floodi
 			}
 			f.count.sent.Add(1)
 			f.done.Go(func() {
-				f.try(ctx, client, address)
+				name := "nobody." + strings.ToLower(rand.Text())
+				if n%2 == 1 && len(g.known) > 0 {
+					name = g.known[n/2%len(g.known)]
+				}
+				f.try(ctx, client, address, name, g.source)
 				<-room
 			})
 		}
 	})
-	return f, nil
+	return f
 }
 
-// try sends one wrong password for a name that nobody has: the server does the same work as for one that exists.
-func (f *flooding) try(ctx context.Context, client *http.Client, address string) {
-	body := url.Values{"username": {"nobody." + strings.ToLower(rand.Text())}, "password": {rand.Text()}, "signin": {"1"}}
+// try sends one wrong password.
+func (f *flooding) try(ctx context.Context, client *http.Client, address, name string, source func() string) {
+	body := url.Values{"username": {name}, "password": {rand.Text()}, "signin": {"1"}}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address+"/signin", strings.NewReader(body.Encode()))
 	if err != nil {
 		f.count.errors.Add(1)
@@ -78,6 +90,9 @@ func (f *flooding) try(ctx context.Context, client *http.Client, address string)
 	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	req.Header.Set("Sec-Fetch-Site", "same-origin")
 	req.Header.Set("User-Agent", program.Agent)
+	if source != nil {
+		req.Header.Set("X-Forwarded-For", source())
+	}
 	resp, err := client.Do(req)
 	if err != nil {
 		if ctx.Err() == nil {
@@ -89,8 +104,10 @@ func (f *flooding) try(ctx context.Context, client *http.Client, address string)
 	switch resp.StatusCode {
 	case http.StatusUnauthorized:
 		f.count.checked.Add(1)
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusServiceUnavailable:
 		f.count.busy.Add(1)
+	case http.StatusTooManyRequests:
+		f.count.throttled.Add(1)
 	default:
 		f.count.errors.Add(1)
 	}
@@ -100,5 +117,10 @@ func (f *flooding) try(ctx context.Context, client *http.Client, address string)
 func (f *flooding) stop() *floodCount {
 	f.cancel()
 	f.done.Wait()
-	return &floodCount{f.count.sent.Load(), f.count.checked.Load(), f.count.busy.Load(), f.count.errors.Load()}
+	c := &f.count
+	return &floodCount{c.sent.Load(), c.checked.Load(), c.busy.Load(), c.throttled.Load(), c.errors.Load()}
+}
+
+func (c *floodCount) String() string {
+	return fmt.Sprintf("%d sent, %d checked, %d told to come back, %d not looked at, %d errors", c.Sent, c.Checked, c.Busy, c.Throttled, c.Errors)
 }

@@ -8,6 +8,11 @@
 // pages, and gives each a software key. Then each of them signs in again and again, without a pause: the first page with its options,
 // the key, the answer with a new session. That is a closed loop: the rate is what the machine gives with that many people at a time.
 //
+// Two more modes look at what others can do to the server and learn from it:
+//
+//	go run ./test/load flood     waits of sign-ins by key while somebody guesses passwords
+//	go run ./test/load timing    whether the time of an answer tells that a name exists
+//
 // The server's time on the processors is read from /proc before and after; with PostgreSQL, the time of the database server's processes
 // counts as well. Driver and server share the machine, so the rate and the waiting times are those of a busy machine.
 package main
@@ -23,7 +28,6 @@ import (
 	"syscall"
 	"time"
 
-	"staffkey/internal/pgtest"
 	"staffkey/test/program"
 )
 
@@ -80,7 +84,19 @@ func readSettings(args []string) (settings, error) {
 	return s, nil
 }
 
-func run(ctx context.Context, args []string) (err error) {
+func run(ctx context.Context, args []string) error {
+	if len(args) > 0 {
+		switch args[0] {
+		case "flood":
+			return runFlood(ctx, args[1:])
+		case "timing":
+			return runTiming(ctx, args[1:])
+		}
+	}
+	return runSignIns(ctx, args)
+}
+
+func runSignIns(ctx context.Context, args []string) (err error) {
 	s, err := readSettings(args)
 	if err != nil {
 		return err
@@ -97,16 +113,11 @@ func run(ctx context.Context, args []string) (err error) {
 	}
 	options := program.Options{Data: s.data, Postgres: s.postgres}
 	if s.engine == "postgres" && s.url == "" {
-		server, stop, err := pgtest.Start()
+		database, drop, err := newDatabase(ctx)
 		if err != nil {
 			return err
 		}
-		defer stop()
-		database, drop, err := program.NewDatabase(ctx, server)
-		if err != nil {
-			return err
-		}
-		defer func() { _ = drop() }() // a throw-away server takes it along
+		defer drop()
 		options.Postgres = database
 	}
 	if s.url == "" {
@@ -137,7 +148,7 @@ func measure(ctx context.Context, s settings, binary string, options program.Opt
 	if err := importPeople(binary, options, "bystander", s.imported); err != nil {
 		return nil, err
 	}
-	people, err := enrol(ctx, s, binary, options)
+	people, err := enrol(ctx, s.people, s.url, binary, options)
 	if err != nil {
 		return nil, err
 	}
@@ -148,11 +159,9 @@ func measure(ctx context.Context, s settings, binary string, options program.Opt
 	}
 	var flood *flooding
 	if s.passwords > 0 {
-		if flood, err = startFlood(ctx, s.url, s.passwords); err != nil {
-			return nil, err
-		}
+		flood = startFlood(ctx, s.url, guessing{perSecond: s.passwords})
 	}
-	if _, err := drive(ctx, people, warmUp); err != nil {
+	if _, err := drive(ctx, people, warmUp, 0); err != nil {
 		return nil, err
 	}
 	before, err := processes.seconds()
@@ -160,7 +169,7 @@ func measure(ctx context.Context, s settings, binary string, options program.Opt
 		return nil, err
 	}
 	own := ownSeconds()
-	loop, err := drive(ctx, people, time.Duration(s.seconds*float64(time.Second)))
+	loop, err := drive(ctx, people, time.Duration(s.seconds*float64(time.Second)), 0)
 	if err != nil {
 		return nil, err
 	}

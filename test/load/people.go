@@ -37,28 +37,28 @@ const enrolments = 4
 
 // enrol makes people who can sign in with a key of their own: added by import, a first password by the link that the operator would send,
 // a key by the pages.
-func enrol(ctx context.Context, s settings, binary string, options program.Options) ([]*person, error) {
+func enrol(ctx context.Context, n int, address, binary string, options program.Options) ([]*person, error) {
 	name := "p" + strings.ToLower(rand.Text()[:8]) // a server that runs already may have people of an earlier run
-	if err := importPeople(binary, options, name, s.people); err != nil {
+	if err := importPeople(binary, options, name, n); err != nil {
 		return nil, err
 	}
-	people := make([]*person, s.people)
+	people := make([]*person, n)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(enrolments)
 	for i := range people {
 		group.Go(func() error {
-			key, err := enrolOne(ctx, s, binary, options, username(name, i))
+			key, err := enrolOne(ctx, address, binary, options, username(name, i))
 			if err != nil {
 				return fmt.Errorf("enrol %s: %w", username(name, i), err)
 			}
-			people[i], err = newPerson(s.url, key)
+			people[i], err = newPerson(address, key)
 			return err
 		})
 	}
 	return people, group.Wait()
 }
 
-func enrolOne(ctx context.Context, s settings, binary string, options program.Options, username string) (*softkey.Key, error) {
+func enrolOne(ctx context.Context, address, binary string, options program.Options, username string) (*softkey.Key, error) {
 	out, err := program.Command(binary, options, "", "person", "link", username)
 	if err != nil {
 		return nil, err
@@ -67,7 +67,7 @@ func enrolOne(ctx context.Context, s settings, binary string, options program.Op
 	if len(lines) == 0 {
 		return nil, fmt.Errorf("person link printed nothing")
 	}
-	client := program.NewClient(s.url)
+	client := program.NewClient(address)
 	defer client.Close()
 	if err := client.ChoosePassword(ctx, lines[len(lines)-1], rand.Text()); err != nil {
 		return nil, err

@@ -106,6 +106,32 @@ func readStat(pid int) (stat, error) {
 	return stat{parent: n[1], own: float64(n[11]+n[12]) / ticks, ended: float64(n[13]+n[14]) / ticks}, nil
 }
 
+// processorTime is the time on the processors that a process has taken so far, to the nanosecond (/proc/PID/task/TID/schedstat). Threads
+// that have ended do not count.
+func processorTime(pid int) (time.Duration, error) {
+	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
+	if err != nil {
+		return 0, err
+	}
+	var total time.Duration
+	for _, file := range files {
+		raw, err := os.ReadFile(file)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ESRCH) { // it has ended meanwhile
+			continue
+		}
+		if err != nil {
+			return 0, err
+		}
+		onProcessor, _, _ := strings.Cut(string(raw), " ")
+		n, err := strconv.ParseInt(onProcessor, 10, 64)
+		if err != nil {
+			return 0, fmt.Errorf("%s: %w", file, err)
+		}
+		total += time.Duration(n)
+	}
+	return total, nil
+}
+
 // memory is what a process holds, in megabytes (10⁶ bytes).
 type memory struct {
 	Resident float64 `json:"resident_mb"` // now

@@ -37,9 +37,7 @@ const shownErrors = 5
 func newResult(s settings, l loop, server, own float64, m memory) *result {
 	slices.Sort(l.took)
 	n := len(l.took)
-	at := func(share float64) float64 {
-		return float64(l.took[int(share*float64(n-1))]) / float64(time.Millisecond)
-	}
+	at := func(share float64) float64 { return quantile(l.took, share) }
 	r := &result{
 		Engine: s.engine, People: s.people, Imported: s.imported, Seconds: l.elapsed.Seconds(), SignIns: n, PerSecond: float64(n) / l.elapsed.Seconds(),
 		P50: at(0.5), P95: at(0.95), P99: at(0.99), Max: at(1), ServerCPU: server / float64(n) * 1e3, DriverCPU: own / float64(n) * 1e3,
@@ -51,6 +49,11 @@ func newResult(s settings, l loop, server, own float64, m memory) *result {
 	return r
 }
 
+// quantile is the wait, in milliseconds, that a share of the sorted waits do not go beyond.
+func quantile(sorted []time.Duration, share float64) float64 {
+	return float64(sorted[int(share*float64(len(sorted)-1))]) / float64(time.Millisecond)
+}
+
 func (r *result) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s, %d people at a time, %d more in the database, %.0f s (prepared in %.0f s)\n", r.Engine, r.People, r.Imported, r.Seconds, r.PreparedSeconds)
@@ -59,7 +62,7 @@ func (r *result) String() string {
 	fmt.Fprintf(&b, "  processors  %.3f ms of server for one sign-in, %.3f ms of driver beside it\n", r.ServerCPU, r.DriverCPU)
 	fmt.Fprintf(&b, "  memory      %.0f MB resident, %.0f MB at most", r.Resident, r.Peak)
 	if p := r.Passwords; p != nil {
-		fmt.Fprintf(&b, "\n  passwords   %d sent, %d checked, %d told to come back, %d errors", p.Sent, p.Checked, p.Busy, p.Errors)
+		fmt.Fprintf(&b, "\n  passwords   %s", p)
 	}
 	for _, e := range r.FirstErrors {
 		fmt.Fprintf(&b, "\n  error       %s", e)

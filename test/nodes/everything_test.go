@@ -39,7 +39,7 @@ var everything = []once{
 }
 
 func recoveryCode(t *testing.T, p *pair, s *someone) []try {
-	codes, err := s.signedIn(t).MakeRecoveryCodes(t.Context())
+	codes, err := p.signedIn(t, s).MakeRecoveryCodes(t.Context())
 	must(t, "MakeRecoveryCodes", err)
 	return p.forms(t, p.visitor(t, s), "/signin/recovery-code", "code-form", map[string]string{"code": codes[0]})
 }
@@ -59,7 +59,7 @@ func issuePass(t *testing.T, p *pair, s *someone) string {
 
 // appCode sets the app up anew, so that the code of the next half minute has not counted yet.
 func appCode(t *testing.T, p *pair, s *someone) []try {
-	c := s.signedIn(t)
+	c := p.signedIn(t, s)
 	page, err := c.Get(t.Context(), "/me/mfa/app-code")
 	must(t, "open the page of the app", err)
 	secret := appKey(t, page)
@@ -101,7 +101,7 @@ func codeAt(secret []byte, step int64) string {
 }
 
 func enrolNumber(t *testing.T, p *pair, s *someone) {
-	c := s.signedIn(t)
+	c := p.signedIn(t, s)
 	submit(t, c, "/me/mfa/text", "number-form", map[string]string{"number": number})
 	page := submit(t, c, "/me/mfa/text/code", "number-code-form", map[string]string{"code": p.message(t, number, codeText)})
 	if page.URL.Path != "/me/mfa" {

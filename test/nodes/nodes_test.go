@@ -98,11 +98,10 @@ func (p *pair) recorded(t *testing.T, s *someone, kind staffkey.EventKind) (n in
 	return n
 }
 
-// someone is a person with a password and a key, signed in at the first node.
+// someone is a person with a password and a key.
 type someone struct {
 	id, username, password, email string
 	key                           *softkey.Key
-	browser                       *program.Client
 }
 
 func (p *pair) newSomeone(t *testing.T, name string) *someone {
@@ -113,22 +112,24 @@ func (p *pair) newSomeone(t *testing.T, name string) *someone {
 	words := strings.Fields(string(out))
 	link, err := url.Parse(words[len(words)-1])
 	must(t, "read the link", err)
-	s.browser = program.NewClient(p.nodes[0].URL)
-	t.Cleanup(s.browser.Close)
-	must(t, "ChoosePassword", s.browser.ChoosePassword(t.Context(), link.RequestURI(), s.password))
+	c := program.NewClient(p.nodes[0].URL)
+	t.Cleanup(c.Close)
+	must(t, "ChoosePassword", c.ChoosePassword(t.Context(), link.RequestURI(), s.password))
 	// A key that does not count its uses: its counter would refuse a second answer by itself.
 	s.key = softkey.New(softkey.Options{UserVerification: true, Resident: true})
-	_, err = s.browser.RegisterKey(t.Context(), s.key, "Lanyard")
+	_, err = c.RegisterKey(t.Context(), s.key, "Lanyard")
 	must(t, "RegisterKey", err)
 	must(t, "find the person", p.database.QueryRow(t.Context(), "SELECT id FROM people WHERE username = $1", s.username).Scan(&s.id))
 	return s
 }
 
-// signedIn returns the person's browser with a proof that is fresh.
-func (s *someone) signedIn(t *testing.T) *program.Client {
+// signedIn returns a browser at the first node in which the person has just proved by key who they are.
+func (p *pair) signedIn(t *testing.T, s *someone) *program.Client {
 	t.Helper()
-	must(t, "SignInPasswordless", s.browser.SignInPasswordless(t.Context(), s.key))
-	return s.browser
+	c := program.NewClient(p.nodes[0].URL)
+	t.Cleanup(c.Close)
+	must(t, "SignInPasswordless", c.SignInPasswordless(t.Context(), s.key))
+	return c
 }
 
 // visitor returns another browser at the second node, in which the person has given the password.

@@ -2,6 +2,7 @@ package nodes
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -30,7 +31,8 @@ type try struct {
 
 // answer is what became of a try.
 type answer struct {
-	status   int
+	status int
+	// location is where a form leads to, or the page's script.
 	location string
 	// session tells that the answer opens a session.
 	session bool
@@ -53,6 +55,11 @@ func opensSession(a answer) bool { return a.session }
 
 func leadsTo(path string) func(answer) bool {
 	return func(a answer) bool { return a.status == http.StatusSeeOther && a.location == path }
+}
+
+// refused reports whether an answer says no: a form is shown again or the link is no good, and the script is sent to what there is to say.
+func refused(a answer) bool {
+	return a.status >= 400 && a.status < 500 || a.status == http.StatusOK && a.location == "/signin/outcome"
 }
 
 func TestWhat_counts_once_counts_once_on_two_nodes(t *testing.T) {
@@ -78,7 +85,7 @@ func TestWhat_counts_once_counts_once_on_two_nodes(t *testing.T) {
 					case o.won(a):
 						won++
 						continue
-					case a.session || a.status < 400 || a.status >= 500:
+					case a.session || !refused(a):
 						t.Errorf("round %d: status %d to %q, session %t; want a refusal", n, a.status, a.location, a.session)
 					}
 					statuses[a.status]++
@@ -133,8 +140,18 @@ func (p *pair) send(ctx context.Context, one try) answer {
 	for _, c := range res.Cookies() {
 		a.session = a.session || c.Name == "staffkey-session" && c.Value != ""
 	}
-	if _, err := io.Copy(io.Discard, res.Body); err != nil {
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
 		return answer{err: fmt.Errorf("status %d: %w", a.status, err)}
+	}
+	if one.kind == "application/json" {
+		var reply struct {
+			Next string `json:"next"`
+		}
+		if err := json.Unmarshal(body, &reply); err != nil {
+			return answer{err: fmt.Errorf("status %d: %w", a.status, err)}
+		}
+		a.location = reply.Next
 	}
 	return a
 }
@@ -143,6 +160,7 @@ func (p *pair) send(ctx context.Context, one try) answer {
 // that it is the thing itself that counts once.
 func (p *pair) forms(t *testing.T, c *program.Client, path, form string, values map[string]string) []try {
 	t.Helper()
+	defer c.Close()
 	list := make([]try, tries)
 	for i := range list {
 		c.URL = p.nodes[i%len(p.nodes)].URL
