@@ -207,7 +207,9 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 			if off, first := count(t, s, "p1", staffkey.MethodPassword); off || first {
 				t.Errorf("its first answer: off %t, first %t, want it looked at", off, first)
 			}
-			keys := get(t, s, func(tx *store.Tx) ([]staffkey.SecurityKey, error) { return tx.ListSecurityKeys("p1", staffkey.SecurityKeyActive) })
+			keys := get(t, s, func(tx *store.Tx) ([]staffkey.SecurityKey, error) {
+				return tx.ListSecurityKeys("p1", staffkey.SecurityKeyActive)
+			})
 			if len(keys) != 1 || keys[0].SignCount != 41 || !keys[0].StoppedAt.IsZero() || keys[0].StopReason != "" || keys[0].Replaces != "" {
 				t.Errorf("keys %+v, want the one, not on hold", keys)
 			}
