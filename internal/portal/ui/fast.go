@@ -85,7 +85,7 @@ func (u *UI) cut(tmpl *template.Template, v *view, key look) (cutPage, bool, err
 	page.Key.Options, page.Key.Sealed = markOptions, markSealed
 	marked.P = page
 	var buf bytes.Buffer
-	if err := tmpl.Execute(&buf, &marked); err != nil {
+	if err := tmpl.Execute(texted{&buf, v.words}, &marked); err != nil {
 		return cutPage{}, false, err
 	}
 	whole := buf.Bytes()

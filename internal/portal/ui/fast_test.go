@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -25,8 +26,8 @@ func byTemplate(t *testing.T, u *UI, frame Frame, page SignInPage) string {
 	t.Helper()
 	l := u.locale(frame.Lang)
 	v := &view{F: &frame, P: page, Tag: l.tag, locale: l, Light: frame.Theme == "light", Dark: frame.Theme == "dark"}
-	var b strings.Builder
-	if err := l.pages["signin/signin"].Execute(&b, v); err != nil {
+	var b bytes.Buffer
+	if err := u.templates.pages["signin/signin"].Execute(texted{&b, l.words}, v); err != nil {
 		t.Fatal(err)
 	}
 	return b.String()

@@ -36,17 +36,17 @@ func (t Text) IsZero() bool { return t.ID == "" }
 // Counted is a Text with a count.
 func Counted(id string, n int) Text { return Text{ID: id, Count: &n} }
 
-// locale is one language: its messages and the templates made with them.
+// locale is one language.
 type locale struct {
 	tag       string
 	catalogue *texts.Catalogue
 	// plain holds messages without placeholders and plural forms, so that showing
 	// one is a look into a map.
 	plain map[string]string
+	// words are the same as HTML, for the marks of templates.
+	words map[string]string
 	// others are the languages that a person can change to.
-	others      []languageName
-	pages       map[string]*template.Template
-	unsupported *template.Template
+	others []languageName
 }
 
 // loadLocales reads every language file.
@@ -57,7 +57,10 @@ func loadLocales() (map[string]*locale, error) {
 	}
 	locales := make(map[string]*locale)
 	for _, tag := range catalogue.Languages() {
-		l := &locale{tag: tag, catalogue: catalogue, plain: catalogue.Plain(tag)}
+		l := &locale{tag: tag, catalogue: catalogue, plain: catalogue.Plain(tag), words: make(map[string]string)}
+		for id, text := range l.plain {
+			l.words[id] = template.HTMLEscapeString(text)
+		}
 		for _, other := range catalogue.Languages() {
 			if other != tag {
 				l.others = append(l.others, languageName{other, catalogue.Text(other, "language.name", nil, nil)})

@@ -4,8 +4,6 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
-	"io/fs"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -117,93 +115,6 @@ func (v *view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 
 // Clock is the time of day, 24 hours.
 func (v *view) Clock(t time.Time) string { return t.In(v.F.zone()).Format("15:04") }
-
-// parseTemplates makes one template per page: the layout, all parts, the page.
-func (l *locale) parseTemplates(static *staticFiles) error {
-	base := template.New("base").Funcs(template.FuncMap{"join": join, "otpauth": otpauthLink, "qrBox": qrBox, "qrPath": qrPath}).Option("missingkey=error")
-	for _, dir := range []string{"layout", "parts"} {
-		if err := l.parseDir(base, dir, static); err != nil {
-			return err
-		}
-	}
-	l.pages = make(map[string]*template.Template)
-	err := fs.WalkDir(templateFiles, "pages", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		page, err := base.Clone()
-		if err != nil {
-			return err
-		}
-		if err := l.parseFile(page, name, static); err != nil {
-			return err
-		}
-		key := strings.TrimSuffix(strings.TrimPrefix(name, "pages/"), ".html")
-		l.pages[key] = page.Lookup("layout")
-		return nil
-	})
-	if err != nil {
-		return err
-	}
-	l.unsupported = template.New("unsupported.html").Funcs(template.FuncMap{"edge": edgeLink}).Option("missingkey=error")
-	return l.parseFile(l.unsupported, "unsupported.html", static)
-}
-
-func (l *locale) parseDir(t *template.Template, dir string, static *staticFiles) error {
-	names, err := fs.Glob(templateFiles, dir+"/*.html")
-	if err != nil {
-		return err
-	}
-	for _, name := range names {
-		if err := l.parseFile(t, name, static); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (l *locale) parseFile(t *template.Template, name string, static *staticFiles) error {
-	text, err := fs.ReadFile(templateFiles, name)
-	if err != nil {
-		return err
-	}
-	source, err := l.fill(string(text), static)
-	if err == nil {
-		_, err = t.Parse(source)
-	}
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
-	return nil
-}
-
-var (
-	// constant matches what never changes after start: {{msg "id"}} for a
-	// message without placeholders, {{asset "app.css"}} for a static file.
-	constant = regexp.MustCompile(`\{\{(msg|asset) "([^"]+)"\}\}`)
-	// indent matches line breaks and the white space around them, which the
-	// browser would read as one space.
-	indent = regexp.MustCompile(`[ \t]*\n\s*`)
-)
-
-// fill puts constants into the source of a template, so that they cost nothing
-// when the page is shown, and takes the indentation out.
-func (l *locale) fill(source string, static *staticFiles) (string, error) {
-	var missing error
-	source = constant.ReplaceAllStringFunc(source, func(action string) string {
-		m := constant.FindStringSubmatch(action)
-		kind, name := m[1], m[2]
-		value, ok := l.plain[name]
-		if kind == "asset" {
-			value, ok = static.paths[name]
-		}
-		if !ok {
-			missing = fmt.Errorf("no %s %q without placeholders", kind, name)
-		}
-		return template.HTMLEscapeString(value)
-	})
-	return indent.ReplaceAllString(source, "\n"), missing
-}
 
 // join makes an id out of its pieces: {{join "edit-" .ID}}.
 func join(pieces ...string) string { return strings.Join(pieces, "") }

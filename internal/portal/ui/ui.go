@@ -3,9 +3,9 @@
 //
 // A page is a Go struct of plain values (see the *Page types), so handlers
 // decide what to show and this package decides how. It knows nothing of
-// requests, storage or rules. Texts live in locales/<language>.toml and are put
-// into the templates once, when they are parsed: only texts with placeholders
-// or plural forms are worked out per request.
+// requests, storage or rules. Texts live in locales/<language>.toml. Those without
+// placeholders and plural forms are put in place of their marks as the page is
+// written; only the others are worked out per request.
 package ui
 
 import (
@@ -28,14 +28,15 @@ type Page interface {
 // UI renders pages and serves static files. It is safe for concurrent use.
 type UI struct {
 	languages map[string]*locale
+	templates *templates
 	static    *staticFiles
 	buffers   sync.Pool
 	looks     looks
 }
 
-// New parses every template in every language, and hashes and compresses the
-// static files. It fails when a template is broken, or names a message or a
-// file that does not exist, so such a mistake stops the program at start.
+// New parses every template, and hashes and compresses the static files. It fails
+// when a template is broken, or names a file or a message that does not exist, the
+// message in any one of the languages, so such a mistake stops the program at start.
 func New() (*UI, error) {
 	static, err := loadStatic()
 	if err != nil {
@@ -45,12 +46,11 @@ func New() (*UI, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load messages: %w", err)
 	}
-	for _, l := range languages {
-		if err := l.parseTemplates(static); err != nil {
-			return nil, fmt.Errorf("parse templates in %s: %w", l.tag, err)
-		}
+	parsed, err := parseTemplates(static, languages)
+	if err != nil {
+		return nil, fmt.Errorf("parse templates: %w", err)
 	}
-	u := &UI{languages: languages, static: static, looks: looks{cuts: make(map[look]cutPage)}}
+	u := &UI{languages: languages, templates: parsed, static: static, looks: looks{cuts: make(map[look]cutPage)}}
 	u.buffers.New = func() any { return new(bytes.Buffer) }
 	return u, nil
 }
@@ -69,7 +69,7 @@ func (u *UI) Static() http.Handler { return u.static }
 func (u *UI) Render(w http.ResponseWriter, status int, frame Frame, page Page) error {
 	l := u.locale(frame.Lang)
 	name, wide := page.layout()
-	tmpl, ok := l.pages[name]
+	tmpl, ok := u.templates.pages[name]
 	if !ok {
 		return fmt.Errorf("render %s: no such template", name)
 	}
@@ -89,7 +89,7 @@ func (u *UI) Render(w http.ResponseWriter, status int, frame Frame, page Page) e
 	buf.Reset()
 	done, err := u.renderFast(buf, tmpl, v)
 	if err == nil && !done {
-		err = tmpl.Execute(buf, v)
+		err = tmpl.Execute(texted{buf, l.words}, v)
 	}
 	if err != nil {
 		return fmt.Errorf("render %s: %w", name, err)
@@ -111,7 +111,7 @@ func (u *UI) RenderUnsupported(w http.ResponseWriter, lang string, page Unsuppor
 	defer u.buffers.Put(buf)
 	buf.Reset()
 	l := u.locale(lang)
-	if err := l.unsupported.Execute(buf, plainPage{page, l.others}); err != nil {
+	if err := u.templates.unsupported.Execute(texted{buf, l.words}, plainPage{page, l.others}); err != nil {
 		return fmt.Errorf("render unsupported: %w", err)
 	}
 	return send(w, http.StatusOK, buf.Bytes())
