@@ -55,6 +55,11 @@ const (
 	EventLinkIssued        EventKind = "link_issued"
 	EventLinkUsed          EventKind = "link_used"
 	EventSetUp             EventKind = "set_up"
+	EventMetadataImported  EventKind = "metadata_imported"
+	EventMetadataFailed    EventKind = "metadata_failed" // it could not be fetched, or was refused
+	EventKeyReviewed       EventKind = "key_reviewed"
+	EventRecallStarted     EventKind = "recall_started"
+	EventRecallUndone      EventKind = "recall_undone"
 )
 
 // Outcome is how what an event tells of ended.

@@ -22,6 +22,8 @@ type PolicySettings struct {
 	Countries *[]string `json:"countries,omitempty"`
 	// CodesPerDay bounds the codes that are sent to the people of the organisation in a day.
 	CodesPerDay *int `json:"codes_per_day,omitempty"`
+	// Keys is which security keys people may have (F82).
+	Keys *KeyRules `json:"keys,omitempty"`
 }
 
 // Strength is how strong a sign-in must be.
@@ -79,6 +81,7 @@ type Policy struct {
 	GraceDays   int
 	Countries   []string
 	CodesPerDay int
+	Keys        KeyRules // with every member set
 }
 
 // Allows reports whether a method may be used to sign in under the policy.

@@ -52,6 +52,19 @@ type SecurityKey struct {
 	BackupEligible bool
 	BackupState    bool
 	Discoverable   bool
+	// What the authenticator told of itself, signed by it: the credential's protection level 1 to 3 (CTAP 2.2 §12.1), the least
+	// length of its PIN (§12.4), and whether it evaluates pseudo-random functions (WebAuthn Level 3 §10.1.4); zero when not told.
+	CredProtect  int
+	MinPINLength int
+	PRF          bool
+	// AttestationType is none, self, basic, attca or anonca (§6.5.3); Serial, in hexadecimal, and Firmware are in the certificate
+	// of some makers, else empty. They can be relied on as far as the attestation is.
+	AttestationType string
+	// Trust is how far that is, by the metadata of the number JudgedBy; -1 when nobody has looked.
+	Trust    Trust
+	JudgedBy int
+	Serial   string
+	Firmware string
 	// AttestationFormat and the raw bytes are kept so that the key can be judged again when metadata or policy change.
 	AttestationFormat string
 	AttestationObject []byte
@@ -80,6 +93,8 @@ const (
 	StopLost    StopReason = "lost"
 	StopStolen  StopReason = "stolen"
 	StopMisused StopReason = "misused" // "I think someone used it"
+	// StopReview: a new key of a model that needs a review waits for it (F82).
+	StopReview StopReason = "review"
 	// StopFrozen: the person's account was frozen and has been opened again; what was new then stays on hold.
 	StopFrozen StopReason = "frozen"
 )

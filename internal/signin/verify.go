@@ -302,11 +302,7 @@ func (s *Service) tellOfSignIn(tx *store.Tx, origin staffkey.Origin, h holder, v
 		if origin.Station != "" || origin.SeenKeys == nil || slices.Contains(origin.SeenKeys, v.Key.ID) {
 			return nil
 		}
-		p, err := tx.FindPerson(h.person.ID) // a sign-in by key reads no address
-		if err != nil {
-			return err
-		}
-		return tx.InsertNotice("notice.key_new_place", p, map[string]string{"Nickname": v.Key.Nickname})
+		return tx.InsertNotice("notice.key_new_place", h.person, map[string]string{"Nickname": v.Key.Nickname})
 	}
 	if e := h.enrolment(kind); e != nil && isTelephone(kind) {
 		if err := s.noteTyped(tx, h.person.Organisation); err != nil {

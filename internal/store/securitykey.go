@@ -12,7 +12,8 @@ import (
 // The columns of a key without the registration bytes, which only re-evaluation reads.
 const keyColumns = `id, person_id, state, nickname, credential_id, public_key, user_handle, sign_count, aaguid, transports,
 	user_verified, backup_eligible, backup_state, discoverable, attestation_format, same_key_as, registered_at, registered_by,
-	last_used_at, last_used_where, removed_at, stopped_at, stop_reason, replaces_id`
+	last_used_at, last_used_where, removed_at, stopped_at, stop_reason, replaces_id,
+	attestation_type, trust, judged_by, serial, firmware, cred_protect, min_pin_length, prf`
 
 func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) {
 	var k staffkey.SecurityKey
@@ -21,7 +22,8 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 	var used, removed, stopped sql.NullTime
 	err := row.Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.CredentialID, &k.PublicKey, &k.UserHandle, &count, &k.AAGUID, &transports,
 		&k.UserVerified, &k.BackupEligible, &k.BackupState, &k.Discoverable, &k.AttestationFormat, &k.SameKeyAs, &k.RegisteredAt, &k.RegisteredBy,
-		&used, &k.LastUsedWhere, &removed, &stopped, &k.StopReason, &k.Replaces)
+		&used, &k.LastUsedWhere, &removed, &stopped, &k.StopReason, &k.Replaces,
+		&k.AttestationType, &k.Trust, &k.JudgedBy, &k.Serial, &k.Firmware, &k.CredProtect, &k.MinPINLength, &k.PRF)
 	k.SignCount = uint32(count)
 	if transports != "" {
 		k.Transports = strings.Split(transports, " ")
@@ -35,10 +37,11 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 // (WebAuthn Level 3 §7.1 step 26).
 func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
 	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json, state_before)
-		VALUES `+placeholders(1, 28), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
+		VALUES `+placeholders(1, 36), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
 		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
 		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt),
-		nullTime(k.StoppedAt), k.StopReason, k.Replaces, Fold(k.Nickname),
+		nullTime(k.StoppedAt), k.StopReason, k.Replaces,
+		k.AttestationType, k.Trust, k.JudgedBy, k.Serial, k.Firmware, k.CredProtect, k.MinPINLength, k.PRF, Fold(k.Nickname),
 		k.AttestationObject, k.ClientDataJSON, "")
 }
 
@@ -47,8 +50,9 @@ func (tx *Tx) FindSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyI
 	return scanKey(tx.q.queryRow("SELECT "+keyColumns+" FROM security_keys WHERE id = $1 AND person_id = $2", id, person))
 }
 
-// KeyHolder is what a sign-in by a key needs to know of the key, its person and their policy, and no more: of the key not where
-// it came from and when it was used, of the person not how to reach them. Fields that are not read are zero.
+// KeyHolder is what a sign-in by a key needs to know of the key, its person and their policy, and no more: of the key not when
+// and where it was registered and used, of the person what [Tx.InsertNotice] takes to tell them of the sign-in (F31). Fields that are
+// not read are zero.
 type KeyHolder struct {
 	Key    staffkey.SecurityKey
 	Person staffkey.Person
@@ -66,12 +70,12 @@ func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
 	var policies sql.NullString
 	// Settings are JSON objects, so that joined by commas they are the inside of an array.
 	err := tx.q.queryRow(`SELECT k.id, k.person_id, k.state, k.nickname, k.public_key, k.user_handle, k.sign_count, k.user_verified, k.backup_eligible,
-		k.removed_at, p.organisation_id, p.username, p.name, p.state,
+		k.removed_at, k.aaguid, k.firmware, k.trust, p.organisation_id, p.username, p.name, p.state, p.email, p.language,
 		(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
 			WHERE a.organisation_id = p.organisation_id)
 		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`, credential).
 		Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.PublicKey, &k.UserHandle, &count, &k.UserVerified, &k.BackupEligible,
-			&removed, &p.Organisation, &p.Username, &p.Name, &p.State, &policies)
+			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &policies)
 	if err != nil {
 		return KeyHolder{}, found(err)
 	}

@@ -36,6 +36,8 @@ func TestSecurityKeyRoundTrip(t *testing.T) {
 		full.State, full.SignCount, full.BackupEligible, full.BackupState = staffkey.SecurityKeySuspended, math.MaxUint32, true, true
 		full.SameKeyAs, full.RegisteredBy, full.LastUsedWhere = "older", bryn.ID, "Chrome on Windows"
 		full.RegisteredAt, full.LastUsedAt = odd, odd.Add(time.Microsecond)
+		full.AttestationType, full.Trust, full.JudgedBy, full.Serial, full.Firmware = "basic", staffkey.TrustProven, 57, "1234", "5.4.3"
+		full.CredProtect, full.MinPINLength, full.PRF = 3, 6, true
 		bare := newKey(amara.ID, "")
 		bare.State, bare.SignCount, bare.Transports, bare.UserVerified = staffkey.SecurityKeyPending, 0, nil, false
 		bare.RegisteredAt = odd.Add(time.Second)
@@ -79,13 +81,22 @@ func TestFindKeyHolder(t *testing.T) {
 		amara := addPerson(t, s, w.trust.ID, "amara")
 		k := newKey(amara.ID, "Blue")
 		k.BackupEligible, k.State, k.RemovedAt = true, staffkey.SecurityKeyRemoved, odd
-		change(t, s, func(tx *store.Tx) error { return tx.InsertSecurityKey(k) })
+		k.Firmware, k.Trust = "5.4.3", staffkey.TrustProven
+		change(t, s, func(tx *store.Tx) error {
+			if err := tx.SetLanguage(amara.ID, "cy"); err != nil {
+				return err
+			}
+			return tx.InsertSecurityKey(k)
+		})
 		want := store.KeyHolder{
 			Key: staffkey.SecurityKey{
 				ID: k.ID, Person: amara.ID, State: k.State, Nickname: k.Nickname, CredentialID: k.CredentialID, PublicKey: k.PublicKey,
 				UserHandle: k.UserHandle, SignCount: k.SignCount, UserVerified: true, BackupEligible: true, RemovedAt: stored,
+				AAGUID: k.AAGUID, Firmware: "5.4.3", Trust: staffkey.TrustProven,
 			},
-			Person: staffkey.Person{ID: amara.ID, Organisation: w.trust.ID, Username: amara.Username, Name: amara.Name, State: amara.State},
+			Person: staffkey.Person{
+				ID: amara.ID, Organisation: w.trust.ID, Username: amara.Username, Name: amara.Name, State: amara.State, Email: amara.Email, Language: "cy",
+			},
 		}
 		find := func(tx *store.Tx) (store.KeyHolder, error) { return tx.FindKeyHolder(k.CredentialID) }
 		if diff := cmp.Diff(want, get(t, s, find), exactTimes); diff != "" {
