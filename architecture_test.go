@@ -52,7 +52,7 @@ var rooms = map[string]room{
 }
 
 // testHelpers are the packages, by the last part of their path, that exist for tests; so does everything under test/.
-var testHelpers = []string{"storetest", "signintest", "pgtest", "gallery", "softkey"}
+var testHelpers = []string{"storetest", "signintest", "pgtest", "gallery", "softkey", "mdstest"}
 
 // use is one third-party module: why we do not do without it, and the rooms whose code may import it. Tests and what exists for tests
 // may import every listed module; a module without a room is for them alone.
@@ -64,7 +64,7 @@ type use struct {
 // modules is the list of all third-party modules that we ask for. A new one needs its line here, which says what it does that neither
 // the standard library nor we should do, and a row in THIRD_PARTY.md.
 var modules = map[string]use{
-	"github.com/go-webauthn/webauthn":     {"the WebAuthn ceremonies and attestation formats, behind our own stricter checks", []string{"internal/signin/securitykey/..."}},
+	"github.com/cloudflare/circl":         {"signatures by Ed448, which the standard library lacks", []string{"internal/signin/securitykey/webauthn"}},
 	"modernc.org/sqlite":                  {"SQLite inside one static binary, without cgo", []string{"internal/store"}},
 	"github.com/jackc/pgx/v5":             {"the PostgreSQL driver: error codes and serializable retries", []string{"internal/store"}},
 	"github.com/pressly/goose/v3":         {"one history of migrations for both engines, with a lock between nodes", []string{"internal/store"}},
@@ -88,6 +88,7 @@ var modules = map[string]use{
 	"golang.org/x/net":                    {"an HTML parser, to read pages in tests as a browser does", nil},
 	"github.com/chromedp/chromedp":        {"drives a real Chromium in the browser tests", nil},
 	"github.com/chromedp/cdproto":         {"the protocol types of chromedp: virtual authenticators", nil},
+	"github.com/go-webauthn/webauthn":     {"a relying party written by others, beside our own", nil},
 	"github.com/descope/virtualwebauthn":  {"an authenticator written by others, beside our own", nil},
 	"github.com/google/go-cmp":            {"readable differences between want and got", nil},
 	"github.com/rogpeppe/go-internal":     {"testscript, for the command lines", nil},

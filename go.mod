@@ -3,6 +3,7 @@ module staffkey
 go 1.26.8
 
 require (
+	github.com/cloudflare/circl v1.6.5
 	github.com/BurntSushi/toml v1.6.0
 	github.com/alecthomas/kong v1.17.0
 	github.com/boombuler/barcode v1.1.0

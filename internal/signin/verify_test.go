@@ -116,7 +116,7 @@ func TestSignIn_begun_for_one_person_and_finished_by_another(t *testing.T) {
 		w.addKey(t, w.Enter(t, w.person(t, "attacker")), forged, "Forged")
 		for name, a := range map[string]signin.Attempt{"named": w.Attempt(victim), "passwordless": {}} {
 			b := w.begin(t, a)
-			w.Refused(t, "assertion_unverified", func() error {
+			w.Refused(t, "signature", func() error {
 				_, err := w.Service.FinishSignIn(t.Context(), origin, a, answer(b, staffkey.MethodSecurityKey, get(t, forged, anyKey(t, b.Options))), nowhere)
 				if err == nil {
 					t.Errorf("%s: signed in", name)

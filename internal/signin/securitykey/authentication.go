@@ -7,8 +7,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/signin"
-
-	"github.com/go-webauthn/webauthn/protocol"
+	"staffkey/internal/signin/securitykey/webauthn"
 )
 
 // FinishVerification verifies the answer of navigator.credentials.get() by WebAuthn Level 3 §7.2.
@@ -17,9 +16,9 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, c sta
 	if err != nil {
 		return signin.Verified{}, err
 	}
-	parsed, err := protocol.ParseCredentialRequestResponseBytes(answer)
+	parsed, err := webauthn.ParseAuthentication(answer)
 	if err != nil {
-		return signin.Verified{}, unreadable(err)
+		return signin.Verified{}, err
 	}
 	// Step 6: the credential must be known, and be the person's who is signing in.
 	key, err := v.FindKey(parsed.RawID)
@@ -29,18 +28,22 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, c sta
 	if err != nil {
 		return signin.Verified{}, err
 	}
-	if err := m.belongs(key, v.Person.ID, st, parsed.Response.UserHandle); err != nil {
+	if err := m.belongs(key, v.Person.ID, st, parsed.UserHandle); err != nil {
 		return signin.Verified{}, err
 	}
-	if err := m.verifyAssertion(key, st, parsed); err != nil {
+	// A key that checked its person when it was registered must do so at every use: losing the ability would be a weaker key
+	// under the same name.
+	asked := webauthn.Asked{Challenge: st.Challenge, VerifyPerson: st.VerifyPerson || key.UserVerified}
+	data, err := m.rp.VerifyAuthentication(parsed, asked,
+		webauthn.Credential{PublicKey: key.PublicKey, SignCount: key.SignCount, BackupEligible: key.BackupEligible})
+	if err != nil {
 		return signin.Verified{}, err
 	}
-	data := parsed.Response.AuthenticatorData
 	return signin.Verified{
 		Person: key.Person, Key: key,
-		Use: &signin.KeyUse{Key: key.ID, SeenCount: key.SignCount, Count: data.Counter, BackupState: data.Flags.HasBackupState()},
+		Use: &signin.KeyUse{Key: key.ID, SeenCount: key.SignCount, Count: data.SignCount, BackupState: data.Flags.Has(webauthn.FlagBackupState)},
 		Proof: staffkey.Proof{
-			Method: staffkey.MethodSecurityKey, Possession: true, VerifiedPerson: data.Flags.HasUserVerified(), PhishingResistant: true,
+			Method: staffkey.MethodSecurityKey, Possession: true, VerifiedPerson: data.Flags.Has(webauthn.FlagUserVerified), PhishingResistant: true,
 			HardwareBound: !key.BackupEligible, At: v.Now, SecurityKey: key.ID,
 		},
 	}, nil
@@ -59,35 +62,6 @@ func (m *Method) belongs(key staffkey.SecurityKey, person staffkey.PersonID, st 
 		return staffkey.Refused("user_handle_missing", "key.unknown")
 	case len(handle) > 0 && !bytes.Equal(handle, key.UserHandle):
 		return staffkey.Refused("user_handle_differs", "key.unknown")
-	}
-	return nil
-}
-
-func (m *Method) verifyAssertion(key staffkey.SecurityKey, st state, parsed *protocol.ParsedCredentialAssertionData) error {
-	if err := checkClientData(parsed.Raw.AssertionResponse.ClientDataJSON, m.rp.Origins); err != nil {
-		return err
-	}
-	err := parsed.Verify(st.Challenge, m.rp.ID, "", m.rp.Origins, nil, nil, protocol.TopOriginExplicitVerificationMode, false,
-		false, true, key.PublicKey, protocol.SignaturePolicy{})
-	if err != nil {
-		return unverified("assertion", err)
-	}
-	data := parsed.Response.AuthenticatorData
-	// Step 17: the authenticator checked the person, where that was asked for. A key that did so when it was registered
-	// must do so at every use: losing the ability would be a weaker key under the same name.
-	if (st.VerifyPerson || key.UserVerified) && !data.Flags.HasUserVerified() {
-		return staffkey.Refused("user_verification", "key.uv")
-	}
-	if err := checkFlags(data.Flags); err != nil {
-		return err
-	}
-	// Step 21 item 1: backup eligibility never changes.
-	if data.Flags.HasBackupEligible() != key.BackupEligible {
-		return staffkey.Refused("backup_eligibility_changed", "wa.data")
-	}
-	// Step 22: the counter never stands still or goes back, unless the key has none.
-	if (data.Counter != 0 || key.SignCount != 0) && data.Counter <= key.SignCount {
-		return staffkey.Refused("counter_went_back", "key.clone").Because("counter %d after %d", data.Counter, key.SignCount)
 	}
 	return nil
 }

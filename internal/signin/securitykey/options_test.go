@@ -78,7 +78,10 @@ func TestBeginEnrolment_options(t *testing.T) {
 				"authenticatorSelection": object{"residentKey": "preferred", "requireResidentKey": false, "userVerification": "required"},
 				"hints":                  []any{"security-key"},
 				"attestation":            "direct",
-				"extensions":             object{"credProps": true},
+				"extensions": object{
+					"credProps": true, "minPinLength": true,
+					"credentialProtectionPolicy": "userVerificationRequired", "enforceCredentialProtectionPolicy": false,
+				},
 			}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("options (-want +got):\n%s", diff)
@@ -178,7 +181,7 @@ func TestVerification_asks_for_the_person(t *testing.T) {
 	t.Parallel()
 	m := testMethod()
 	without := goodKey()
-	without.Tamper = at(softkey.GetBeforeSigning, flags(0, uv))
+	without.Tamper = at(softkey.GetBeforeSigning, func(p *softkey.Parts) { p.AuthenticatorData[32] &^= 0x04 })
 	key := softkey.New(without)
 	verified := register(t, m, key)
 	old := verified

@@ -1,6 +1,6 @@
-// Package securitykey is the sign-in method that Staffkey exists for: WebAuthn (Level 3) with FIDO2 security keys. It is
-// the only user of the WebAuthn library, behind checks of our own that the standard asks for and the library leaves out
-// (strict.go), and it knows the models of keys by AAGUID (models.go).
+// Package securitykey is the sign-in method that Staffkey exists for: WebAuthn (Level 3) with FIDO2 security keys. It makes
+// the options of ceremonies and says whose answer it must be; package webauthn below it verifies the answer. It knows the
+// models of keys by AAGUID (models.go).
 package securitykey
 
 import (
@@ -13,9 +13,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/signin"
-
-	"github.com/go-webauthn/webauthn/protocol"
-	"github.com/go-webauthn/webauthn/protocol/webauthncose"
+	"staffkey/internal/signin/securitykey/webauthn"
 )
 
 // Config is the relying party.
@@ -27,19 +25,24 @@ type Config struct {
 }
 
 // Method is the security key method.
-type Method struct{ rp Config }
-
-// New returns the method.
-func New(c Config) *Method { return &Method{rp: c} }
-
-// algorithms in the order of preference (F80): ES256, EdDSA, ES384, ES512, RS256 (IANA COSE algorithms).
-var algorithms = []protocol.CredentialParameter{
-	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES256},
-	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgEdDSA},
-	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES384},
-	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgES512},
-	{Type: protocol.PublicKeyCredentialType, Algorithm: webauthncose.AlgRS256},
+type Method struct {
+	name string
+	rp   webauthn.RelyingParty
+	// parameters are the algorithms of rp as options have them.
+	parameters []parameter
 }
+
+// New returns the method. Pages of ours are never in a frame of another site.
+func New(c Config) *Method {
+	m := &Method{name: c.Name, rp: webauthn.RelyingParty{ID: c.ID, Origins: c.Origins, Algorithms: algorithms}}
+	for _, a := range algorithms {
+		m.parameters = append(m.parameters, parameter{Type: "public-key", Algorithm: a})
+	}
+	return m
+}
+
+// algorithms in the order of preference (F80).
+var algorithms = []webauthn.Algorithm{webauthn.ES256, webauthn.EdDSA, webauthn.ES384, webauthn.ES512, webauthn.RS256}
 
 const (
 	challengeBytes  = 32 // WebAuthn Level 3 §13.4.3 asks for at least 16
@@ -81,6 +84,12 @@ type descriptor struct {
 	Transports []string `json:"transports,omitempty"`
 }
 
+// parameter is PublicKeyCredentialParameters (§5.3).
+type parameter struct {
+	Type      string             `json:"type"`
+	Algorithm webauthn.Algorithm `json:"alg"`
+}
+
 type creationOptions struct {
 	RP struct {
 		ID   string `json:"id"`
@@ -91,14 +100,14 @@ type creationOptions struct {
 		Name        string `json:"name"`
 		DisplayName string `json:"displayName"`
 	} `json:"user"`
-	Challenge   string                         `json:"challenge"`
-	Parameters  []protocol.CredentialParameter `json:"pubKeyCredParams"`
-	Timeout     int64                          `json:"timeout"`
-	Exclude     []descriptor                   `json:"excludeCredentials"`
-	Selection   map[string]any                 `json:"authenticatorSelection"`
-	Hints       []string                       `json:"hints"`
-	Attestation string                         `json:"attestation"`
-	Extensions  map[string]any                 `json:"extensions"`
+	Challenge   string              `json:"challenge"`
+	Parameters  []parameter         `json:"pubKeyCredParams"`
+	Timeout     int64               `json:"timeout"`
+	Exclude     []descriptor        `json:"excludeCredentials"`
+	Selection   map[string]any      `json:"authenticatorSelection"`
+	Hints       []string            `json:"hints"`
+	Attestation staffkey.Conveyance `json:"attestation"`
+	Extensions  map[string]any      `json:"extensions"`
 }
 
 type requestOptions struct {
@@ -127,19 +136,28 @@ func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.C
 	_, _ = rand.Read(st.UserHandle) // never fails, as above
 	st.VerifyPerson, st.Again = true, e.Again
 	var o creationOptions
-	o.RP.ID, o.RP.Name = m.rp.ID, m.rp.Name
+	o.RP.ID, o.RP.Name = m.rp.ID, m.name
 	o.User.ID = base64.RawURLEncoding.EncodeToString(st.UserHandle)
 	o.User.Name = e.Person.Username
 	// The nickname comes after the touch; until then the browser's chooser shows which entry of the list this is.
 	o.User.DisplayName = fmt.Sprintf("%s (%d)", e.Person.Name, len(e.Keys)+1)
-	o.Challenge, o.Parameters, o.Timeout = challenge, algorithms, signin.RegisterTimeout.Milliseconds()
+	o.Challenge, o.Parameters, o.Timeout = challenge, m.parameters, signin.RegisterTimeout.Milliseconds()
 	o.Exclude = []descriptor{}
 	if !e.Again {
 		o.Exclude = descriptors(e.Keys)
 	}
 	o.Selection = map[string]any{"residentKey": "preferred", "requireResidentKey": false, "userVerification": "required"}
-	o.Hints, o.Attestation = []string{"security-key"}, "direct"
-	o.Extensions = map[string]any{"credProps": true}
+	o.Hints, o.Attestation = []string{"security-key"}, staffkey.ConveyDirect
+	if c := e.Policy.Keys.Conveyance; c != nil {
+		o.Attestation = *c
+	}
+	// credProps tells whether the credential is discoverable (§10.1.3); the protection makes a key that can refuse to be used
+	// without checking its person do so (CTAP 2.2 §12.1), and is not enforced, because older keys do not have it; minPinLength tells
+	// how long its PIN must be to the relying parties that the key's owner allows it (§12.4).
+	o.Extensions = map[string]any{
+		"credProps": true, "minPinLength": true,
+		"credentialProtectionPolicy": "userVerificationRequired", "enforceCredentialProtectionPolicy": false,
+	}
 	return challengeOf(o, st)
 }
 

@@ -1,4 +1,4 @@
-package securitykey
+package webauthn
 
 import (
 	"crypto/ecdsa"
@@ -8,59 +8,54 @@ import (
 	"testing"
 
 	"staffkey/internal/ctap/softkey"
-
-	"github.com/go-webauthn/webauthn/protocol"
 )
 
-// What a proof costs beside the one signature that it is about.
-func BenchmarkVerifyAssertion(b *testing.B) {
-	b.Run("whole", func(b *testing.B) {
-		m := testMethod()
-		o := goodKey()
-		o.Counter = softkey.Counter{} // so that one answer is good every time
-		key := softkey.New(o)
-		k := register(b, m, key)
-		c, options := beginVerification(b, m, k)
-		answer, err := key.Get(testOrigin, options)
-		if err != nil {
+// What verifying costs beside the signatures that it is about: compare with BenchmarkSignature of the same run.
+func BenchmarkAuthentication(b *testing.B) {
+	o := goodKey()
+	o.Counter = softkey.Counter{} // so that one answer is good every time
+	key := softkey.New(o)
+	v := mustRegister(b, key)
+	answer, kept := get(b, key, v), v.kept()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := authenticate(answer, kept); err != nil {
 			b.Fatal(err)
 		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := finishVerification(b.Context(), m, c, answer, k); err != nil {
-				b.Fatal(err)
+	}
+}
+
+func BenchmarkRegistration(b *testing.B) {
+	for _, attestation := range []softkey.Attestation{softkey.AttestationNone, softkey.AttestationPackedSelf, softkey.AttestationPacked} {
+		b.Run(string(attestation), func(b *testing.B) {
+			o := goodKey()
+			o.Attestation = attestation
+			answer := create(b, softkey.New(o))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := register(answer); err != nil {
+					b.Fatal(err)
+				}
 			}
+		})
+	}
+}
+
+// The bare check of a P-256 signature.
+func BenchmarkSignature(b *testing.B) {
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		b.Fatal(err)
+	}
+	sum := sha256.Sum256([]byte("message"))
+	signature, err := ecdsa.SignASN1(rand.Reader, private, sum[:])
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if !ecdsa.VerifyASN1(&private.PublicKey, sum[:], signature) {
+			b.Fatal("signature does not verify")
 		}
-	})
-	b.Run("parsing", func(b *testing.B) {
-		m, key := testMethod(), softkey.New(goodKey())
-		_, options := beginVerification(b, m, register(b, m, key))
-		answer, err := key.Get(testOrigin, options)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if _, err := protocol.ParseCredentialRequestResponseBytes(answer); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-	b.Run("bare signature", func(b *testing.B) {
-		private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			b.Fatal(err)
-		}
-		sum := sha256.Sum256([]byte("message"))
-		signature, err := ecdsa.SignASN1(rand.Reader, private, sum[:])
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.ReportAllocs()
-		for b.Loop() {
-			if !ecdsa.VerifyASN1(&private.PublicKey, sum[:], signature) {
-				b.Fatal("signature does not verify")
-			}
-		}
-	})
+	}
 }

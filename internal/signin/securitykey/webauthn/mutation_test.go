@@ -1,16 +1,14 @@
-package securitykey
+package webauthn
 
 import (
 	"bytes"
 	"crypto/elliptic"
-	"encoding/base64"
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 
-	"staffkey"
 	"staffkey/internal/ctap/softkey"
-	"staffkey/internal/signin/signintest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,12 +20,12 @@ const (
 	up, uv, be, bs, attested, extended = 0x01, 0x04, 0x08, 0x10, 0x40, 0x80
 )
 
-// mutation is one change to a good answer, and the rule that must refuse it; "" where it must not matter.
+// mutation is one change to a good answer, and the code that must refuse it; "" where it must not matter.
 type mutation struct {
 	name   string
 	stage  softkey.Stage
 	change func(*softkey.Parts)
-	rule   string
+	code   Code
 }
 
 // inClientData replaces a piece of the client data.
@@ -47,13 +45,19 @@ func flip(i int) func(*softkey.Parts) {
 	return func(p *softkey.Parts) { p.AuthenticatorData[i] ^= 0x80 }
 }
 
-// publicKey puts another public key into the attested credential data.
-func publicKey(raw []byte) func(*softkey.Parts) {
+// withPublicKey puts another public key into the attested credential data.
+func withPublicKey(raw []byte) func(*softkey.Parts) {
 	return func(p *softkey.Parts) { p.AuthenticatorData = append(p.AuthenticatorData[:keyAt:keyAt], raw...) }
 }
 
-// clientDataMutations are those that a registration and a proof have in common; stage is before signing.
-func clientDataMutations(stage softkey.Stage, verified string) []mutation {
+// mutations are those that a registration and an authentication have in common; stage is before signing, and signature the code of
+// a signature that does not verify.
+func mutations(stage softkey.Stage, signature Code) []mutation {
+	// What is empty is refused where it is read: in the answer, or in the attestation object.
+	none, empty := CodeAnswerSignature, CodeAnswerAuthenticatorData
+	if stage == softkey.CreateBeforeSigning {
+		none, empty = CodeAttestationStatement, CodeAttestationObject
+	}
 	return []mutation{
 		{"another origin", stage, inClientData("staff.example.org", "evil.example.org"), "origin"},
 		{"http", stage, inClientData("https://", "http://"), "origin"},
@@ -63,35 +67,35 @@ func clientDataMutations(stage softkey.Stage, verified string) []mutation {
 		{"an origin in capitals", stage, inClientData("https://staff", "HTTPS://STAFF"), "origin"},
 		{"in a frame of another site", stage, inClientData(`"crossOrigin":false`, `"crossOrigin":true`), "cross_origin"},
 		{"a top origin", stage, inClientData(`"crossOrigin":false`, `"crossOrigin":false,"topOrigin":"https://evil.example"`), "top_origin"},
-		{"a type of nothing", stage, inClientData("webauthn.", "payment."), verified},
+		{"a type of nothing", stage, inClientData("webauthn.", "payment."), CodeType},
 		{"another challenge", stage, func(p *softkey.Parts) {
 			i := bytes.Index(p.ClientDataJSON, []byte(`"challenge":"`)) + len(`"challenge":"`)
-			copy(p.ClientDataJSON[i:], "AAAA")
-		}, verified},
+			copy(p.ClientDataJSON[i:], "BBBB")
+		}, CodeChallenge},
 		{"an empty challenge", stage, func(p *softkey.Parts) {
 			i := bytes.Index(p.ClientDataJSON, []byte(`"challenge":"`)) + len(`"challenge":"`)
 			p.ClientDataJSON = append(p.ClientDataJSON[:i:i], p.ClientDataJSON[i+43:]...)
-		}, verified},
+		}, CodeChallenge},
 		{"a second challenge", stage, inClientData(`"crossOrigin"`, `"challenge":"AAAA","crossOrigin"`), "client_data"},
-		{"no client data", stage, func(p *softkey.Parts) { p.ClientDataJSON = nil }, "answer_unreadable"},
-		{"client data that is no JSON", stage, func(p *softkey.Parts) { p.ClientDataJSON = []byte("hello") }, "answer_unreadable"},
-		{"client data with bytes behind it", stage, func(p *softkey.Parts) { p.ClientDataJSON = append(p.ClientDataJSON, ' ', '{') }, "answer_unreadable"},
+		{"no client data", stage, func(p *softkey.Parts) { p.ClientDataJSON = nil }, CodeAnswerClientData},
+		{"client data that is no JSON", stage, func(p *softkey.Parts) { p.ClientDataJSON = []byte("hello") }, CodeClientData},
+		{"client data with bytes behind it", stage, func(p *softkey.Parts) { p.ClientDataJSON = append(p.ClientDataJSON, ' ', '{') }, CodeClientData},
 		{"client data with members of the future", stage, inClientData(`"crossOrigin":false`, `"crossOrigin":false,"later":[1]`), ""},
-		{"client data changed after signing", stage + 1, inClientData(`"crossOrigin":false`, `"crossOrigin":false `), verified},
-		{"no signature", stage + 1, func(p *softkey.Parts) { p.Signature = nil }, verified},
-		{"an empty signature", stage + 1, func(p *softkey.Parts) { p.Signature = []byte{} }, verified},
-		{"another signature", stage + 1, func(p *softkey.Parts) { p.Signature[len(p.Signature)-1] ^= 1 }, verified},
-		{"a signature with bytes behind it", stage + 1, func(p *softkey.Parts) { p.Signature = append(p.Signature, 0) }, verified},
-		{"another relying party", stage, flip(0), verified},
-		{"no touch", stage, flags(0, up), verified},
+		{"client data changed after signing", stage + 1, inClientData(`"crossOrigin":false`, `"crossOrigin":false `), signature},
+		{"no signature", stage + 1, func(p *softkey.Parts) { p.Signature = nil }, none},
+		{"an empty signature", stage + 1, func(p *softkey.Parts) { p.Signature = []byte{} }, none},
+		{"another signature", stage + 1, func(p *softkey.Parts) { p.Signature[len(p.Signature)-1] ^= 1 }, signature},
+		{"a signature with bytes behind it", stage + 1, func(p *softkey.Parts) { p.Signature = append(p.Signature, 0) }, signature},
+		{"another relying party", stage, flip(0), CodeRPID},
+		{"no touch", stage, flags(0, up), CodeUserPresence},
 		{"person not verified", stage, flags(0, uv), "user_verification"},
 		{"backed up without being eligible", stage, flags(bs, be), "backup_flags"},
 		{"a reserved flag", stage, flags(0x02, 0), ""},
 		{"another reserved flag", stage, flags(0x20, 0), ""},
-		{"a flag for extensions that are not there", stage, flags(extended, 0), "answer_unreadable"},
-		{"bytes behind the authenticator data", stage, func(p *softkey.Parts) { p.AuthenticatorData = append(p.AuthenticatorData, 0) }, "answer_unreadable"},
-		{"authenticator data cut short", stage, func(p *softkey.Parts) { p.AuthenticatorData = p.AuthenticatorData[:counterAt+3] }, "answer_unreadable"},
-		{"no authenticator data", stage, func(p *softkey.Parts) { p.AuthenticatorData = nil }, "answer_unreadable"},
+		{"a flag for extensions that are not there", stage, flags(extended, 0), CodeExtensions},
+		{"bytes behind the authenticator data", stage, func(p *softkey.Parts) { p.AuthenticatorData = append(p.AuthenticatorData, 0) }, CodeAuthenticatorData},
+		{"authenticator data cut short", stage, func(p *softkey.Parts) { p.AuthenticatorData = p.AuthenticatorData[:counterAt+3] }, CodeAuthenticatorData},
+		{"no authenticator data", stage, func(p *softkey.Parts) { p.AuthenticatorData = nil }, empty},
 		{"extensions that nobody asked for", stage, func(p *softkey.Parts) {
 			p.AuthenticatorData[flagsAt] |= extended
 			p.AuthenticatorData = append(p.AuthenticatorData, 0xa1, 0x68, 'u', 'n', 'a', 's', 'k', 'e', 'd', '!', 0xf5)
@@ -103,101 +107,146 @@ func TestRegistration_with_one_thing_changed(t *testing.T) {
 	t.Parallel()
 	const before, after, encoded = softkey.CreateBeforeSigning, softkey.CreateAfterSigning, softkey.CreateEncoded
 	p256 := ecKey(t, elliptic.P256(), -7, 1)
-	mutations := append(clientDataMutations(before, "registration_unverified"), []mutation{
+	attested := append(mutations(before, CodeAttestationSignature), []mutation{
 		{"nothing", before, func(*softkey.Parts) {}, ""},
-		{"a proof in place of a registration", before, inClientData("webauthn.create", "webauthn.get"), "registration_unverified"},
+		{"a proof in place of a registration", before, inClientData("webauthn.create", "webauthn.get"), CodeType},
 		{"eligible for backup", before, flags(be, 0), ""},
 		{"eligible and backed up", before, flags(be|bs, 0), ""},
-		{"no attested credential", before, flags(0, attested), "answer_unreadable"},
-		{"a model that the certificate does not name", before, flip(aaguidAt), "registration_unverified"},
-		{"model changed after signing", after, flip(aaguidAt), "registration_unverified"},
+		{"no attested credential", before, flags(0, attested), CodeAuthenticatorData},
+		{"no attested credential, nor bytes of one", before, func(p *softkey.Parts) {
+			p.AuthenticatorData = p.AuthenticatorData[:aaguidAt]
+			p.AuthenticatorData[flagsAt] &^= attested
+		}, CodeAttestedDataMissing},
+		{"an attested credential that is not there", before, func(p *softkey.Parts) { p.AuthenticatorData = p.AuthenticatorData[:aaguidAt] }, CodeAttestedData},
+		{"a model that the certificate does not name", before, flip(aaguidAt), CodeAttestationAAGUID},
+		{"model changed after signing", after, flip(aaguidAt), CodeAttestationSignature},
 		{"a counter that is high", before, flip(counterAt), ""},
-		{"a credential id that is longer than what is there", before, flip(idLengthAt), "answer_unreadable"},
-		{"another credential id outside", encoded, func(p *softkey.Parts) { p.CredentialID[0] ^= 1 }, "registration_unverified"},
-		{"no credential id", before, func(p *softkey.Parts) { p.CredentialID = nil }, "answer_unreadable"},
-		{"a format that nobody knows", after, func(p *softkey.Parts) { p.Format = "handmade" }, "registration_unverified"},
-		{"the format of another statement", after, func(p *softkey.Parts) { p.Format = "fido-u2f" }, "registration_unverified"},
-		{"none with a statement", after, func(p *softkey.Parts) { p.Format = "none" }, "registration_unverified"},
+		{"a credential id that is longer than may be", before, flip(idLengthAt), CodeCredentialID},
+		{"a credential id that is longer than what is there", before, func(p *softkey.Parts) { p.AuthenticatorData[idLengthAt] = 1 }, CodeAttestedData},
+		{"another credential id outside", encoded, func(p *softkey.Parts) { p.CredentialID[0] ^= 1 }, CodeCredentialID},
+		{"no credential id", before, func(p *softkey.Parts) { p.CredentialID = nil }, CodeAnswerID},
+		{"a format that nobody knows", after, func(p *softkey.Parts) { p.Format = "handmade" }, CodeAttestationFormat},
+		{"a format in capitals", after, func(p *softkey.Parts) { p.Format = "Packed" }, CodeAttestationFormat},
+		{"the format of another statement", after, func(p *softkey.Parts) { p.Format = "tpm" }, CodeAttestationStatement},
+		{"none with a statement", after, func(p *softkey.Parts) { p.Format = "none" }, CodeAttestationStatement},
 		{"none", after, func(p *softkey.Parts) { p.Format, p.Statement, p.Signature = "none", map[string]any{}, nil }, ""},
-		{"no algorithm in the statement", after, func(p *softkey.Parts) { delete(p.Statement, "alg") }, "registration_unverified"},
-		{"another algorithm in the statement", after, func(p *softkey.Parts) { p.Statement["alg"] = -257 }, "registration_unverified"},
-		{"no certificate", after, func(p *softkey.Parts) { p.Statement["x5c"] = [][]byte{} }, "registration_unverified"},
-		{"a damaged certificate", after, func(p *softkey.Parts) { clear(p.Statement["x5c"].([][]byte)[0]) }, "registration_unverified"},
-		{"object cut short", encoded, func(p *softkey.Parts) { p.AttestationObject = p.AttestationObject[:len(p.AttestationObject)-1] }, "answer_unreadable"},
-		{"object with bytes behind it", encoded, func(p *softkey.Parts) { p.AttestationObject = append(p.AttestationObject, 0) }, "answer_unreadable"},
-		{"no object", encoded, func(p *softkey.Parts) { p.AttestationObject = nil }, "answer_unreadable"},
-		{"ES256K, which we do not offer", before, publicKey(p256.but(3, -47).but(-1, 8).encode(t)), "registration_unverified"},
-		{"RS1, which we do not offer", before, publicKey(rsaKey(2048, 1, 0, 1).but(3, -65535).encode(t)), "registration_unverified"},
+		{"no algorithm in the statement", after, func(p *softkey.Parts) { delete(p.Statement, "alg") }, CodeAttestationStatement},
+		{"an algorithm that is no number", after, func(p *softkey.Parts) { p.Statement["alg"] = "ES256" }, CodeAttestationStatement},
+		{"another algorithm in the statement", after, func(p *softkey.Parts) { p.Statement["alg"] = -257 }, CodeAttestationSignature},
+		{"a member that packed does not have", after, func(p *softkey.Parts) { p.Statement["ecdaaKeyId"] = []byte{1} }, CodeAttestationStatement},
+		{"no certificate", after, func(p *softkey.Parts) { p.Statement["x5c"] = [][]byte{} }, CodeAttestationStatement},
+		{"certificates that are no array", after, func(p *softkey.Parts) { p.Statement["x5c"] = []byte{1} }, CodeAttestationStatement},
+		{"a certificate that is text", after, func(p *softkey.Parts) { p.Statement["x5c"] = []string{"MII"} }, CodeAttestationStatement},
+		{"a damaged certificate", after, func(p *softkey.Parts) { clear(p.Statement["x5c"].([][]byte)[0]) }, CodeAttestationStatement},
+		{"too many certificates", after, func(p *softkey.Parts) {
+			p.Statement["x5c"] = slices.Repeat(p.Statement["x5c"].([][]byte)[:1], maxPath+1)
+		}, CodeAttestationStatement},
+		{"object cut short", encoded, func(p *softkey.Parts) { p.AttestationObject = p.AttestationObject[:len(p.AttestationObject)-1] }, CodeAttestationObject},
+		{"object with bytes behind it", encoded, func(p *softkey.Parts) { p.AttestationObject = append(p.AttestationObject, 0) }, CodeAttestationObject},
+		{"object that is no map", encoded, func(p *softkey.Parts) { p.AttestationObject = []byte{0x80} }, CodeAttestationObject},
+		{"no object", encoded, func(p *softkey.Parts) { p.AttestationObject = nil }, CodeAnswerAttestation},
+		{"ES256K, which we do not offer", before, publicKey256K(t, p256), CodeAlgorithm},
+		{"RS1, which we do not offer", before, withPublicKey(rsaKey(2048, 1, 0, 1).but(3, -65535).encode(t)), CodeAlgorithm},
 	}...)
 	// Keys without attestation say of their public key whatever they like, so that the statement cannot be what refuses it.
 	unattested := []mutation{
-		{"public key: ES256K", before, publicKey(p256.but(3, -47).but(-1, 8).encode(t)), "registration_unverified"},
-		{"public key: RS1", before, publicKey(rsaKey(2048, 1, 0, 1).but(3, -65535).encode(t)), "registration_unverified"},
-		{"public key: zero", before, publicKey(p256.but(-2, make([]byte, 32)).but(-3, make([]byte, 32)).encode(t)), "public_key"},
-		{"public key: RSA of 1024 bits", before, publicKey(rsaKey(1024, 1, 0, 1).encode(t)), "public_key"},
-		{"public key: of small order", before, publicKey(edKey(t).but(-2, smallOrder[1]).encode(t)), "public_key"},
-		{"public key: another curve", before, publicKey(ecKey(t, elliptic.P384(), -7, 2).encode(t)), "public_key"},
-		{"public key: a label twice", before, publicKey(twice(t, p256)), "answer_unreadable"},
-		{"public key: of no stated length", before, publicKey(indefinite(t, p256)), "answer_unreadable"},
-		{"public key: tagged", before, publicKey(tagged(t, p256)), "answer_unreadable"},
-		{"public key: none", before, publicKey(nil), "answer_unreadable"},
-		{"public key: another good one", before, publicKey(p256.encode(t)), ""},
+		{"public key: ES256K", before, publicKey256K(t, p256), CodeAlgorithm},
+		{"public key: RS1", before, withPublicKey(rsaKey(2048, 1, 0, 1).but(3, -65535).encode(t)), CodeAlgorithm},
+		{"public key: Ed448, which we do not offer", before, withPublicKey(ed448TestKey(t).encode(t)), CodeAlgorithm},
+		{"public key: zero", before, withPublicKey(p256.but(-2, make([]byte, 32)).but(-3, make([]byte, 32)).encode(t)), CodePublicKey},
+		{"public key: RSA of 1024 bits", before, withPublicKey(rsaKey(1024, 1, 0, 1).encode(t)), CodePublicKey},
+		{"public key: of small order", before, withPublicKey(edKey(t).but(-2, smallOrder[1]).encode(t)), CodePublicKey},
+		{"public key: another curve", before, withPublicKey(ecKey(t, elliptic.P384(), -7, 2).encode(t)), CodePublicKey},
+		{"public key: a label twice", before, withPublicKey(twice(t, p256)), CodePublicKey},
+		{"public key: of no stated length", before, withPublicKey(indefinite(t, p256)), CodeAttestedData},
+		{"public key: tagged", before, withPublicKey(tagged(t, p256)), CodeAttestedData},
+		{"public key: none", before, withPublicKey(nil), CodeAttestedData},
+		{"public key: members in another order", before, withPublicKey(reordered(t, p256)), CodePublicKey},
+		{"public key: another good one", before, withPublicKey(p256.encode(t)), ""},
 		{"no credential id inside", before, func(p *softkey.Parts) {
 			p.AuthenticatorData = append(append(p.AuthenticatorData[:idLengthAt:idLengthAt], 0, 0), p.AuthenticatorData[keyAt:]...)
-		}, "registration_unverified"},
+		}, CodeCredentialID},
+		{"extensions that are no map", before, func(p *softkey.Parts) {
+			p.AuthenticatorData[flagsAt] |= extended
+			p.AuthenticatorData = append(p.AuthenticatorData, 0x80)
+		}, CodeExtensions},
+		{"a protection level that there is not", before, extension("credProtect", 4), CodeExtensions},
+		{"a protection level", before, extension("credProtect", 2), ""},
+		{"a protection level as text", before, extension("credProtect", "high"), CodeExtensions},
+		{"a least PIN of no length", before, extension("minPinLength", -1), CodeExtensions},
+	}
+	selfAttested := []mutation{
+		{"nothing", before, func(*softkey.Parts) {}, ""},
+		{"another algorithm", after, func(p *softkey.Parts) { p.Statement["alg"] = -8 }, CodeAttestationAlgorithm},
+		{"another signature", after, func(p *softkey.Parts) { p.Signature[len(p.Signature)-1] ^= 1 }, CodeAttestationSignature},
+		{"a further member", after, func(p *softkey.Parts) { p.Statement["ver"] = "2.0" }, CodeAttestationStatement},
+		{"another public key", before, withPublicKey(p256.encode(t)), CodeAttestationSignature},
 	}
 	run := func(attestation softkey.Attestation, test mutation) {
 		t.Run(string(attestation)+"/"+test.name, func(t *testing.T) {
 			t.Parallel()
 			o := goodKey()
 			o.Attestation, o.Tamper = attestation, at(test.stage, test.change)
-			m := testMethod()
-			c, options := beginEnrolment(t, m)
-			answer, err := softkey.New(o).Create(testOrigin, options)
-			if err != nil {
-				t.Fatal(err)
-			}
-			_, err = finishEnrolment(t.Context(), m, c, answer)
-			if got := signintest.RuleOf(err); got != test.rule || (err == nil) != (test.rule == "") {
-				t.Errorf("got error %v, want rule %q", err, test.rule)
-			}
+			_, err := register(create(t, softkey.New(o)))
+			check(t, err, test.code)
 		})
 	}
-	for _, test := range mutations {
+	for _, test := range attested {
 		run(softkey.AttestationPacked, test)
 	}
 	for _, test := range unattested {
 		run(softkey.AttestationNone, test)
 	}
+	for _, test := range selfAttested {
+		run(softkey.AttestationPackedSelf, test)
+	}
 }
 
-func TestProof_with_one_thing_changed(t *testing.T) {
+// publicKey256K is ES256K (RFC 8812), on a curve of its own.
+func publicKey256K(t *testing.T, p256 cose) func(*softkey.Parts) {
+	return withPublicKey(p256.but(3, -47).but(-1, 8).encode(t))
+}
+
+// extension adds one output of an authenticator extension.
+func extension(name string, value any) func(*softkey.Parts) {
+	return func(p *softkey.Parts) {
+		raw, err := canonicalCBOR.Marshal(map[string]any{name: value})
+		if err != nil {
+			panic(err) // the values of the tests can be encoded
+		}
+		p.AuthenticatorData[flagsAt] |= extended
+		p.AuthenticatorData = append(p.AuthenticatorData, raw...)
+	}
+}
+
+func TestAuthentication_with_one_thing_changed(t *testing.T) {
 	t.Parallel()
 	const before, after = softkey.GetBeforeSigning, softkey.GetAfterSigning
-	mutations := append(clientDataMutations(before, "assertion_unverified"), []mutation{
+	list := append(mutations(before, CodeSignature), []mutation{
 		{"nothing", before, func(*softkey.Parts) {}, ""},
-		{"a registration in place of a proof", before, inClientData("webauthn.get", "webauthn.create"), "assertion_unverified"},
-		{"eligible for backup all at once", before, flags(be, 0), "backup_eligibility_changed"},
-		{"backed up all at once", before, flags(be|bs, 0), "backup_eligibility_changed"},
-		{"counter zero", before, func(p *softkey.Parts) { clear(p.AuthenticatorData[counterAt:aaguidAt]) }, "counter_went_back"},
-		{"counter changed after signing", after, flip(counterAt), "assertion_unverified"},
-		{"another credential", before, func(p *softkey.Parts) { p.CredentialID[0] ^= 1 }, "credential_unknown"},
-		{"no credential", before, func(p *softkey.Parts) { p.CredentialID = nil }, "answer_unreadable"},
-		{"another user handle", before, func(p *softkey.Parts) { p.UserHandle[0] ^= 1 }, "user_handle_differs"},
-		{"a user handle cut short", before, func(p *softkey.Parts) { p.UserHandle = p.UserHandle[:8] }, "user_handle_differs"},
+		{"a registration in place of a proof", before, inClientData("webauthn.get", "webauthn.create"), CodeType},
+		{"eligible for backup all at once", before, flags(be, 0), CodeBackupEligibility},
+		{"backed up all at once", before, flags(be|bs, 0), CodeBackupEligibility},
+		{"counter zero", before, func(p *softkey.Parts) { clear(p.AuthenticatorData[counterAt:aaguidAt]) }, CodeCounter},
+		{"counter as it was", before, func(p *softkey.Parts) { copy(p.AuthenticatorData[counterAt:], []byte{0, 0, 0, 1}) }, CodeCounter},
+		{"counter changed after signing", after, flip(counterAt), CodeSignature},
+		{"no credential", before, func(p *softkey.Parts) { p.CredentialID = nil }, CodeAnswerID},
 		{"no user handle", before, func(p *softkey.Parts) { p.UserHandle = nil }, ""}, // §7.2 step 6: it may be missing when the person is known
-		{"an attested credential in a proof", before, flags(attested, 0), "answer_unreadable"},
+		{"an attested credential that is not there", before, flags(attested, 0), CodeAttestedData},
+		{"an attested credential", before, func(p *softkey.Parts) {
+			p.AuthenticatorData[flagsAt] |= attested
+			p.AuthenticatorData = slices.Concat(p.AuthenticatorData, make([]byte, 16), []byte{0, 1, 7}, ecKey(t, elliptic.P256(), -7, 1).encode(t))
+		}, CodeAttestedDataUnasked},
 	}...)
-	for _, test := range mutations {
+	for _, test := range list {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := goodKey()
 			o.Tamper = at(test.stage, test.change)
-			m, key := testMethod(), softkey.New(o)
-			_, err := signIn(t, m, key, register(t, m, key))
-			if got := signintest.RuleOf(err); got != test.rule || (err == nil) != (test.rule == "") {
-				t.Errorf("got error %v, want rule %q", err, test.rule)
-			}
+			key := softkey.New(o)
+			v := mustRegister(t, key)
+			_, err := authenticate(get(t, key, v), v.kept())
+			check(t, err, test.code)
 		})
 	}
 }
@@ -217,101 +266,122 @@ func change(t testing.TB, answer []byte, fn func(body map[string]any)) []byte {
 	return changed
 }
 
-func TestRegistration_body(t *testing.T) {
+func TestRegistration_answer(t *testing.T) {
 	t.Parallel()
 	response := func(body map[string]any) map[string]any { return body["response"].(map[string]any) }
+	same := func(*RegistrationAnswer) {}
 	tests := []struct {
 		name   string
 		change func(body map[string]any)
-		rule   string
-		want   func(*staffkey.SecurityKey)
+		code   Code
+		want   func(*RegistrationAnswer)
 	}{
-		{"nothing changed", func(map[string]any) {}, "", func(*staffkey.SecurityKey) {}},
-		{"members of the future", func(b map[string]any) { b["later"] = true; response(b)["later"] = 1 }, "", func(*staffkey.SecurityKey) {}},
+		{"nothing changed", func(map[string]any) {}, "", same},
+		{"members of the future", func(b map[string]any) { b["later"] = true; response(b)["later"] = 1 }, "", same},
 		{"outputs of extensions that nobody asked for", func(b map[string]any) {
 			b["clientExtensionResults"] = map[string]any{"appid": true, "prf": map[string]any{"enabled": true}, "unasked": []int{1}, "credProps": map[string]any{"rk": true}}
-		}, "", func(*staffkey.SecurityKey) {}},
-		{"no outputs of extensions", func(b map[string]any) { delete(b, "clientExtensionResults") }, "", func(k *staffkey.SecurityKey) { k.Discoverable = false }},
+		}, "", func(a *RegistrationAnswer) { a.Results.PRF = true }},
+		{"no outputs of extensions", func(b map[string]any) { delete(b, "clientExtensionResults") }, "", func(a *RegistrationAnswer) { a.Results.Discoverable = false }},
+		{"outputs that are no object", func(b map[string]any) { b["clientExtensionResults"] = []int{} }, CodeAnswerExtensions, nil},
 		{"credProps that does not say", func(b map[string]any) { b["clientExtensionResults"] = map[string]any{"credProps": map[string]any{}} }, "",
-			func(k *staffkey.SecurityKey) { k.Discoverable = false }},
+			func(a *RegistrationAnswer) { a.Results.Discoverable = false }},
+		{"credProps of another shape", func(b map[string]any) { b["clientExtensionResults"] = map[string]any{"credProps": true} }, "",
+			func(a *RegistrationAnswer) { a.Results.Discoverable = false }},
 		{"transports that nobody knows", func(b map[string]any) { response(b)["transports"] = []string{"usb", "telepathy", "usb", "", "nfc"} }, "",
-			func(k *staffkey.SecurityKey) { k.Transports = []string{"usb", "nfc"} }},
+			func(a *RegistrationAnswer) { a.Transports = []string{"usb", "nfc"} }},
 		{"the old name of hybrid", func(b map[string]any) { response(b)["transports"] = []string{"cable", "internal", "hybrid"} }, "",
-			func(k *staffkey.SecurityKey) { k.Transports = []string{"hybrid", "internal"} }},
-		{"no transports", func(b map[string]any) { delete(response(b), "transports") }, "", func(k *staffkey.SecurityKey) { k.Transports = nil }},
-		{"another type", func(b map[string]any) { b["type"] = "password" }, "answer_unreadable", nil},
-		{"id that is not the raw id", func(b map[string]any) { b["id"] = "AAAA" }, "answer_unreadable", nil},
-		{"id that is no base64url", func(b map[string]any) { b["id"] = "++++" }, "answer_unreadable", nil},
-		{"no response", func(b map[string]any) { delete(b, "response") }, "answer_unreadable", nil},
+			func(a *RegistrationAnswer) { a.Transports = []string{"hybrid", "internal"} }},
+		{"no transports", func(b map[string]any) { delete(response(b), "transports") }, "", func(a *RegistrationAnswer) { a.Transports = nil }},
+		{"an attachment that nobody knows", func(b map[string]any) { b["authenticatorAttachment"] = "glued" }, "", func(a *RegistrationAnswer) { a.Attachment = "" }},
+		{"no attachment", func(b map[string]any) { b["authenticatorAttachment"] = nil }, "", func(a *RegistrationAnswer) { a.Attachment = "" }},
+		{"no type", func(b map[string]any) { delete(b, "type") }, CodeAnswerType, nil},
+		{"type that is no text", func(b map[string]any) { b["type"] = 1 }, CodeAnswerType, nil},
+		{"another type", func(b map[string]any) { b["type"] = "password" }, CodeAnswerType, nil},
+		{"no id", func(b map[string]any) { delete(b, "id") }, CodeAnswerID, nil},
+		{"no raw id", func(b map[string]any) { delete(b, "rawId") }, CodeAnswerID, nil},
+		{"id that is no text", func(b map[string]any) { b["id"] = 7 }, CodeAnswerID, nil},
+		{"id that is not the raw id", func(b map[string]any) { b["id"] = "AAAA" }, CodeAnswerID, nil},
+		{"id that is no base64url", func(b map[string]any) { b["id"], b["rawId"] = "++++", "++++" }, CodeAnswerID, nil},
+		{"id with padding", func(b map[string]any) { b["id"], b["rawId"] = "AA==", "AA==" }, CodeAnswerID, nil},
+		{"id whose last bits are not zero", func(b map[string]any) { b["id"], b["rawId"] = "AB", "AB" }, CodeAnswerID, nil},
+		{"id with a line break", func(b map[string]any) { b["id"], b["rawId"] = "AA\nAA", "AA\nAA" }, CodeAnswerID, nil},
+		{"no response", func(b map[string]any) { delete(b, "response") }, CodeAnswerResponse, nil},
+		{"response that is no object", func(b map[string]any) { b["response"] = "x" }, CodeAnswerResponse, nil},
+		{"no client data", func(b map[string]any) { delete(response(b), "clientDataJSON") }, CodeAnswerClientData, nil},
+		{"client data that is no text", func(b map[string]any) { response(b)["clientDataJSON"] = []int{1} }, CodeAnswerClientData, nil},
+		{"client data that is empty", func(b map[string]any) { response(b)["clientDataJSON"] = "" }, CodeAnswerClientData, nil},
+		{"no attestation object", func(b map[string]any) { delete(response(b), "attestationObject") }, CodeAnswerAttestation, nil},
+		{"an attestation object that is no text", func(b map[string]any) { response(b)["attestationObject"] = true }, CodeAnswerAttestation, nil},
+		{"an answer that is too long", func(b map[string]any) { b["later"] = strings.Repeat("x", MaxAnswer) }, CodeAnswer, nil},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
-			m, key := testMethod(), softkey.New(goodKey())
-			c, options := beginEnrolment(t, m)
-			answer, err := key.Create(testOrigin, options)
+			answer := create(t, softkey.New(goodKey()))
+			want, err := ParseRegistration(answer)
 			if err != nil {
 				t.Fatal(err)
 			}
-			want, err := finishEnrolment(t.Context(), m, c, answer)
-			if err != nil {
-				t.Fatal(err)
-			}
-			got, err := finishEnrolment(t.Context(), m, c, change(t, answer, test.change))
-			if rule := signintest.RuleOf(err); rule != test.rule || (err == nil) != (test.rule == "") {
-				t.Fatalf("got error %v, want rule %q", err, test.rule)
-			}
-			if err != nil {
+			got, err := ParseRegistration(change(t, answer, test.change))
+			check(t, err, test.code)
+			if test.want == nil {
 				return
 			}
 			test.want(&want)
 			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("key (-want +got):\n%s", diff)
+				t.Errorf("answer (-want +got):\n%s", diff)
 			}
+		})
+	}
+}
+
+func TestAuthentication_answer(t *testing.T) {
+	t.Parallel()
+	key := softkey.New(goodKey())
+	v := mustRegister(t, key)
+	answer := get(t, key, v)
+	tests := []struct {
+		name   string
+		change func(body, response map[string]any)
+		code   Code
+	}{
+		{"nothing changed", func(_, _ map[string]any) {}, ""},
+		{"no client data", func(_, r map[string]any) { delete(r, "clientDataJSON") }, CodeAnswerClientData},
+		{"no authenticator data", func(_, r map[string]any) { delete(r, "authenticatorData") }, CodeAnswerAuthenticatorData},
+		{"authenticator data that is no text", func(_, r map[string]any) { r["authenticatorData"] = 1 }, CodeAnswerAuthenticatorData},
+		{"authenticator data in base64", func(_, r map[string]any) { r["authenticatorData"] = "++//" }, CodeAnswerAuthenticatorData},
+		{"no signature", func(_, r map[string]any) { delete(r, "signature") }, CodeAnswerSignature},
+		{"a signature that is no text", func(_, r map[string]any) { r["signature"] = map[string]any{} }, CodeAnswerSignature},
+		{"a signature in base64", func(_, r map[string]any) { r["signature"] = "MEUC+/==" }, CodeAnswerSignature},
+		{"a user handle that is no text", func(_, r map[string]any) { r["userHandle"] = 1 }, CodeAnswerUserHandle},
+		{"a user handle that is no base64url", func(_, r map[string]any) { r["userHandle"] = "ä" }, CodeAnswerUserHandle},
+		{"a user handle that is null", func(_, r map[string]any) { r["userHandle"] = nil }, ""},
+		{"a user handle that is empty", func(_, r map[string]any) { r["userHandle"] = "" }, ""},
+		{"another type", func(b, _ map[string]any) { b["type"] = "publickey" }, CodeAnswerType},
+		{"no response", func(b, _ map[string]any) { b["response"] = nil }, CodeAnswerResponse},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			changed := change(t, answer, func(b map[string]any) { test.change(b, b["response"].(map[string]any)) })
+			_, err := authenticate(changed, v.kept())
+			check(t, err, test.code)
 		})
 	}
 }
 
 func TestAnswers_that_are_no_answers(t *testing.T) {
 	t.Parallel()
-	m, key := testMethod(), softkey.New(goodKey())
-	k := register(t, m, key)
-	for _, body := range []string{"", "null", "[]", "{}", `"x"`, "{", strings.Repeat("[", 100_000), `{"id":"AAAA","rawId":"AAAA","type":"public-key"}`, "\xff"} {
-		c, options := beginEnrolment(t, m)
-		if _, err := finishEnrolment(t.Context(), m, c, []byte(body)); signintest.RuleOf(err) != "answer_unreadable" {
-			t.Errorf("registration %.20q: got error %v, want a refusal by answer_unreadable", body, err)
+	good := string(create(t, softkey.New(goodKey())))
+	for _, body := range []string{
+		"", "null", "[]", `"x"`, "{", "\xff", good + "{}", good + " x", strings.Repeat("[", 60_000), strings.Replace(good, `"type"`, `"Type":"x","type"`, 1),
+		strings.Replace(good, `"response":{`, `"response":{"x":{"y":1,"y":2},`, 1),
+	} {
+		if _, err := ParseRegistration([]byte(body)); codeOf(err) != CodeAnswer {
+			t.Errorf("registration %.40q: got error %v, want a refusal by %s", body, err, CodeAnswer)
 		}
-		answer, err := softkey.New(goodKey()).Create(testOrigin, options)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, err := finishEnrolment(t.Context(), m, c, append(answer, "{}"...)); signintest.RuleOf(err) != "answer_unreadable" {
-			t.Errorf("registration with something behind it: got error %v, want a refusal by answer_unreadable", err)
-		}
-		v, options := beginVerification(t, m, k)
-		if _, err := finishVerification(t.Context(), m, v, []byte(body), k); signintest.RuleOf(err) != "answer_unreadable" {
-			t.Errorf("proof %.20q: got error %v, want a refusal by answer_unreadable", body, err)
-		}
-		if answer, err = key.Get(testOrigin, options); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := finishVerification(t.Context(), m, v, append(answer, "{}"...), k); signintest.RuleOf(err) != "answer_unreadable" {
-			t.Errorf("proof with something behind it: got error %v, want a refusal by answer_unreadable", err)
-		}
-	}
-}
-
-func TestCeremony_without_a_challenge_is_a_fault(t *testing.T) {
-	t.Parallel()
-	m := testMethod()
-	empty := base64.RawURLEncoding.EncodeToString(nil)
-	for _, state := range []string{"", "{", "{}", `{"c":"` + empty + `"}`} {
-		c := staffkey.Ceremony{State: []byte(state)}
-		if _, err := finishEnrolment(t.Context(), m, c, nil); err == nil || signintest.RuleOf(err) != "" {
-			t.Errorf("registration with state %q: got error %v, want a fault", state, err)
-		}
-		if _, err := finishVerification(t.Context(), m, c, nil); err == nil || signintest.RuleOf(err) != "" {
-			t.Errorf("proof with state %q: got error %v, want a fault", state, err)
+		if _, err := ParseAuthentication([]byte(body)); codeOf(err) != CodeAnswer {
+			t.Errorf("authentication %.40q: got error %v, want a refusal by %s", body, err, CodeAnswer)
 		}
 	}
 }
