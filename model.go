@@ -26,6 +26,14 @@ type Model struct {
 	Icon bool
 }
 
+// KeyFacts is what is known of one key beyond its row.
+type KeyFacts struct {
+	// Model is the key's; its Findings are those that concern the key's firmware and certificates.
+	Model Model
+	// Trust is how far its attestation can be believed.
+	Trust Trust
+}
+
 // FindingKind is a status report of the metadata that speaks against a model (FIDO Metadata Service §3.1.4), by its name there.
 type FindingKind string
 

@@ -73,6 +73,7 @@ var templates = map[string]template{
 	"admin.key_stopped":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason"}, afterAdministrators},
 	"admin.key_suspended": {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason"}, afterAdministrators},
 	"admin.frozen":        {staffkey.ChannelEmail, []string{"Name"}, afterAdministrators},
+	"admin.review":        {staffkey.ChannelEmail, []string{"Name", "Nickname", "Model"}, afterAdministrators},
 	"admin.replacement":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Place", "Note"}, afterAdministrators},
 }
 

@@ -20,6 +20,7 @@ func Defaults() staffkey.Policy {
 		GraceDays:   14,
 		Countries:   []string{"GB"},
 		CodesPerDay: 1000,
+		Keys:        defaultKeyRules,
 		Sessions: staffkey.SessionLimits{
 			IdleAAL2: 60, AbsoluteAAL2: 24 * 60, IdleAAL3: 15, AbsoluteAAL3: 12 * 60,
 		},
@@ -57,6 +58,9 @@ func Effective(chain []staffkey.PolicySettings) staffkey.Policy {
 		if s.CodesPerDay != nil {
 			p.CodesPerDay = *s.CodesPerDay
 		}
+		if s.Keys != nil {
+			p.Keys = mergeKeyRules(p.Keys, *s.Keys)
+		}
 	}
 	return p
 }
@@ -79,6 +83,11 @@ func CheckSettings(s staffkey.PolicySettings) error {
 			if m == staffkey.MethodPassword || m == staffkey.MethodSecurityKey || m == staffkey.MethodPass {
 				return staffkey.Invalid("methods", "policy.methods")
 			}
+		}
+	}
+	if s.Keys != nil {
+		if err := checkKeyRules(*s.Keys); err != nil {
+			return err
 		}
 	}
 	return checkRules(s)
@@ -188,13 +197,13 @@ func AcceptsSignIn(proofs []staffkey.Proof, e Entering) (staffkey.Assurance, err
 // weaker: the person has a key and comes in by something that is not one, nor a means of recovery. A key on hold counts: a password
 // puts one on hold, and must not open the weaker way by it.
 func (e Entering) weaker(a staffkey.Assurance, r staffkey.Recovery) bool {
-	return !a.PhishingResistant && r == staffkey.RecoveryNone && len(e.Holdings.Keys) > 0
+	return !a.PhishingResistant && r == staffkey.RecoveryNone && e.Holdings.hasKey()
 }
 
 // IsDowngrade reports a sign-in, accepted, by something weaker than the key that the person has, in use or on hold (F11). A means of recovery is one
 // too: it is told like the others, and never forbidden.
 func IsDowngrade(a staffkey.Assurance, h Holdings) bool {
-	return !a.PhishingResistant && len(h.Keys) > 0
+	return !a.PhishingResistant && h.hasKey()
 }
 
 // RecoveryOf returns the means of recovery among proofs; a pass counts more than a code.

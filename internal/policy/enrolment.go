@@ -44,11 +44,16 @@ func (h Holdings) ActiveKeys() []staffkey.SecurityKey {
 	return active
 }
 
+// hasKey reports a key in use or on hold, except one that never was in use because it waits for a review.
+func (h Holdings) hasKey() bool {
+	return slices.ContainsFunc(h.Keys, func(k staffkey.SecurityKey) bool { return k.StopReason != staffkey.StopReview })
+}
+
 // Strongest is the assurance that a change of methods must reach (F10). A key on hold counts: who could put it on hold with less must
 // not be able to go on with less.
 func (h Holdings) Strongest() staffkey.Assurance {
 	switch {
-	case len(h.Keys) > 0:
+	case h.hasKey():
 		return staffkey.Assurance{Level: 2, PhishingResistant: true}
 	case slices.ContainsFunc(h.Others, func(m staffkey.MethodKind) bool { return m != staffkey.MethodPass }):
 		return staffkey.Assurance{Level: 2}
@@ -225,10 +230,13 @@ func MayStopKey(actor staffkey.Actor, person staffkey.PersonID) error {
 }
 
 // MayResumeKey: a key that was lost and is found comes back with what adding a key takes. One that was in other hands comes back only
-// by the proof of another key, or by an administrator's pass.
+// by the proof of another key, or by an administrator's pass. One that waits for a review is not theirs to put in use.
 func MayResumeKey(actor staffkey.Actor, person staffkey.PersonID, k staffkey.SecurityKey, p staffkey.Policy, h Holdings, now time.Time) error {
 	if err := MayManageKeys(actor, person); err != nil {
 		return err
+	}
+	if k.StopReason == staffkey.StopReview {
+		return staffkey.Refused("key_in_review", "key.review")
 	}
 	if k.StopReason != staffkey.StopLost && actor.Recovery != staffkey.RecoveryPass {
 		return IsFresh(actor, h.Strongest(), now)

@@ -198,7 +198,11 @@ func (p *Portal) name(r *request) error {
 	if err != nil {
 		return err
 	}
-	if k.State != staffkey.SecurityKeyPending { // a second press of Save
+	switch k.State {
+	case staffkey.SecurityKeyPending:
+	case staffkey.SecurityKeySuspended: // a second press of Save, as below
+		return r.redirect("/me/tokens")
+	default:
 		return r.redirect(tokenPath(k.ID, "try"))
 	}
 	nickname := r.PostFormValue("nickname")
@@ -214,6 +218,12 @@ func (p *Portal) name(r *request) error {
 	}
 	if err != nil {
 		return err
+	}
+	if k.StopReason == staffkey.StopReview {
+		if err := r.setFlash(flash{Kind: "warn", ID: "flash.token-review", Args: map[string]string{"Nickname": nickname}}); err != nil {
+			return err
+		}
+		return r.redirect("/me/tokens")
 	}
 	if k.Replaces != "" {
 		if err := r.setFlash(flash{Kind: "success", ID: "flash.token-replaced", Args: map[string]string{"Nickname": nickname}}); err != nil {

@@ -162,11 +162,10 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 		if enrolled.Again && r.Replaces == "" {
 			done.Key.SameKeyAs = policy.SameKey(done.Key, h.holdings.Keys)
 		}
-		if err := policy.AcceptsKey(done.Key); err != nil {
+		event.Subject = string(done.Key.ID)
+		if err := s.judgeNew(&done.Key, h.policy, event); err != nil {
 			return done, err
 		}
-		event.Subject = string(done.Key.ID)
-		event.Detail = map[string]string{"aaguid": done.Key.AAGUID, "attestation": done.Key.AttestationFormat}
 	}
 	err = s.store.Change(ctx, *event, func(tx *store.Tx) error {
 		if err := stillSignedIn(tx, actor); err != nil {
@@ -203,6 +202,28 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 	})
 	done.Show, done.proof = enrolled.Show, enrolled.Proof
 	return done, err
+}
+
+// judgeNew asks whether a new key is one that policy takes, and notes in it and in the event what was found. A key whose model needs a
+// review will be on hold when it is named.
+func (s *Service) judgeNew(k *staffkey.SecurityKey, p staffkey.Policy, event *staffkey.AuditEvent) error {
+	k.Trust, k.JudgedBy = s.models.Judge(*k)
+	event.Detail = map[string]string{"aaguid": k.AAGUID, "attestation": k.AttestationFormat, "trust": string(k.Trust)}
+	if k.Serial != "" {
+		event.Detail["serial"] = k.Serial
+	}
+	if k.Firmware != "" {
+		event.Detail["firmware"] = k.Firmware
+	}
+	if err := policy.AcceptsKey(*k); err != nil {
+		return err
+	}
+	facts := s.models.Facts(*k)
+	verdict := policy.JudgeKey(p.Keys, *k, facts, true)
+	if verdict.Answer == policy.Review {
+		k.StopReason, event.Detail["review"] = staffkey.StopReview, verdict.Rule
+	}
+	return verdict.Err(facts)
 }
 
 // endWeakSessions ends the person's other sessions when they set up their first method beyond the password: those sessions
@@ -407,6 +428,9 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		if err := policy.HasRoom(h.policy, h.holdings, key.Replaces); err != nil {
 			return err
 		}
+		if key.StopReason == staffkey.StopReview {
+			return s.holdForReview(tx, h.person, key, nickname)
+		}
 		if err := tx.NoteSetUp(actor.Person); err != nil {
 			return err
 		}
@@ -420,6 +444,15 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		return staffkey.Invalid("nickname", "name.taken", "Nickname", nickname)
 	}
 	return s.refuse(ctx, event, nil, err)
+}
+
+// holdForReview puts a key that was just named on hold, and tells those who review it.
+func (s *Service) holdForReview(tx *store.Tx, p staffkey.Person, key staffkey.SecurityKey, nickname string) error {
+	if err := tx.StopSecurityKey(p.ID, key.ID, staffkey.StopReview); err != nil {
+		return err
+	}
+	tx.Event.Detail = map[string]string{"review": "yes"}
+	return tx.InsertAdministratorNotice("admin.review", p, map[string]string{"Nickname": nickname, "Model": s.models.Facts(key).Model.Name})
 }
 
 // FindEnrolment returns the actor's own enrolment of a method, or nil when it is not set up.

@@ -86,6 +86,8 @@ type Verified struct {
 	// Key is the entry that answered, and Use what its row becomes.
 	Key staffkey.SecurityKey
 	Use *store.KeyUse
+	// Finding is what speaks against the key's model, when policy takes the key in spite of it. The service fills it in.
+	Finding staffkey.FindingKind
 	// State replaces the state of the enrolment that was verified, when not nil.
 	State []byte
 }

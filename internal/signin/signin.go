@@ -34,6 +34,25 @@ type Deps struct {
 	HasChannel func(staffkey.ChannelKind) bool
 	// SourceFailures is how many wrong passwords an hour one network address may send; 0 takes the default.
 	SourceFailures int
+	// Models knows the models of security keys; nil knows none.
+	Models Models
+}
+
+// Models is what is known of models of security keys.
+type Models interface {
+	// Judge looks at the attestation of a new key, and returns how far it can be believed and by which metadata.
+	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
+	// Facts returns what is known of a key by what its row says.
+	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
+}
+
+// noModels knows no models.
+type noModels struct{}
+
+func (noModels) Judge(staffkey.SecurityKey) (staffkey.Trust, int) { return staffkey.TrustUnjudged, -1 }
+
+func (noModels) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
+	return staffkey.KeyFacts{Model: staffkey.Model{AAGUID: k.AAGUID}, Trust: k.Trust}
 }
 
 // Service runs the sign-in operations.
@@ -49,6 +68,7 @@ type Service struct {
 	channel func(staffkey.ChannelKind) bool
 	// sourceFailures is how many wrong passwords an hour one address may send.
 	sourceFailures int
+	models         Models
 	// anonymous bounds what visitors can have recorded.
 	anonymous anonymousBudget
 	// devices bounds what visitors can have kept of their devices.
@@ -59,7 +79,10 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, methods: make(map[staffkey.MethodKind]Method, len(d.Methods)), address: d.Address,
-		now: d.Now, observe: d.Observe, wakeOut: d.Wake, woken: make(chan struct{}, 1), channel: d.HasChannel, sourceFailures: d.SourceFailures,
+		now: d.Now, observe: d.Observe, wakeOut: d.Wake, woken: make(chan struct{}, 1), channel: d.HasChannel, sourceFailures: d.SourceFailures, models: d.Models,
+	}
+	if s.models == nil {
+		s.models = noModels{}
 	}
 	if s.now == nil {
 		s.now = time.Now

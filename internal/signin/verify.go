@@ -247,6 +247,12 @@ func (s *Service) verify(ctx context.Context, answer Answer, want expect, event 
 			if err := policy.SignsIn(v.Key); err != nil {
 				return err
 			}
+			facts := s.models.Facts(v.Key)
+			verdict := policy.JudgeKey(h.policy.Keys, v.Key, facts, false)
+			if err := verdict.Err(facts); err != nil {
+				return err
+			}
+			v.Finding = verdict.Finding
 		}
 		return policy.IsActive(h.person)
 	})
@@ -266,6 +272,9 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, h holder, p
 	event.Detail = map[string]string{"methods": methodNames(in.Session.Methods), "level": levelText(assurance)}
 	if in.Weaker {
 		event.Detail["downgrade"] = "yes"
+	}
+	if v.Finding != "" {
+		event.Detail["finding"] = string(v.Finding)
 	}
 	if in.Session.Recovery != staffkey.RecoveryNone {
 		event.Detail["recovery"] = string(in.Session.Recovery)

@@ -21,6 +21,8 @@ type World struct {
 	Clock        *storetest.Clock
 	Service      *signin.Service
 	Organisation staffkey.Organisation
+	// Models is what is known of models of keys: nothing, unless a test sets it.
+	Models *Models
 
 	people []staffkey.PersonID
 }
@@ -29,12 +31,42 @@ type World struct {
 func NewWorld(t testing.TB, s *store.Store, clock *storetest.Clock, methods ...signin.Method) *World {
 	t.Helper()
 	w := &World{
-		Store: s, Clock: clock,
-		Service:      signin.New(signin.Deps{Store: s, Methods: methods, Address: "https://staffkey.example", Now: clock.Now}),
+		Store: s, Clock: clock, Models: new(Models),
 		Organisation: staffkey.Organisation{ID: store.NewID[staffkey.OrganisationID](), Code: "RX1", Name: "Nottingham", CreatedAt: clock.Now()},
 	}
+	w.Service = signin.New(signin.Deps{Store: s, Methods: methods, Address: "https://staffkey.example", Now: clock.Now, Models: w.Models})
 	w.Change(t, func(tx *store.Tx) error { return tx.InsertOrganisation(w.Organisation) })
 	return w
+}
+
+// Models says the same of every key.
+type Models struct {
+	mu    sync.Mutex
+	trust staffkey.Trust
+	model staffkey.Model
+}
+
+// Set changes what is said: how far attestations can be believed, and what is known of the model.
+func (m *Models) Set(trust staffkey.Trust, model staffkey.Model) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.trust, m.model = trust, model
+}
+
+// Judge implements signin.Models.
+func (m *Models) Judge(staffkey.SecurityKey) (staffkey.Trust, int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.trust, 1
+}
+
+// Facts implements signin.Models.
+func (m *Models) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	f := staffkey.KeyFacts{Model: m.model, Trust: k.Trust}
+	f.Model.AAGUID = k.AAGUID
+	return f
 }
 
 // Change changes the store, which must work.

@@ -1,0 +1,135 @@
+package signin_test
+
+import (
+	"testing"
+
+	"staffkey"
+	"staffkey/internal/signin"
+	"staffkey/internal/store"
+)
+
+const modelOfKeys = "01000000-0000-0000-0000-000000000000" // of newKey
+
+// rules decides which keys the organisation takes.
+func (w *installation) rules(t testing.TB, r staffkey.KeyRules) {
+	t.Helper()
+	w.Change(t, func(tx *store.Tx) error {
+		return tx.PutPolicySettings(w.Organisation.ID, staffkey.PolicySettings{Keys: &r})
+	})
+}
+
+func ruleFor(rule staffkey.ModelRule) staffkey.KeyRules {
+	return staffkey.KeyRules{Models: map[string]staffkey.ModelRule{modelOfKeys: rule}}
+}
+
+// F82: what is registered is judged by what its attestation proves, and every refusal is recorded.
+func TestModels_at_registration(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p := w.person(t, "amara")
+		in := w.Enter(t, p)
+		onlyThis := ruleFor(staffkey.ModelAllow)
+		onlyThis.Others = new(staffkey.ModelDeny)
+		w.rules(t, onlyThis)
+		w.Models.Set(staffkey.TrustUnknown, staffkey.Model{Name: "Test key"})
+		w.Refused(t, "model_others", func() error { _, err := w.register(t, in, newKey(), false); return err })
+		w.rules(t, ruleFor(staffkey.ModelDeny))
+		w.Refused(t, "model_denied", func() error { _, err := w.register(t, in, newKey(), false); return err })
+		if keys := w.keys(t, p); len(keys) != 0 {
+			t.Errorf("%d keys are stored, want none", len(keys))
+		}
+		w.rules(t, onlyThis)
+		w.Models.Set(staffkey.TrustProven, staffkey.Model{Name: "Test key"})
+		k := w.addKey(t, in, newKey(), "Blue")
+		if k.Trust != staffkey.TrustProven || k.JudgedBy != 1 {
+			t.Errorf("trust %q by metadata %d, want proven by 1", k.Trust, k.JudgedBy)
+		}
+	})
+}
+
+// F82: a rule that is made later holds at the next sign-in, for every way of using the key.
+func TestModels_at_sign_in(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Fatal(err)
+		}
+		in := w.browser(t, p, key)
+		w.rules(t, ruleFor(staffkey.ModelDeny))
+		w.Refused(t, "model_denied", func() error { _, err := w.signIn(t, signin.Attempt{}, key); return err })
+		w.Refused(t, "model_denied", func() error { _, err := w.signIn(t, w.Attempt(p), key); return err })
+		w.Refused(t, "model_denied", func() error {
+			b, err := w.Service.BeginStepUp(t.Context(), in.Actor, staffkey.MethodSecurityKey)
+			if err != nil {
+				t.Fatal(err)
+			}
+			_, err = w.Service.FinishStepUp(t.Context(), in.Actor, answer(b, staffkey.MethodSecurityKey, get(t, key, b.Options)), in.Session)
+			return err
+		})
+		w.rules(t, ruleFor(staffkey.ModelAllow))
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("allowed again: got error %v", err)
+		}
+	})
+}
+
+// F81: a status report acts on keys in use at their next sign-in, as policy says.
+func TestModels_with_a_finding(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		_, key := w.withKey(t, "amara")
+		for _, kind := range staffkey.FindingKinds {
+			w.Models.Set(staffkey.TrustProven, staffkey.Model{Findings: []staffkey.Finding{{Kind: kind}}})
+			w.Refused(t, "model_finding", func() error { _, err := w.signIn(t, signin.Attempt{}, key); return err })
+		}
+		w.Models.Set(staffkey.TrustProven, staffkey.Model{Findings: []staffkey.Finding{{Kind: staffkey.FindingUpdateAvailable}}})
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("an update: got error %v", err)
+		}
+		w.rules(t, staffkey.KeyRules{Findings: map[staffkey.FindingKind]staffkey.FindingRule{staffkey.FindingPhysicalCompromise: staffkey.FindingFlag}})
+		w.Models.Set(staffkey.TrustProven, staffkey.Model{Findings: []staffkey.Finding{{Kind: staffkey.FindingPhysicalCompromise}}})
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("a finding that flags: got error %v", err)
+		}
+		var e staffkey.AuditEvent
+		w.Read(t, func(tx *store.Tx) error {
+			events, err := tx.ListAuditEvents(store.AuditFilter{Limit: 1})
+			if err == nil {
+				e = events[0]
+			}
+			return err
+		})
+		if e.Kind != staffkey.EventSignedIn || e.Detail["finding"] != string(staffkey.FindingPhysicalCompromise) {
+			t.Errorf("last event %s with %v, want a sign-in that tells the finding", e.Kind, e.Detail)
+		}
+	})
+}
+
+// F82: a key that needs a review is on hold until somebody who looks after its person puts it in use.
+func TestModels_that_need_a_review(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p := w.person(t, "amara")
+		in := w.Enter(t, p)
+		w.rules(t, ruleFor(staffkey.ModelReview))
+		key := newKey()
+		k := w.addKey(t, in, key, "Blue")
+		stored := w.keys(t, p)[0]
+		if stored.State != staffkey.SecurityKeySuspended || stored.StopReason != staffkey.StopReview {
+			t.Fatalf("key is %s for %q, want on hold for a review", stored.State, stored.StopReason)
+		}
+		w.Refused(t, "key_suspended", func() error { _, err := w.signIn(t, signin.Attempt{}, key); return err })
+		w.Refused(t, "key_in_review", func() error { _, err := w.Service.ResumeKey(t.Context(), in.Actor, k.ID); return err })
+		// What waits proves nothing yet, and must not keep its person from setting up something else.
+		if _, err := w.register(t, in, newKey(), false); err != nil {
+			t.Errorf("a second key: got error %v", err)
+		}
+		if err := w.Service.ResumeKeyFor(t.Context(), staffkey.ConsoleActor(), p.ID, k.ID); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("after the review: got error %v", err)
+		}
+	})
+}
