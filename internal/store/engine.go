@@ -342,10 +342,12 @@ func (e *postgresEngine) changeOnce(ctx context.Context, fn func(querier) error)
 		return err
 	}
 	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before, the first error is the one that tells
-	if err := guarded(fn, poolQuerier{ctx: ctx, q: tx}); err != nil {
-		return err
+	err = guarded(fn, poolQuerier{ctx: ctx, q: tx})
+	if over := ctx.Err(); over != nil {
+		// The driver closes a connection whose statement was broken off; the next statement then tells of the connection only.
+		return errors.Join(over, err)
 	}
-	if err := ctx.Err(); err != nil {
+	if err != nil {
 		return err
 	}
 	return tx.Commit()
