@@ -56,7 +56,7 @@ func confirmCeremony(begun signin.Begun) ui.Ceremony {
 
 func confirmReason(next string) ui.Text {
 	switch {
-	case strings.HasPrefix(next, "/me/tokens/register"):
+	case strings.HasPrefix(next, "/me/tokens/register"), strings.HasSuffix(next, "/replace"):
 		return ui.Text{ID: "confirm.reason.register"}
 	case strings.HasSuffix(next, "/remove"):
 		return ui.Text{ID: "confirm.reason.remove"}
@@ -166,7 +166,7 @@ func (p *Portal) confirmSend(r *request) error {
 	}
 	err = p.SignIn.SendStepUpCode(r.Context(), r.current.Actor, kind)
 	if refusal := asRefusal(err); refusal != nil {
-		return p.showConfirmCode(r, refusalStatus(err), kind, []ui.FieldError{{Message: text(refusal.Message)}})
+		return p.showConfirmCode(r, changeStatus(err), kind, []ui.FieldError{{Message: text(refusal.Message)}})
 	}
 	if err != nil {
 		return err
@@ -188,11 +188,7 @@ func (p *Portal) confirmCode(r *request) error {
 	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: kind, Body: []byte(r.PostFormValue("code"))}
 	in, err := p.SignIn.FinishStepUp(r.Context(), r.current.Actor, answer, r.current.Session)
 	if refusal := asRefusal(err); refusal != nil {
-		status := http.StatusUnprocessableEntity
-		if errors.Is(err, staffkey.ErrThrottled) {
-			status = http.StatusTooManyRequests
-		}
-		return p.showConfirmCode(r, status, kind, []ui.FieldError{codeError(refusal)})
+		return p.showConfirmCode(r, changeStatus(err), kind, []ui.FieldError{codeError(refusal)})
 	}
 	if err != nil {
 		return err

@@ -17,6 +17,27 @@ func (s *stack) askForApp(organisation string, days int) {
 	s.decide(organisation, staffkey.PolicySettings{Methods: &methods, CoreMethods: &core, GraceDays: &days})
 }
 
+// The rule names what there is to choose from as a sentence does, in both languages.
+func TestRule_lists_what_to_choose_from(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	for organisation, test := range map[string]struct {
+		core      []staffkey.MethodKind
+		en, welsh string
+	}{
+		"north": {[]staffkey.MethodKind{staffkey.MethodSecurityKey, staffkey.MethodTOTP, staffkey.MethodTextMessage},
+			"one of these: two security keys, an authenticator app or codes by text message.", "un o’r rhain: dwy allwedd ddiogelwch, ap dilysu neu godau drwy neges destun."},
+		"south": {[]staffkey.MethodKind{staffkey.MethodTextMessage}, "one of these: codes by text message.", "un o’r rhain: codau drwy neges destun."},
+	} {
+		methods := everyMethod
+		s.decide(organisation, staffkey.PolicySettings{Methods: &methods, CoreMethods: &test.core})
+		b := s.byPassword(s.add("p"+organisation, organisation))
+		b.get("/me/mfa").shows(t, "the rule in "+organisation, http.StatusOK, test.en)
+		b.get("/me/mfa?lang=cy")
+		b.get("/me/mfa").shows(t, "the rule in "+organisation+" in Welsh", http.StatusOK, test.welsh)
+	}
+}
+
 // The classic rule: a token by-passes prompts only once a core method is set up (F45), asked for at sign-in (F46).
 func TestClassicRule_forces_the_start_when_grace_is_over(t *testing.T) {
 	t.Parallel()

@@ -2,11 +2,8 @@ package portal
 
 import (
 	"net/http"
-	"net/url"
-	"strings"
 
 	"staffkey"
-	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -112,107 +109,6 @@ func (p *Portal) resumeToken(r *request) error {
 		return err
 	}
 	return r.redirect("/me/tokens")
-}
-
-// systemOf guesses the system of a browser, for whose steps to show first.
-func systemOf(r *request) string {
-	hint := strings.ToLower(strings.Trim(r.Header.Get("Sec-CH-UA-Platform"), `"`))
-	switch hint {
-	case "windows", "macos", "linux", "android", "ios":
-		return hint
-	case "chrome os", "chromium os":
-		return "chromeos"
-	}
-	switch first(r.UserAgent(), systemMarks) {
-	case "Windows":
-		return "windows"
-	case "macOS":
-		return "macos"
-	case "ChromeOS":
-		return "chromeos"
-	case "Android":
-		return "android"
-	case "iPhone", "iPad":
-		return "ios"
-	case "Linux":
-		return "linux"
-	}
-	return ""
-}
-
-// pinQuestion is what the person wants to know of the PIN.
-func pinQuestion(r *request) string {
-	switch q := r.FormValue("about"); q {
-	case "change", "forgotten", "blocked":
-		return q
-	}
-	return ""
-}
-
-// pinHelp is the help about PINs for everybody.
-func (p *Portal) pinHelp(r *request) error {
-	return p.render(r, http.StatusOK, "", ui.PINPage{Question: pinQuestion(r), System: systemOf(r), Base: "/pin"})
-}
-
-// pinPage is the help about the PIN of one key.
-func (p *Portal) pinPage(r *request) error {
-	k, _, err := p.ownKey(r)
-	if err != nil {
-		return err
-	}
-	can, err := p.canReplace(r, k)
-	if err != nil {
-		return err
-	}
-	return p.render(r, http.StatusOK, "selfservice", ui.PINPage{
-		ID: string(k.ID), Nickname: k.Nickname, Question: pinQuestion(r), System: systemOf(r), Base: tokenPath(k.ID, "pin"), CanReplace: can,
-	})
-}
-
-// canReplace reports whether the person could register a key again in place of an entry: by another key, a recovery code or a pass. What
-// it needs exactly, the operation asks.
-func (p *Portal) canReplace(r *request, k staffkey.SecurityKey) (bool, error) {
-	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
-	if err != nil {
-		return false, err
-	}
-	for _, other := range mine.Holdings.ActiveKeys() {
-		if !staffkey.SamePhysicalKey(other, k.ID, mine.Holdings.Keys) {
-			return true, nil
-		}
-	}
-	byCode := contains(mine.Holdings.Others, staffkey.MethodRecoveryCode) && policy.CodesRecover(r.current.Actor, mine.Policy)
-	return mine.CanAdd || byCode || contains(mine.Holdings.Others, staffkey.MethodPass), nil
-}
-
-func (p *Portal) replacePage(r *request) error {
-	k, _, err := p.ownKey(r)
-	if err != nil {
-		return err
-	}
-	can, err := p.canReplace(r, k)
-	if err != nil {
-		return err
-	}
-	if !can {
-		return r.redirect("/me/request?reason=blocked&token=" + url.QueryEscape(k.Nickname))
-	}
-	return p.render(r, http.StatusOK, "selfservice", ui.ReplacePage{ID: string(k.ID), Nickname: k.Nickname, System: systemOf(r), Next: tokenPath(k.ID, "replace")})
-}
-
-// replace goes on when the key was reset: its old entry cannot sign in any more, so it is put on hold, and the key is registered again
-// in its place.
-func (p *Portal) replace(r *request) error {
-	k, _, err := p.ownKey(r)
-	if err != nil {
-		return err
-	}
-	if k.State == staffkey.SecurityKeyActive {
-		if _, err := p.SignIn.StopKey(r.Context(), r.current.Actor, k.ID, staffkey.StopLost); err != nil {
-			return err
-		}
-	}
-	return r.redirect("/me/tokens/register?replaces=" + url.QueryEscape(string(k.ID)))
 }
 
 func (p *Portal) requestPage(r *request) error {

@@ -175,13 +175,19 @@ func TestReplace_keeps_the_nickname(t *testing.T) {
 		old := h.keyID
 		b := s.sessionWith(h, 1)
 		path := "/me/tokens/" + string(old)
-		b.get(path+"/pin?about=forgotten").shows(t, "the PIN is forgotten", http.StatusOK, `href="`+path+`/replace"`)
-		b.get(path+"/replace").shows(t, "the page", http.StatusOK, "Reset ‘Lanyard’ and register it again", "Reset also removes entries of other services")
+		b.get(path+"/pin").shows(t, "help with the PIN", http.StatusOK, `href="`+path+`/replace"`)
+		b.get(path+"/pin?about=forgotten").leads(t, "the PIN is forgotten", path+"/replace")
+		b.get(path+"/replace").shows(t, "the page", http.StatusOK, "Reset a key and register it again", "Reset also removes entries of other services",
+			`data-first="/me/tokens/{token}/replace"`, `value="`+string(old)+`" required aria-describedby="token-1-hint" checked`)
+		b.get("/pin?about=blocked").shows(t, "a key is blocked", http.StatusOK, `href="/pin?about=forgotten"`)
+		b.get("/pin?about=forgotten").shows(t, "the page without a choice", http.StatusOK, "Reset a key and register it again", `id="token-1"`)
 		if state := stateOf(s, h, old); state != staffkey.SecurityKeyActive {
 			t.Fatalf("looking at the page makes the token %s", state)
 		}
 		b.get("/me/tokens/register/options?replaces="+string(old)).shows(t, "replacing a token in use", http.StatusForbidden)
-		b.post(path+"/replace", nil).leads(t, "reset", "/me/tokens/register?replaces="+url.QueryEscape(string(old)))
+		for range 2 { // the second press, after a prompt without an answer, is as good as the first
+			b.postJSON(path+"/replace", "{}").shows(t, "reset", http.StatusOK, `"options":"{`, `"outcome":"/me/tokens/register/outcome?replaces=`+string(old))
+		}
 		b.get("/me/tokens/register?replaces="+string(old)).shows(t, "the wizard", http.StatusOK, "replaces="+string(old))
 		if state := stateOf(s, h, old); state != staffkey.SecurityKeySuspended {
 			t.Errorf("the token of the key that was reset is %s, want it on hold until the new one works", state)
@@ -215,6 +221,25 @@ func stateOf(s *stack, h *holder, id staffkey.SecurityKeyID) staffkey.SecurityKe
 	return ""
 }
 
+func TestReplace_of_the_only_token(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	path := "/me/tokens/" + string(h.keyID) + "/replace"
+	visitor := s.browser()
+	visitor.get("/pin?about=forgotten").shows(t, "signed out", http.StatusOK, `href="/signin?next=%2Fpin%3Fabout%3Dforgotten"`)
+	b := s.session(h)
+	b.get("/pin?about=forgotten").leads(t, "the only token", path)
+	b.get(path).shows(t, "its page", http.StatusOK, "Reset ‘Lanyard’ and register it again", `name="token" value="`+string(h.keyID)+`"`)
+	s.clock.Advance(staffkey.ProofLife + time.Minute) // a reset takes its time
+	r := b.request("POST", path, "application/json", "{}")
+	r.Header.Set("Accept", "application/json")
+	r.Header.Set("Referer", address+path)
+	b.send(r).leads(t, "an old proof", "/me/confirm?next="+url.QueryEscape(path))
+	b.get("/me/confirm?next="+url.QueryEscape(path)).shows(t, "why", http.StatusOK, "register")
+}
+
 func TestReplace_without_another_way_in_asks_for_a_key(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
@@ -230,6 +255,10 @@ func TestReplace_without_another_way_in_asks_for_a_key(t *testing.T) {
 	path := "/me/tokens/" + string(s.keys(h)[0].ID)
 	in.get(path+"/pin?about=blocked").shows(t, "blocked", http.StatusOK, "/me/request?reason=blocked&token=Lanyard")
 	in.get(path+"/replace").leads(t, "replacing it by an app", "/me/request?reason=blocked&token=Lanyard")
+	in.post(path+"/replace", nil).leads(t, "saying so all the same", "/me/request?reason=blocked&token=Lanyard")
+	if state := stateOf(s, h, s.keys(h)[0].ID); state != staffkey.SecurityKeyActive {
+		t.Errorf("the only token is %s, want it in use", state)
+	}
 	in.get("/me/tokens/register").leads(t, "registering a key by an app", "/me/confirm?next="+url.QueryEscape("/me/tokens/register"))
 }
 

@@ -38,15 +38,27 @@ func (p *Portal) rule(r *request, mine signin.Mine) ui.Text {
 	case len(mine.Policy.CoreMethods) == 1 && mine.Policy.CoreMethods[0] == staffkey.MethodSecurityKey:
 		return ui.Text{ID: "methods.rule.keys"}
 	}
-	names := make([]string, 0, len(mine.Policy.CoreMethods))
-	for _, kind := range mine.Policy.CoreMethods {
-		id := "method." + optionKind(kind) + ".name"
+	return ui.Text{ID: "methods.rule.core", Args: map[string]any{"Methods": p.oneOf(r, mine.Policy.CoreMethods)}}
+}
+
+// oneOf lists methods to choose one from. The last is a text of its own with "or", because the word before changes how some begin in Welsh.
+func (p *Portal) oneOf(r *request, kinds []staffkey.MethodKind) string {
+	var list strings.Builder
+	for i, kind := range kinds {
+		name, form := optionKind(kind), ".one"
 		if kind == staffkey.MethodSecurityKey {
-			id = "methods.rule.two-keys"
+			name = "key"
 		}
-		names = append(names, p.UI.Text(r.lang(), ui.Text{ID: id}))
+		switch {
+		case i > 0 && i == len(kinds)-1:
+			list.WriteString(" ")
+			form = ".or"
+		case i > 0:
+			list.WriteString(", ")
+		}
+		list.WriteString(p.UI.Text(r.lang(), ui.Text{ID: "methods.rule." + name + form}))
 	}
-	return ui.Text{ID: "methods.rule.core", Args: map[string]any{"Methods": strings.Join(names, ", ")}}
+	return list.String()
 }
 
 func (p *Portal) keyRow(mine signin.Mine) ui.MethodRow {
@@ -150,7 +162,17 @@ type appOptions struct {
 	QR  []string `json:"qr"`
 }
 
-func (p *Portal) appPage(r *request) error { return p.showApp(r, http.StatusOK, "", nil) }
+// cookieApp keeps the secret that the page has shown when a code of it was refused: the app has it by then, and must not need another
+// when the person reads the page in another language. The field "shown" of its form asks for it; a page opened anew has a new secret.
+const cookieApp = "staffkey-app"
+
+func (p *Portal) appPage(r *request) error {
+	var refused string
+	if r.FormValue("shown") != "" {
+		r.openSealed(cookieApp, &refused)
+	}
+	return p.showApp(r, http.StatusOK, refused, nil)
+}
 
 // showApp shows the secret of an authenticator app: a new one, or the same as on the page whose code was just refused.
 func (p *Portal) showApp(r *request, status int, refused string, errs []ui.FieldError) error {
@@ -164,6 +186,11 @@ func (p *Portal) showApp(r *request, status int, refused string, errs []ui.Field
 	}
 	page := ui.AppPage{QR: o.QR, Key: o.Key, URI: o.URI, Sealed: begun.Sealed, Replacing: begun.Subject.Enrolment != nil}
 	page.Errors = errs
+	if len(errs) > 0 {
+		if err := r.putSealed(cookieApp, begun.Sealed, signin.AttemptLife); err != nil {
+			return err
+		}
+	}
 	return p.render(r, status, "selfservice", page)
 }
 
@@ -182,6 +209,7 @@ func (p *Portal) enrolApp(r *request) error {
 	if err != nil {
 		return err
 	}
+	r.dropCookie(cookieApp)
 	return p.methodDone(r, done, flash{Kind: "success", ID: "flash.app-set-up"})
 }
 
@@ -205,149 +233,6 @@ func (p *Portal) methodDone(r *request, done signin.EnrolmentDone, f flash) erro
 		return r.redirect("/me/mfa/start")
 	}
 	return r.redirect("/me/mfa")
-}
-
-// telephoneMethod is the method of the path, if it sends codes.
-func (p *Portal) telephoneMethod(r *request) (staffkey.MethodKind, error) {
-	kind, err := r.codeMethod()
-	if err == nil && !p.SignIn.Sends(kind) {
-		err = staffkey.ErrNotFound
-	}
-	return kind, err
-}
-
-func (p *Portal) numberPage(r *request) error { return p.showNumber(r, http.StatusOK, "", nil) }
-
-func (p *Portal) showNumber(r *request, status int, number string, errs []ui.FieldError) error {
-	kind, err := p.telephoneMethod(r)
-	if err != nil {
-		return err
-	}
-	// The same question as at the end, so that nobody types a number for nothing.
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{})
-	if err != nil {
-		return err
-	}
-	page := ui.NumberPage{Kind: optionKind(kind), Number: number, Last2: begun.Last2[kind]}
-	page.Errors = errs
-	return p.render(r, status, "selfservice", page)
-}
-
-func (p *Portal) sendToNumber(r *request) error {
-	kind, err := p.telephoneMethod(r)
-	if err != nil {
-		return err
-	}
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	number := r.PostFormValue("number")
-	if len(number) > 64 {
-		number = number[:64]
-	}
-	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number)
-	if errs := fieldError(err); errs != nil {
-		return p.showNumber(r, http.StatusUnprocessableEntity, number, errs)
-	}
-	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
-		status, e := http.StatusUnprocessableEntity, ui.FieldError{Message: text(refusal.Message)}
-		if refusal.Rule == "country" {
-			e.Field = "number"
-		}
-		if refusalStatus(err) == http.StatusTooManyRequests {
-			status = http.StatusTooManyRequests
-		}
-		return p.showNumber(r, status, number, []ui.FieldError{e})
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.putSealed(cookieNumber, number, signin.AttemptLife); err != nil {
-		return err
-	}
-	return r.redirect("/me/mfa/" + optionKind(kind) + "/code")
-}
-
-// cookieNumber keeps the number that is being set up, to send its code again.
-const cookieNumber = "staffkey-number"
-
-func (p *Portal) numberCodePage(r *request) error { return p.showNumberCode(r, http.StatusOK, nil) }
-
-func (p *Portal) showNumberCode(r *request, status int, errs []ui.FieldError) error {
-	kind, err := p.telephoneMethod(r)
-	if err != nil {
-		return err
-	}
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{})
-	if err != nil {
-		return err
-	}
-	pending := ""
-	if e := begun.Subject.Enrolment; e != nil {
-		pending = p.SignIn.Pending(*e)
-	}
-	if pending == "" { // nothing waits: confirmed in another tab, or never asked for
-		return r.redirect("/me/mfa/" + optionKind(kind))
-	}
-	path := "/me/mfa/" + optionKind(kind) + "/code"
-	page := ui.NumberCodePage{Kind: optionKind(kind), Last2: pending, Sealed: begun.Sealed}
-	page.Errors = errs
-	again, err := p.resend(r, r.current.Person.ID, kind, path+"/again")
-	if err != nil {
-		return err
-	}
-	page.Resend = *again
-	return p.render(r, status, "selfservice", page)
-}
-
-func (p *Portal) sendToNumberAgain(r *request) error {
-	kind, err := p.telephoneMethod(r)
-	if err != nil {
-		return err
-	}
-	var number string
-	if !r.openSealed(cookieNumber, &number) {
-		return r.redirect("/me/mfa/" + optionKind(kind))
-	}
-	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number)
-	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
-		return p.showNumberCode(r, refusalStatus(err), []ui.FieldError{{Message: text(refusal.Message)}})
-	}
-	if err != nil {
-		return err
-	}
-	return r.redirect("/me/mfa/" + optionKind(kind) + "/code")
-}
-
-func (p *Portal) enrolNumber(r *request) error {
-	kind, err := p.telephoneMethod(r)
-	if err != nil {
-		return err
-	}
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	if r.PostFormValue("code") == "" {
-		return p.showNumberCode(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "code", Message: ui.Text{ID: "code.empty"}}})
-	}
-	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: kind, Body: []byte(r.PostFormValue("code"))}
-	done, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, answer)
-	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
-		return p.showNumberCode(r, http.StatusUnprocessableEntity, []ui.FieldError{codeError(refusal)})
-	}
-	if err != nil {
-		return err
-	}
-	r.dropCookie(cookieNumber)
-	e, err := p.SignIn.FindEnrolment(r.Context(), r.current.Actor, kind)
-	if err != nil {
-		return err
-	}
-	f := flash{Kind: "success", ID: "flash.number-set-up"}
-	if e != nil {
-		f.Args = map[string]string{"Last2": p.SignIn.Last2(*e)}
-	}
-	return p.methodDone(r, done, f)
 }
 
 func (p *Portal) removeMethodPage(r *request) error { return p.showRemoveMethod(r, http.StatusOK) }

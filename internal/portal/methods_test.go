@@ -33,6 +33,12 @@ func TestApp_is_set_up_and_signs_in(t *testing.T) {
 		if other := s.scan(b.get("/me/mfa/app-code")); other.key == phone.key {
 			t.Error("a page opened anew shows the key of before")
 		}
+		welsh := b.press(t, empty.body)
+		welsh.leads(t, "the page in Welsh", "/me/mfa/app-code?shown=1")
+		if same := s.scan(b.get(welsh.location())); same.key != phone.key {
+			t.Error("in another language the page shows another key")
+		}
+		b.get("/me/mfa?lang=en").leads(t, "back to English", "/me/mfa")
 		stranger := s.byPassword(s.add("ben", "north"))
 		taken := stranger.post("/me/mfa/app-code", url.Values{"ceremony": {empty.ceremony()}})
 		if got := s.scan(taken); got.key == phone.key {
@@ -80,7 +86,7 @@ func TestNumber_is_set_up_and_changed(t *testing.T) {
 		}
 		first := s.code(h)
 		page := b.get("/me/mfa/text/code")
-		page.shows(t, "the page", http.StatusOK, "number ending 23", "The message is on its way.", "You can ask for a new code in 30 seconds.", `action="/me/mfa/text/code/again"`)
+		page.shows(t, "the page", http.StatusOK, "number ending 23", "The code is on its way.", "You can ask for a new code in 30 seconds.", `action="/me/mfa/text/code/again"`)
 		b.post("/me/mfa/text/code/again", nil).shows(t, "a code again at once", http.StatusTooManyRequests, "Wait 30 seconds for a new message.", `id="number-code-form"`, "number ending 23")
 		b.post("/me/mfa/text", url.Values{"number": {"07700 900456"}}).shows(t, "another number at once", http.StatusTooManyRequests, "Wait 30 seconds", `id="number-form"`)
 		s.clock.Advance(30 * time.Second)
@@ -98,6 +104,7 @@ func TestNumber_is_set_up_and_changed(t *testing.T) {
 		s.clock.Advance(staffkey.ProofLife + time.Second)
 		b.get("/me/mfa/text").leads(t, "a change with an old proof", "/me/confirm?next="+url.QueryEscape("/me/mfa/text"))
 		b.get("/me/confirm?next=/me/mfa/text").shows(t, "the confirmation", http.StatusOK, `action="/me/confirm/text/send"`, "number ending 23")
+		b.post("/me/confirm/phone/send", nil).shows(t, "a call without a number", http.StatusUnprocessableEntity)
 		b.post("/me/confirm/text/send", nil).leads(t, "a code for the confirmation", "/me/confirm/text")
 		b.typeCode("/me/confirm/text", s.code(h)).leads(t, "confirmed", "/me/mfa/text")
 		b.get("/me/mfa/text").shows(t, "the page with a number", http.StatusOK, "Codes go to the number ending 23 until the new one is set up.")

@@ -10,6 +10,12 @@ import (
 
 // tokenRows turns keys into the list to choose from: last used in this browser first, then by last use.
 func (p *Portal) tokenRows(r *request, keys []staffkey.SecurityKey) []ui.TokenRow {
+	active := slices.DeleteFunc(slices.Clone(keys), func(k staffkey.SecurityKey) bool { return k.State != staffkey.SecurityKeyActive })
+	return p.allRows(r, active)
+}
+
+// allRows is tokenRows with those on hold as well. It sorts keys.
+func (p *Portal) allRows(r *request, keys []staffkey.SecurityKey) []ui.TokenRow {
 	here := r.device().Keys
 	place := func(k staffkey.SecurityKey) int {
 		if i := slices.Index(here, k.ID); i >= 0 {
@@ -17,20 +23,14 @@ func (p *Portal) tokenRows(r *request, keys []staffkey.SecurityKey) []ui.TokenRo
 		}
 		return len(here)
 	}
-	var active []staffkey.SecurityKey
-	for _, k := range keys {
-		if k.State == staffkey.SecurityKeyActive {
-			active = append(active, k)
-		}
-	}
-	slices.SortStableFunc(active, func(a, b staffkey.SecurityKey) int {
+	slices.SortStableFunc(keys, func(a, b staffkey.SecurityKey) int {
 		if c := place(a) - place(b); c != 0 {
 			return c
 		}
 		return b.LastUsedAt.Compare(a.LastUsedAt)
 	})
-	rows := make([]ui.TokenRow, 0, len(active))
-	for i, k := range active {
+	rows := make([]ui.TokenRow, 0, len(keys))
+	for i, k := range keys {
 		rows = append(rows, ui.TokenRow{
 			ID: string(k.ID), Nickname: k.Nickname, Credential: encodeID(k.CredentialID), Connects: ui.Connects(k.Transports),
 			LastUsed: k.LastUsedAt, LastHere: i == 0 && len(here) > 0 && place(k) < len(here),

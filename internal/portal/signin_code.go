@@ -136,7 +136,15 @@ func (p *Portal) sendCode(r *request) error {
 	return r.redirect("/signin/" + optionKind(kind))
 }
 
-// refusalStatus is how HTTP calls a refusal on a form that is shown again.
+// changeStatus is how HTTP calls a refusal on a form of somebody who is signed in.
+func changeStatus(err error) int {
+	if errors.Is(err, staffkey.ErrThrottled) {
+		return http.StatusTooManyRequests
+	}
+	return http.StatusUnprocessableEntity
+}
+
+// refusalStatus is how HTTP calls a refusal on a sign-in form that is shown again.
 func refusalStatus(err error) int {
 	if errors.Is(err, staffkey.ErrThrottled) {
 		return http.StatusTooManyRequests

@@ -133,7 +133,7 @@ func (p *Portal) switchPerson(r *request) error {
 
 // ofSitting are the cookies of whoever sits at the browser now.
 var ofSitting = []string{
-	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieSignal, cookieKept, cookieReset, cookieNotMe,
+	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieApp, cookieSignal, cookieKept, cookieReset, cookieNotMe,
 	cookieWelcome,
 }
 

@@ -68,7 +68,7 @@ func (b *tab) axe(colours, kind string, rules ...string) {
 	if !eval[bool](b, "!!window.axe") {
 		eval[bool](b, axeSource+"; !!window.axe")
 	}
-	violations := eval[[]string](b, fmt.Sprintf(`axe.run(document, { runOnly: { type: %q, values: %s }, resultTypes: ["violations"] }).then((r) =>
+	violations := eval[[]string](b, fmt.Sprintf(`axe.run(document, { runOnly: { type: %q, values: %s }, resultTypes: ["violations"], preload: false }).then((r) =>
 		r.violations.flatMap((v) => v.nodes.map((n) => v.id + ": " + n.failureSummary.replace(/\s+/g, " ") + " " + n.html)))`, kind, quote(rules)))
 	for _, v := range violations {
 		b.t.Errorf("axe on %s, %s: %s", eval[string](b, "location.pathname + ' ' + document.title"), colours, v)

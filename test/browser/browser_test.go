@@ -10,10 +10,13 @@ package browser
 import (
 	"context"
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -22,7 +25,19 @@ import (
 	"staffkey/test/program"
 )
 
+// atOnce is how many tests run side by side for each processor, where -parallel does not say: most of the time a test waits, for its
+// browser, for a message or for a countdown.
+const atOnce = 3
+
 func TestMain(m *testing.M) {
+	flag.Parse()
+	said := false
+	flag.Visit(func(f *flag.Flag) { said = said || f.Name == "test.parallel" })
+	if !said {
+		if err := flag.Set("test.parallel", strconv.Itoa(atOnce*runtime.GOMAXPROCS(0))); err != nil {
+			panic(err) // the flag of every test
+		}
+	}
 	code := m.Run()
 	if err := errors.Join(stopShared(), program.Clean()); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -1,6 +1,7 @@
 package browser
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/emulation"
@@ -12,19 +13,50 @@ func TestOther_option_after_a_failed_prompt(t *testing.T) {
 	b := arrive(t, "Lanyard")
 	b.goTo("/me/mfa/app-code")
 	a := b.setUpApp()
-	b.signOut()
-	b.key.refusePIN(true)
-	b.password(b.account)
-	b.follow("#key-form button", "Lanyard")
-	b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+	b.failedPrompt("Lanyard")
 	b.count()
 	b.follow("main a", "Authenticator app")
 	b.at("/signin/app-code", "Sign in with your authenticator app")
-	b.took("from a failed prompt to the code", 1, 1)
-	b.fill("#code", a.code())
+	b.has("#code-hint", "It goes on by itself after the last digit.")
+	b.typeCode(a.code())
+	b.at("/me", "Home")
+	b.took("an app after a failed prompt", 1, 2)
+}
+
+// A code goes on by itself once, when it is complete; after a wrong one the next goes by the button.
+func TestCode_goes_on_by_itself_once(t *testing.T) {
+	t.Parallel()
+	b := arrive(t)
+	b.goTo("/me/mfa/app-code")
+	a := b.setUpApp()
+	b.signOut()
+	b.password(b.account)
+	b.at("/signin/app-code", "Sign in with your authenticator app")
+	b.inspect()
+	b.keyboard("12345x7")
+	b.is("[role=status]", "")
+	right := a.code()
+	b.fill("#code", "")
+	b.typeCode(other(right))
+	b.at("/signin/app-code", "Sign in with your authenticator app")
+	b.focused("#error-summary")
+	b.is("#error-summary li", "That code is wrong. Use the newest one in the app.")
+	if hint := b.text("#code-hint"); strings.Contains(hint, "by itself") {
+		t.Errorf("hint after a wrong code: want no word of going on, got %q", hint)
+	}
+	b.fill("#code", right)
+	if sent := eval[bool](b, `!!document.querySelector("#code-form").dataset.sent`); sent {
+		t.Error("after a wrong code the next went on by itself")
+	}
 	b.follow("#code-form button")
 	b.at("/me", "Home")
-	b.took("from the code to Home", 1, 1)
+}
+
+// other returns a code of 6 digits that another is not, nor any of its time steps by more than chance.
+func other(code string) string {
+	wrong := []byte(code)
+	wrong[5] = '0' + (wrong[5]-'0'+5)%10
+	return string(wrong)
 }
 
 // A browser that cannot open its key window at once is most often one on a virtual desktop: the page has the three ways in.
@@ -61,13 +93,9 @@ func TestInternet_Explorer_and_a_code(t *testing.T) {
 	b.has("body", "You can still sign in with your password and a code.")
 	b.follow("a[href*=anyway]")
 	b.at("/signin", "Sign in")
-	b.fill("#username", b.account.Username)
-	b.fill("#password", b.account.Password)
-	b.follow("#signin-form button[name=signin]")
+	b.give(b.account)
 	b.at("/signin/key", "Sign in using a FIDO2 security key")
-	b.follow("main a", "Recovery code")
-	b.fill("#code", code)
-	b.follow("#code-form button")
+	b.recover(code)
 	b.at("/me", "Home")
 	b.follow("header a[hreflang=cy]")
 	b.at("/me", "Hafan")

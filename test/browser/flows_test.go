@@ -45,6 +45,12 @@ func (b *tab) password(a account) {
 	b.t.Helper()
 	b.goTo("/signin")
 	b.at("/signin", "Sign in")
+	b.give(a)
+}
+
+// give types name and password into the sign-in form that is open, and sends it.
+func (b *tab) give(a account) {
+	b.t.Helper()
 	b.fill("#username", a.Username)
 	b.fill("#password", a.Password)
 	b.follow("#signin-form button[name=signin]")
@@ -54,6 +60,40 @@ func (b *tab) signOut() {
 	b.t.Helper()
 	b.follow("button", "Sign out")
 	b.at("/signed-out", "You are signed out")
+}
+
+// byKey signs in with the password and the key that has a nickname.
+func (b *tab) byKey(nickname string) {
+	b.t.Helper()
+	b.password(b.account)
+	b.follow("#key-form button", nickname)
+	b.at("/me", "Home")
+}
+
+// failedPrompt signs out, and in again as far as the key, which refuses the PIN.
+func (b *tab) failedPrompt(nickname string) {
+	b.t.Helper()
+	b.signOut()
+	b.key.refusePIN(true)
+	b.password(b.account)
+	b.follow("#key-form button", nickname)
+	b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+}
+
+// recover chooses Recovery code on a page that offers it, and comes in with one.
+func (b *tab) recover(code string) {
+	b.t.Helper()
+	b.follow("main a", "Recovery code")
+	b.at("/signin/recovery-code", "Sign in with a recovery code")
+	b.fill("#code", code)
+	b.follow("#code-form button")
+}
+
+// typeCode types a code of 6 digits into the field that has the cursor, and waits for the page to which it goes on by itself.
+func (b *tab) typeCode(code string) {
+	b.t.Helper()
+	b.focused("#code")
+	b.away(func() { b.keyboard(code) })
 }
 
 // register registers the key that is plugged in, beginning on the first page of the wizard.
@@ -136,9 +176,7 @@ func TestFirst_token_and_sign_in(t *testing.T) {
 
 		b.goTo("/signin")
 		b.count()
-		b.fill("#username", a.Username)
-		b.fill("#password", a.Password)
-		b.follow("#signin-form button[name=signin]")
+		b.give(a)
 		b.at("/signin/key", "Sign in using a FIDO2 security key")
 		b.has("main", a.Username)
 		b.has("#key-form", "last used on this computer")

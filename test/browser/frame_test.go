@@ -97,9 +97,7 @@ func TestSign_in_leads_back(t *testing.T) {
 
 	b.goTo("/me/sessions")
 	b.at("/signin", "Sign in")
-	b.fill("#username", b.account.Username)
-	b.fill("#password", b.account.Password)
-	b.follow("#signin-form button[name=signin]")
+	b.give(b.account)
 	b.at("/signin/key", "Sign in using a FIDO2 security key")
 	b.reload()
 	b.at("/signin/key", "Sign in using a FIDO2 security key")

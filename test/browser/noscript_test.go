@@ -40,10 +40,7 @@ func TestWithout_script(t *testing.T) {
 	b.follow("#key-form button", "Lanyard")
 	b.at("/signin/outcome", "Sign in using a FIDO2 security key")
 	b.has("#outcome", "Security keys need JavaScript")
-	b.follow("main a", "Recovery code")
-	b.at("/signin/recovery-code", "Sign in with a recovery code")
-	b.fill("#code", codes[0])
-	b.follow("#code-form button")
+	b.recover(codes[0])
 	b.at("/me", "Home")
 
 	for _, page := range []struct{ path, heading string }{

@@ -75,12 +75,7 @@ func TestAfter_a_failed_prompt(t *testing.T) {
 	t.Parallel()
 	b := arrive(t, "Lanyard")
 	code := b.codes()[0]
-	b.signOut()
-
-	b.key.refusePIN(true)
-	b.password(b.account)
-	b.follow("#key-form button", "Lanyard")
-	b.at("/signin/outcome", "Sign in using a FIDO2 security key")
+	b.failedPrompt("Lanyard")
 	b.inspect()
 	above := `(document.querySelector("#other-options").compareDocumentPosition(document.querySelector("#key-form")) & Node.DOCUMENT_POSITION_FOLLOWING) !== 0`
 	if eval[bool](b, above) {
@@ -111,16 +106,12 @@ func TestAfter_a_failed_prompt(t *testing.T) {
 	}
 
 	// The way out that is offered gets the person in.
-	b.follow("main a", "Recovery code")
-	b.fill("#code", code)
-	b.follow("#code-form button")
+	b.recover(code)
 	b.at("/me", "Home")
 	b.signOut()
 
 	b.key.refusePIN(false)
-	b.password(b.account)
-	b.follow("#key-form button", "Lanyard")
-	b.at("/me", "Home")
+	b.byKey("Lanyard")
 }
 
 // Stop and Back end the waiting, and leave everything as it was.

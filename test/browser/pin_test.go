@@ -53,21 +53,20 @@ func TestPIN_change(t *testing.T) {
 	b.inspect()
 }
 
-// replace goes from Home through the reset of a key to its new entry. replaced resets the key, in its settings.
-func (b *tab) replace(nickname string, replaced *key) {
+// replace goes from the help with the PIN of a token through the reset of its key to its new entry. One press starts the prompt.
+func (b *tab) replace(nickname, heading string, reset *key) {
 	b.t.Helper()
 	b.goTo("/me")
 	b.follow(".card-links a", "PIN help "+nickname)
 	b.at("/me/tokens/*/pin", "Help with the PIN of your key")
 	b.count()
 	b.follow("main a", "I forgot it")
-	b.follow("main a", "Reset it and register it again")
-	b.at("/me/tokens/*/replace", "Reset ‘"+nickname+"’ and register it again")
+	b.at("/me/tokens/*/replace", heading)
+	b.is("#replace-form li:nth-child(2) p strong", "On Linux, with Chrome or Chromium")
+	b.has(".note-warn", "Reset also removes entries of other services on this key.")
 	b.inspect()
-	replaced.reset()
+	reset.reset()
 	b.follow("button", "I have reset it")
-	b.at("/me/tokens/register", "Register New Token")
-	b.follow("button", "Start")
 	b.at("/me/tokens/*/name", "Give this token a nickname")
 	if got := eval[string](b, `document.querySelector("#nickname").value`); got != nickname {
 		b.t.Errorf("nickname in place of an entry: want %q kept, got %q", nickname, got)
@@ -76,7 +75,7 @@ func (b *tab) replace(nickname string, replaced *key) {
 	b.at("/me/tokens/*/try", "Try your new token")
 	b.follow("#try-form button")
 	b.at("/me/tokens/*/done", "‘"+nickname+"’ is ready")
-	b.took("a forgotten PIN", 6, 6)
+	b.took("a forgotten PIN", 4, 4)
 	b.demo.mail(b.t, mailOf(b.account), "Replacement token: "+nickname)
 }
 
@@ -85,46 +84,80 @@ func TestPIN_forgotten_with_a_recovery_code(t *testing.T) {
 	t.Parallel()
 	b := arrive(t, "Lanyard")
 	code := b.codes()[0]
-	b.signOut()
-	b.key.refusePIN(true)
-	b.password(b.account)
-	b.follow("#key-form button", "Lanyard")
-	b.follow("main a", "Recovery code")
-	b.fill("#code", code)
-	b.follow("#code-form button")
+	b.failedPrompt("Lanyard")
+	b.recover(code)
 	b.at("/me", "Home")
 	b.key.refusePIN(false) // it has a new one after the reset
-	b.replace("Lanyard", b.key)
+	b.replace("Lanyard", "Reset ‘Lanyard’ and register it again", b.key)
 	b.goTo("/me/tokens")
 	if cards := b.texts(".card h3"); len(cards) != 1 || cards[0] != "Lanyard" {
 		t.Errorf("tokens: want the new Lanyard alone, got %q", cards)
 	}
 	b.signOut()
-	b.password(b.account)
-	b.follow("#key-form button", "Lanyard")
-	b.at("/me", "Home")
+	b.byKey("Lanyard")
 }
 
-func TestPIN_forgotten_with_a_second_key(t *testing.T) {
-	t.Parallel()
-	b := arrive(t, "Lanyard")
+// backup registers a second key, under Drawer, and signs in with it. The first stays plugged in, and nobody touches it.
+func (b *tab) backup() *key {
+	b.t.Helper()
 	b.wizard()
 	b.key.touch(false)
 	second := b.plugIn()
 	b.follow("button", "Start")
 	b.named("Drawer")
 	b.signOut()
-	b.password(b.account)
-	b.follow("#key-form button", "Drawer")
-	b.at("/me", "Home")
-	second.touch(false)
+	b.byKey("Drawer")
+	return second
+}
+
+func TestPIN_forgotten_with_a_second_key(t *testing.T) {
+	t.Parallel()
+	b := arrive(t, "Lanyard")
+	b.backup().touch(false)
 	b.key.touch(true)
-	b.replace("Lanyard", b.key)
+	b.replace("Lanyard", "Reset a key and register it again", b.key)
 	b.goTo("/me/tokens")
 	if cards := b.texts(".card h3"); len(cards) != 2 {
 		t.Errorf("tokens: want 2, got %q", cards)
 	}
 	b.has("main", "Drawer")
+}
+
+// Somebody who was signed out comes back to the page, says there which of two tokens it is, and stops the prompt before it is done.
+func TestPIN_forgotten_signed_out(t *testing.T) {
+	t.Parallel()
+	b := arrive(t, "Lanyard")
+	second := b.backup()
+	b.signOut()
+	b.goTo("/pin")
+	b.follow("main a", "I forgot it")
+	b.at("/pin", "You forgot the PIN of your key")
+	b.inspect()
+	b.follow("main a", "Sign in")
+	b.give(b.account)
+	b.follow("#key-form button", "Drawer")
+	b.at("/pin", "Reset a key and register it again")
+	b.inspect()
+	b.click("button", "I have reset it")
+	if !eval[bool](b, `document.querySelector("#token").matches(":has(:invalid)") && document.querySelector("#replace-form").checkVisibility()`) {
+		t.Error("without a choice the page goes on")
+	}
+	second.touch(false)
+	b.click("label", "Lanyard")
+	b.click("button", "I have reset it")
+	b.at("/pin", "Touch your new key")
+	b.wait("the prompt", `document.querySelector("#replace-form").dataset.outcome.includes("replaces=")`)
+	b.click("button", "Stop and choose another way")
+	b.at("/pin", "Reset a key and register it again")
+	b.key.reset()
+	b.key.touch(true)
+	b.follow("button", "I have reset it")
+	b.at("/me/tokens/*/name", "Give this token a nickname")
+	b.follow("#name-form button[name=save]")
+	b.goTo("/me/tokens")
+	if cards := b.texts(".card h3"); len(cards) != 2 {
+		t.Errorf("tokens: want 2, got %q", cards)
+	}
 }
 
 // Without another way in the page sends nobody into a reset that would lock them out.

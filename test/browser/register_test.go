@@ -32,16 +32,11 @@ func TestSame_key_under_two_nicknames(t *testing.T) {
 	}
 	for _, nickname := range []string{"Lanyard", "Desk"} {
 		b.signOut()
-		b.password(b.account)
-		b.at("/signin/key", "Sign in using a FIDO2 security key")
-		b.follow("#key-form button", nickname)
-		b.at("/me", "Home")
+		b.byKey(nickname)
 		b.has(".card:has(.badge-good)", nickname)
 	}
 	b.signOut()
-	b.password(b.account)
-	b.follow("#key-form button", "I am not sure which one this is")
-	b.at("/me", "Home")
+	b.byKey("I am not sure which one this is")
 }
 
 func TestSecond_key_is_a_backup(t *testing.T) {
@@ -61,9 +56,7 @@ func TestSecond_key_is_a_backup(t *testing.T) {
 		t.Errorf("to do: want recovery codes at most, got %q", texts)
 	}
 	b.signOut()
-	b.password(b.account)
-	b.follow("#key-form button", "Home drawer")
-	b.at("/me", "Home")
+	b.byKey("Home drawer")
 	b.has(".card:has(.badge-good)", "Home drawer")
 }
 

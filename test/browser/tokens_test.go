@@ -164,10 +164,7 @@ func TestRecovery_codes(t *testing.T) {
 		b.password(b.account)
 		b.at("/signin/key", "Sign in using a FIDO2 security key")
 		b.inspect()
-		b.follow("main a", "Recovery code")
-		b.at("/signin/recovery-code", "Sign in with a recovery code")
-		b.fill("#code", code)
-		b.follow("#code-form button")
+		b.recover(code)
 	}
 	use(strings.ToLower(strings.ReplaceAll(codes[3], "-", " ")))
 	b.at("/me", "Home")

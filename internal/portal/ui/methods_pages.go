@@ -185,13 +185,29 @@ func systems(first string) []string {
 	return list
 }
 
-// ReplacePage is /me/tokens/{id}/replace: reset the key, then register it again in place of the old entry.
+// ReplacePage is /me/tokens/{id}/replace, and /pin for somebody signed in who has forgotten a PIN: reset the key, then register it again
+// in place of the old entry.
 type ReplacePage struct {
-	ID       string
-	Nickname string
-	System   string
-	// Next is the path that "I have reset it" posts to.
+	// Tokens are those to choose from; one alone needs no choice.
+	Tokens []TokenRow
+	// Token is the id of the one that is chosen already, or "".
+	Token  string
+	System string
+	// Back is the path of the page before.
+	Back string
+	// Ceremony registers the key. Its options come with the press.
+	Ceremony Ceremony
+	// Next is the path that the script posts to before the prompt, with {token} for the chosen id. It answers
+	// {"ceremony","options","outcome"}, the last in place of Ceremony.Outcome; or {"next"}, where to go instead.
 	Next string
+}
+
+// Nickname is that of the only token, or "".
+func (p ReplacePage) Nickname() string {
+	if len(p.Tokens) != 1 {
+		return ""
+	}
+	return p.Tokens[0].Nickname
 }
 
 func (ReplacePage) layout() (string, bool) { return "account/replace", false }

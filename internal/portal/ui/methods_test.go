@@ -126,10 +126,11 @@ func TestPINPage_offers_the_reset_only_with_another_way_in(t *testing.T) {
 	}{
 		{"another way in", ui.PINPage{ID: "t1", Base: "/me/tokens/t1/pin", Question: "blocked", CanReplace: true}, []string{"/me/tokens/t1/replace"}},
 		{"no other way", ui.PINPage{ID: "t1", Base: "/me/tokens/t1/pin", Nickname: "Blue & tap", Question: "forgotten"}, []string{"/me/request?reason=blocked&token=Blue%20%26%20tap"}},
-		{"no token named", ui.PINPage{Base: "/pin", Question: "forgotten", CanReplace: true}, []string{"/me/request?reason=blocked"}},
+		{"any token", ui.PINPage{Base: "/pin", Question: "blocked", CanReplace: true}, []string{"/pin?about=forgotten"}},
+		{"no token named", ui.PINPage{Base: "/pin", Question: "forgotten"}, []string{"/me/request?reason=blocked"}},
 	} {
-		all := show(t, ui.Frame{}, tt.page)
-		got := append(links(all, "/me/tokens/t1/replace"), links(all, "/me/request")...)
+		all := show(t, ui.Frame{SignedIn: true}, tt.page)
+		got := slices.Concat(links(all, "/me/tokens/t1/replace"), links(all, "/pin?about=forgotten"), links(all, "/me/request"))
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s: links (-want +got):\n%s", tt.name, diff)
 		}

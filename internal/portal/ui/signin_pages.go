@@ -145,9 +145,8 @@ func (SignedOutPage) layout() (string, bool) { return "signin/signed-out", false
 
 // SessionEndedPage is /session-ended.
 type SessionEndedPage struct {
-	// Reason is "idle", "limit" (the longest time was reached), "switch" (of
-	// person, at a shared station) or "ended" (by the person elsewhere, or by an
-	// administrator).
+	// Reason is "idle", "limit" (the longest time was reached) or "ended" (by
+	// the person elsewhere, or by an administrator).
 	Reason string
 }
 

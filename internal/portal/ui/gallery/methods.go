@@ -44,7 +44,6 @@ func allMethods() []ui.MethodRow {
 		{Kind: "text", State: ui.Text{ID: "method.state.number", Args: map[string]any{"Last2": "77"}}, Href: "/me/mfa/text", Action: change, Remove: "/me/mfa/text/remove"},
 		{Kind: "phone", State: text("method.state.not-set-up"), Href: "/me/mfa/phone", Action: setUp},
 		{Kind: "recovery-code", State: ui.Text{ID: "method.state.left", Args: map[string]any{"Left": 2, "Total": 10}}, LastUsed: ago(400 * day), Href: "/me/recovery-codes", Action: text("method.action.see"), Warn: true},
-		{Kind: "password", State: ui.Text{ID: "method.state.set-up", Args: map[string]any{"When": ago(195 * day)}}, LastUsed: ago(27 * time.Hour), Href: "/me/password", Action: change},
 	}
 }
 
@@ -58,7 +57,7 @@ func choices(kinds ...string) []ui.OtherOption {
 
 func methodStates() []State {
 	keys := text("methods.rule.keys")
-	core := ui.Text{ID: "methods.rule.core", Args: map[string]any{"Methods": "security key, authenticator app, recovery codes"}}
+	core := ui.Text{ID: "methods.rule.core", Args: map[string]any{"Methods": "two security keys, an authenticator app or codes by text message"}}
 	off := allMethods()[:2]
 	off[1].State, off[1].Warn = text("method.state.off"), true
 	all := choices("key", "app-code", "text", "phone", "recovery-code")
@@ -119,6 +118,9 @@ func lostStates() []State {
 	pin := func(question, system string, replace bool) ui.PINPage {
 		return ui.PINPage{ID: "t1", Nickname: "Blue lanyard key", Question: question, System: system, Base: "/me/tokens/t1/pin", CanReplace: replace}
 	}
+	replace := func(system string, tokens ...ui.TokenRow) ui.ReplacePage {
+		return ui.ReplacePage{Tokens: tokens, Token: tokens[0].ID, System: system, Back: "/me/tokens/t1/pin", Ceremony: create("register"), Next: "/me/tokens/{token}/replace"}
+	}
 	missing := ui.Form{Errors: []ui.FieldError{{Field: "reason", Message: text("request.reason.empty")}, {Field: "place", Message: text("request.place.empty")},
 		{Field: "note", Message: ui.Counted("request.note.long", 215)}}}
 	return []State{
@@ -144,9 +146,11 @@ func lostStates() []State {
 		{"pin-forgotten-visitor", visitor(), ui.PINPage{Base: "/pin", Question: "forgotten"}},
 		{"pin-blocked", person("selfservice"), pin("blocked", "windows", true)},
 		{"pin-blocked-ask", known(), ui.PINPage{Base: "/pin", Question: "blocked"}},
-		{"replace", person("selfservice"), ui.ReplacePage{ID: "t1", Nickname: "Blue lanyard key", System: "windows", Next: "/me/tokens/t1/replace"}},
-		{"replace-chromeos", hostile("selfservice"), ui.ReplacePage{ID: "t1", Nickname: Markup, System: "chromeos", Next: "/me/tokens/t1/replace"}},
-		{"replace-unknown", person("selfservice"), ui.ReplacePage{ID: "t1", Nickname: Hebrew, Next: "/me/tokens/t1/replace"}},
+		{"pin-blocked-any", person("selfservice"), ui.PINPage{Base: "/pin", Question: "blocked", CanReplace: true}},
+		{"replace", person("selfservice"), replace("windows", rows()[:1]...)},
+		{"replace-chromeos", hostile("selfservice"), replace("chromeos", hostileRows()[:1]...)},
+		{"replace-several", person("selfservice"), replace("linux", rows()...)},
+		{"replace-unknown", hostile("selfservice"), ui.ReplacePage{Tokens: hostileRows(), Back: "/pin", Ceremony: create("register"), Next: "/me/tokens/{token}/replace"}},
 		{"request", person("selfservice"), ui.RequestPage{}},
 		{"request-empty", hostile("selfservice"), ui.RequestPage{Note: Markup, Form: missing}},
 		{"request-blocked", person("selfservice"), ui.RequestPage{Reason: "blocked", Place: Hebrew, Note: "One with a large contact", Token: Wide}},

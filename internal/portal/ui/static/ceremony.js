@@ -88,11 +88,16 @@
     throw fail("AbortError");
   }
 
-  // New options when the page has been open too long for its challenge.
-  async function refresh(form, signal) {
-    if (performance.now() - (born.get(form) ?? loaded) < form.dataset.fresh * 1000) return true;
-    const fresh = await send(form.dataset.refresh, null, signal);
+  // New options when the page has been open too long for its challenge, or when
+  // the press changes something first: data-first is where, with its {token}.
+  async function refresh(form, token, signal) {
+    const { first } = form.dataset;
+    if (!first && performance.now() - (born.get(form) ?? loaded) < form.dataset.fresh * 1000) return true;
+    const fresh = first
+      ? await send(first.replace("{token}", encodeURIComponent(token)), {}, signal)
+      : await send(form.dataset.refresh, null, signal);
     if (fresh.next) return void location.assign(fresh.next);
+    if (fresh.outcome) form.dataset.outcome = fresh.outcome;
     form.dataset.options = typeof fresh.options === "string" ? fresh.options : JSON.stringify(fresh.options);
     form.elements.ceremony.value = fresh.ceremony;
     born.set(form, performance.now());
@@ -140,10 +145,11 @@
       listen();
     }
     const mine = (running = { end });
+    const token = button.value || new FormData(form).get("token") || "";
     history.pushState({ ceremony: true }, "");
     let t0 = performance.now(), url, body;
     try {
-      if (!(await refresh(form, signal))) return;
+      if (!(await refresh(form, token, signal))) return;
       t0 = performance.now();
       const cred = await prompt(form, options(form, button.dataset.credential), signal);
       if (!cred) throw fail("NotAllowedError");
@@ -159,7 +165,7 @@
     }
     say("checking");
     try {
-      const { next } = await send(url, { ceremony: form.elements.ceremony.value, token: button.value, ...body }, signal);
+      const { next } = await send(url, { ceremony: form.elements.ceremony.value, token, ...body }, signal);
       location.replace(next); // replaces the entry of the waiting panel
     } catch { /* stopped while sending */ }
   }
@@ -183,7 +189,7 @@
     const form = forms.find((f) => f.dataset.conditional === "true");
     if (!form || running || !quiet?.signal.aborted) return;
     quiet = new AbortController();
-    if (await refresh(form, quiet.signal).catch(() => false)) listen();
+    if (await refresh(form, "", quiet.signal).catch(() => false)) listen();
   });
 
   for (const form of forms) {

@@ -56,6 +56,20 @@
     update();
   }
 
+  // A code that is complete goes on by itself, as its hint says: each one once. Its page has no data-digits after a wrong one, so that the
+  // next goes by the button.
+  for (const input of all("[data-digits]")) {
+    let gone;
+    input.addEventListener("input", () => {
+      const code = input.value.replace(/\s/g, "");
+      if (code === gone || !/^\d+$/.test(code) || code.length !== +input.dataset.digits || !input.form.requestSubmit) return;
+      gone = code;
+      const status = input.form.querySelector("[data-going]");
+      status.textContent = status.dataset.going;
+      input.form.requestSubmit(input.form.querySelector("button"));
+    });
+  }
+
   for (const chip of all("[data-fill]")) {
     chip.addEventListener("click", () => {
       const input = document.getElementById(chip.dataset.fill);
