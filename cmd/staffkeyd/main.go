@@ -18,8 +18,11 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 	_ "time/tzdata" // time zones on machines that have none
+
+	"staffkey/internal/signin/password"
 
 	"github.com/alecthomas/kong"
 )
@@ -27,7 +30,20 @@ import (
 // version is set when a release is built.
 var version = "development"
 
+// hashing is the argument that makes this program hash passwords for the server that started it.
+const hashing = "hash-passwords"
+
+// hashApart is that argument in the program, and empty in tests, whose program does not know it.
+var hashApart string
+
 func main() {
+	if slices.Equal(os.Args[1:], []string{hashing}) {
+		if err := password.Serve(os.Stdin, os.Stdout); err != nil {
+			os.Exit(exitFailed) // the server sees it and does the work itself
+		}
+		return
+	}
+	hashApart = hashing
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	code := run(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()

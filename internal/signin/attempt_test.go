@@ -1,7 +1,6 @@
 package signin_test
 
 import (
-	"context"
 	"errors"
 	"testing"
 	"time"
@@ -147,9 +146,7 @@ func TestCheckPassword_throttle(t *testing.T) {
 // busy is a password method whose pool is taken.
 type busy struct{ *password.Method }
 
-func (busy) FinishVerification(context.Context, signin.Verifying, staffkey.Ceremony, []byte) (signin.Verified, error) {
-	return signin.Verified{}, staffkey.ErrBusy
-}
+func (busy) Admit(string, bool) (signin.Admitted, error) { return nil, staffkey.ErrBusy }
 
 // F124: passwords never starve key sign-ins.
 func TestCheckPassword_on_a_full_pool_says_so_and_keys_still_sign_in(t *testing.T) {

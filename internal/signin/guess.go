@@ -79,6 +79,33 @@ func (s *Service) reserve(ctx context.Context, g guess) (guess, error) {
 	return g, err
 }
 
+// mustWait refuses a try that would not be counted because too many came before. It writes nothing.
+func (s *Service) mustWait(tx *store.Tx, g *guess) error {
+	t, err := tx.FindThrottle(g.subject)
+	if err != nil {
+		return err
+	}
+	if g.wait = t.BlockedUntil.Sub(tx.Now); g.wait > 0 {
+		return throttled(*g)
+	}
+	if g.source == "" {
+		return nil
+	}
+	count, err := tx.FindCount(g.source)
+	if err != nil || count < s.sourceFailures {
+		return err
+	}
+	g.wait, g.narrow = tx.Now.Truncate(time.Hour).Add(time.Hour).Sub(tx.Now), true
+	return throttled(*g)
+}
+
+// spent reports whether this minute's records of visitors are used up.
+func (b *anonymousBudget) spent(now time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return now.Truncate(time.Minute).Equal(b.minute) && b.used >= anonymousPerMinute
+}
+
 func throttled(g guess) error {
 	id := "rate"
 	if g.narrow {
@@ -135,6 +162,9 @@ func (s *Service) guessPassword(login string, person staffkey.PersonID, origin s
 	g.source, err = s.sourceSubject("password", origin)
 	return g, err
 }
+
+// isKnown says whether a request comes from a shared station or from a browser in which a key was used, by their sealed cookies.
+func isKnown(origin staffkey.Origin) bool { return origin.Station != "" || len(origin.SeenKeys) > 0 }
 
 // sourceSubject names where a request comes from: the address, or of IPv6 the 64 bits that one household or ward gets. Empty when the
 // address is not known. A shared station, and a browser in which a key was used, which their sealed cookies say, are sources of their

@@ -10,6 +10,21 @@ import (
 	"staffkey/internal/store"
 )
 
+// Bounded is a Method whose proofs cost so much that only so many can be under way. Who finds no place is turned away before anything else
+// is done for them: no try is counted, and no name is looked at.
+type Bounded interface {
+	Method
+	// Admit takes a place for one proof, or returns ErrBusy. The source is where it comes from, whose places are bounded; known says
+	// that it is a station or a browser of ours.
+	Admit(source string, known bool) (Admitted, error)
+}
+
+// Admitted is a place at a Method. Whoever has it calls Leave when the proof is over.
+type Admitted interface {
+	FinishVerification(ctx context.Context, v Verifying, c staffkey.Ceremony, answer []byte) (Verified, error)
+	Leave()
+}
+
 // CheckPassword is the first step of a sign-in: a name and a password. It answers alike, and after the same work, for a
 // wrong password, an unknown name and a person without a password. The attempt it returns says who gave a right one.
 //
@@ -17,30 +32,22 @@ import (
 func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a Attempt, login, password string) (Attempt, error) {
 	ctx, cancel := lasting(ctx) // a guess counts also when the guesser hangs up
 	defer cancel()
-	var person staffkey.Person
-	var enrolment *staffkey.Enrolment
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		person, err = tx.FindPersonByLogin(login)
-		if errors.Is(err, staffkey.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-		e, err := tx.FindEnrolment(person.ID, staffkey.MethodPassword)
-		if errors.Is(err, staffkey.ErrNotFound) {
-			return nil
-		}
-		enrolment = &e
-		return err
-	})
+	place, err := s.admitPassword(origin)
 	if err != nil {
+		return a, err
+	}
+	defer place.Leave()
+	person, enrolment, g, err := s.findGuessed(ctx, login, origin)
+	if err != nil && !errors.Is(err, staffkey.ErrThrottled) {
 		return a, err
 	}
 	event := staffkey.Event(staffkey.EventSignInRefused, staffkey.Actor{Origin: origin})
 	event.Person, event.Organisation, event.Subject = person.ID, person.Organisation, string(staffkey.MethodPassword)
-	g, err := s.guessPassword(login, person.ID, origin)
+	if errors.Is(err, staffkey.ErrThrottled) && s.anonymous.spent(s.now()) {
+		// Not even counted: who is known and who is not waits alike, so there is no work to do alike.
+		s.observe(staffkey.MethodPassword, "throttled")
+		return a, err
+	}
 	if err == nil {
 		g, err = s.reserve(ctx, g)
 	}
@@ -51,12 +58,8 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	if err != nil {
 		return a, err
 	}
-	m, err := s.method(staffkey.MethodPassword)
-	if err != nil {
-		return a, err
-	}
 	now := s.now()
-	v, err := m.FinishVerification(ctx, Verifying{Subject: Subject{Person: person, Enrolment: enrolment}, Purpose: staffkey.PurposeSignIn, Now: now}, staffkey.Ceremony{}, []byte(password))
+	v, err := place.FinishVerification(ctx, Verifying{Subject: Subject{Person: person, Enrolment: enrolment}, Purpose: staffkey.PurposeSignIn, Now: now}, staffkey.Ceremony{}, []byte(password))
 	if err == nil && g.off {
 		err = methodOff(g) // said as any wrong password is: who guesses does not learn that this one was right
 	}
@@ -93,6 +96,46 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 		return a, s.refuse(ctx, event, nil, err)
 	}
 	return Attempt{Person: person.ID, ProvedAt: now, Password: version, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}, nil
+}
+
+// admitPassword takes a place among the passwords that are looked at.
+func (s *Service) admitPassword(origin staffkey.Origin) (Admitted, error) {
+	m, err := s.method(staffkey.MethodPassword)
+	if err != nil {
+		return nil, err
+	}
+	source, err := s.sourceSubject("password", origin)
+	if err != nil {
+		return nil, err
+	}
+	return m.(Bounded).Admit(source, isKnown(origin))
+}
+
+// findGuessed reads whose password is tried, and refuses one that has to wait: that costs a flood of guesses one read each. Others
+// are counted in a change of their own, which looks again.
+func (s *Service) findGuessed(ctx context.Context, login string, origin staffkey.Origin) (person staffkey.Person, enrolment *staffkey.Enrolment, g guess, err error) {
+	err = s.store.Read(ctx, func(tx *store.Tx) error {
+		person, enrolment = staffkey.Person{}, nil
+		p, err := tx.FindPersonByLogin(login)
+		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+			return err
+		}
+		if err == nil {
+			person = p
+			e, err := tx.FindEnrolment(p.ID, staffkey.MethodPassword)
+			if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+				return err
+			}
+			if err == nil {
+				enrolment = &e
+			}
+		}
+		if g, err = s.guessPassword(login, person.ID, origin); err != nil {
+			return err
+		}
+		return s.mustWait(tx, &g)
+	})
+	return person, enrolment, g, err
 }
 
 // wrongPassword records a wrong try, and answers the same whatever was wrong.

@@ -36,16 +36,16 @@ func (s stored) cost() cost {
 }
 
 // matches compares a password, at the cost of what is stored.
-func (s stored) matches(password string) bool {
-	got := argon2.IDKey([]byte(password), s.salt, s.passes, s.memoryKiB, s.lanes, uint32(len(s.sum)))
+func (w *worker) matches(s stored, password string) bool {
+	got := w.compute(question{password, s.salt, s.passes, s.memoryKiB, s.lanes, uint32(len(s.sum))})
 	return subtle.ConstantTimeCompare(got, s.sum) == 1
 }
 
 // hash returns the PHC string of a password.
-func hash(password string, c cost) []byte {
+func (w *worker) hash(password string, c cost) []byte {
 	salt := make([]byte, c.salt)
 	_, _ = rand.Read(salt) // never fails: crypto/rand.Read ends the program instead
-	sum := argon2.IDKey([]byte(password), salt, c.passes, c.memoryKiB, c.lanes, uint32(c.sum))
+	sum := w.compute(question{password, salt, c.passes, c.memoryKiB, c.lanes, uint32(c.sum)})
 	return fmt.Appendf(nil, "$argon2id$v=%d$m=%d,t=%d,p=%d$%s$%s", argon2.Version, c.memoryKiB, c.passes, c.lanes,
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum))
 }

@@ -16,6 +16,9 @@ import (
 // cheap is a cost of another day.
 var cheap = cost{memoryKiB: 64, passes: 1, lanes: 2, salt: 16, sum: 32}
 
+// here hashes in this process.
+var here = new(worker)
+
 func parsed(t testing.TB, phc []byte) stored {
 	t.Helper()
 	s, err := parse(phc)
@@ -61,13 +64,13 @@ func TestFinishVerification_hashes_anew_at_another_cost(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%+v", c), func(t *testing.T) {
 			t.Parallel()
-			old := hash("caf\u00e9 au lait", c)
+			old := here.hash("caf\u00e9 au lait", c)
 			v, err := verify(t.Context(), m, old, "cafe\u0301 au lait")
 			if err != nil {
 				t.Fatal(err)
 			}
 			anew := parsed(t, v.State)
-			if anew.cost() != today || !anew.matches("caf\u00e9 au lait") || anew.matches("cafe au lait") {
+			if anew.cost() != today || !here.matches(anew, "caf\u00e9 au lait") || here.matches(anew, "cafe au lait") {
 				t.Errorf("hashed anew at %+v, want at %+v and the same password", anew.cost(), today)
 			}
 			if v, err := verify(t.Context(), m, v.State, "caf\u00e9 au lait"); err != nil || v.State != nil {
@@ -83,7 +86,7 @@ func TestFinishVerification_hashes_anew_at_another_cost(t *testing.T) {
 // A password that was switched off after too many wrong answers is refused for good, after the same work.
 func TestFinishVerification_switched_off(t *testing.T) {
 	t.Parallel()
-	m := newMethod(t, Options{Workers: 1, Queue: 1})
+	m := newMethod(t, Options{Workers: 1, Queue: 1, Cheap: true})
 	off := func(state []byte, password string) error {
 		e := &staffkey.Enrolment{Method: staffkey.MethodPassword, State: state, Failures: staffkey.MaxFailures, DisabledAt: now.Add(-time.Hour)}
 		v, err := m.FinishVerification(t.Context(), signin.Verifying{Subject: signin.Subject{Person: amara, Enrolment: e}, Now: now}, staffkey.Ceremony{}, []byte(password))
@@ -92,16 +95,14 @@ func TestFinishVerification_switched_off(t *testing.T) {
 		}
 		return err
 	}
-	current := hash(good, today)
-	for name, err := range map[string]error{"right": off(current, good), "wrong": off(current, "wrong"), "right, at another cost": off(hash(good, cheap), good)} {
+	current := here.hash(good, m.today)
+	for name, err := range map[string]error{"right": off(current, good), "wrong": off(current, "wrong"), "right, at another cost": off(here.hash(good, cheap), good)} {
 		var r *staffkey.Refusal
 		if !errors.As(err, &r) || r.Rule != "disabled" || r.Message.ID != "pw.wrong" {
 			t.Errorf("%s: got error %v, want a refusal by disabled that says pw.wrong", name, err)
 		}
 	}
-	for range cap(m.waiting) {
-		m.waiting <- struct{}{}
-	}
+	defer fill(t, m)()
 	if err := off(current, good); !errors.Is(err, staffkey.ErrBusy) {
 		t.Errorf("on a full pool: got error %v, want ErrBusy", err)
 	}
@@ -110,7 +111,7 @@ func TestFinishVerification_switched_off(t *testing.T) {
 func TestFinishVerification_damaged_state(t *testing.T) {
 	t.Parallel()
 	m := newMethod(t, Options{})
-	whole := string(hash(good, cheap))
+	whole := string(here.hash(good, cheap))
 	for _, damaged := range []string{
 		"", "$argon2i$v=19$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=16$m=64,t=1,p=1$AAAA$AAAA", "$argon2id$v=19$m=x$AAAA$AAAA",
 		"$argon2id$v=19$m=64,t=1,p=1$!$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$!", "$argon2id$v=19$m=64,t=1,p=1$AAAA", "$argon2id$v=19$m=64,t=1,p=1$AAAA$", "$argon2id$v=19$m=64,t=1,p=1$AAAA$AAAA",

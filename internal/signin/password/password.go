@@ -1,8 +1,10 @@
 // Package password is the sign-in method that everybody starts with: argon2id over what the person typed. It never stands
 // alone once there is anything stronger.
 //
-// Hashing is the one expensive thing in the server, so it runs on a bounded pool: however many passwords arrive, all but
-// Workers processors stay free for key sign-ins, and beyond Queue waiting requests further ones are told to wait.
+// Hashing is the one expensive thing in the server, so it runs on a bounded pool: however many passwords arrive, Workers are hashed at
+// once and Queue wait, and further ones are told to come back before anything else is done for them. The hashes run in processes of the
+// lowest priority (Serve), so that key sign-ins find the processors as if nobody guessed. No one source takes all places of the
+// pool, and some are kept for browsers and stations that are known.
 //
 // A new password is judged by how many guesses it would take and never by the kinds of characters in it (check); what is measured,
 // and why that many guesses, is told at leastBits.
@@ -21,8 +23,9 @@ import (
 
 // Method is the password method.
 type Method struct {
-	workers chan struct{}
-	waiting chan struct{}
+	pool *pool
+	// today is the cost of new hashes.
+	today cost
 	// dummy is compared for people who are not known, so that they cost the same.
 	dummy stored
 	place []string
@@ -32,16 +35,28 @@ type Method struct {
 type Options struct {
 	// Workers is how many hashes run at once; Queue how many may wait.
 	Workers, Queue int
+	// Apart is the argument with which this program, started once more, calls [Serve]: hashes are computed there. Empty computes them in
+	// this process, for commands and tests.
+	Apart string
 	// Place are names that everybody here knows (of the organisation, the town, the service), which say nothing in a password
 	// (ASVS 6.2.11). The name of Staffkey is always one.
 	Place []string
+	// Cheap is for tests: hashes cost next to nothing, and protect nothing.
+	Cheap bool
 }
 
 // New returns the method.
 func New(o Options) (*Method, error) {
-	m := &Method{workers: make(chan struct{}, max(o.Workers, 1)), waiting: make(chan struct{}, max(o.Queue, 1)+max(o.Workers, 1)), place: o.Place}
+	workers := make([]*worker, max(o.Workers, 1))
+	for i := range workers {
+		workers[i] = &worker{argument: o.Apart}
+	}
+	m := &Method{pool: newPool(workers, max(o.Queue, 1)), today: today, place: o.Place}
+	if o.Cheap {
+		m.today.memoryKiB, m.today.passes = 8, 1 // the least that argon2 takes
+	}
 	var err error
-	m.dummy, err = parse(hash(rand.Text(), today))
+	m.dummy, err = parse(new(worker).hash(rand.Text(), m.today))
 	return m, err
 }
 
@@ -68,16 +83,50 @@ func (m *Method) FinishEnrolment(ctx context.Context, e signin.Enrolling, _ staf
 		return signin.Enrolled{}, err
 	}
 	var state []byte
-	err = m.work(ctx, func() error {
-		state = hash(password, today)
+	l, err := m.pool.enter("", true) // who chooses one has been let in
+	if err != nil {
+		return signin.Enrolled{}, err
+	}
+	defer l.leave()
+	err = l.work(ctx, func(w *worker) error {
+		state = w.hash(password, m.today)
 		return nil
 	})
 	return signin.Enrolled{State: state}, err
 }
 
+// Admit implements signin.Bounded.
+func (m *Method) Admit(source string, known bool) (signin.Admitted, error) {
+	l, err := m.pool.enter(source, known)
+	if err != nil {
+		return nil, err
+	}
+	return admitted{m, l}, nil
+}
+
+// admitted is a verification that has its place.
+type admitted struct {
+	method *Method
+	place  *place
+}
+
+// Leave implements signin.Admitted.
+func (a admitted) Leave() { a.place.leave() }
+
+// FinishVerification is what an admitted verification is, for who has taken no place yet.
+func (m *Method) FinishVerification(ctx context.Context, v signin.Verifying, c staffkey.Ceremony, answer []byte) (signin.Verified, error) {
+	a, err := m.Admit("", true)
+	if err != nil {
+		return signin.Verified{}, err
+	}
+	defer a.Leave()
+	return a.FinishVerification(ctx, v, c, answer)
+}
+
 // FinishVerification compares a password with the enrolment's, or with nobody's at the same cost. One that was hashed at another
 // cost than today's is hashed anew, now that it is known.
-func (m *Method) FinishVerification(ctx context.Context, v signin.Verifying, _ staffkey.Ceremony, answer []byte) (signin.Verified, error) {
+func (a admitted) FinishVerification(ctx context.Context, v signin.Verifying, _ staffkey.Ceremony, answer []byte) (signin.Verified, error) {
+	m := a.method
 	compared, known, off := m.dummy, false, false
 	if v.Enrolment != nil {
 		var err error
@@ -95,10 +144,10 @@ func (m *Method) FinishVerification(ctx context.Context, v signin.Verifying, _ s
 	}
 	var right bool
 	var anew []byte
-	err := m.work(ctx, func() error {
-		right = compared.matches(typed)
-		if right && known && !off && compared.cost() != today {
-			anew = hash(typed, today)
+	err := a.place.work(ctx, func(w *worker) error {
+		right = w.matches(compared, typed)
+		if right && known && !off && compared.cost() != m.today {
+			anew = w.hash(typed, m.today)
 		}
 		return nil
 	})
@@ -117,21 +166,4 @@ func (m *Method) FinishVerification(ctx context.Context, v signin.Verifying, _ s
 		Proof:  staffkey.Proof{Method: staffkey.MethodPassword, Knowledge: true, At: v.Now},
 		State:  anew,
 	}, nil
-}
-
-// work runs fn on the pool; ErrBusy when too many wait already.
-func (m *Method) work(ctx context.Context, fn func() error) error {
-	select {
-	case m.waiting <- struct{}{}:
-	default:
-		return staffkey.ErrBusy
-	}
-	defer func() { <-m.waiting }()
-	select {
-	case m.workers <- struct{}{}:
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-	defer func() { <-m.workers }()
-	return fn()
 }

@@ -3,6 +3,7 @@ package password
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func TestFinishEnrolment_rules(t *testing.T) {
 		{"one letter many times in both cases", "aAaAaAaAaA", "password.easy"},
 		{"one letter of several bytes many times", "éééééééééé", "password.easy"},
 	}
-	m := newMethod(t, Options{Workers: 2, Queue: 100})
+	m := newMethod(t, Options{Workers: 2, Queue: 100, Cheap: true})
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -94,7 +95,7 @@ func TestFinishEnrolment_rules(t *testing.T) {
 
 func TestFinishVerification(t *testing.T) {
 	t.Parallel()
-	m := newMethod(t, Options{Workers: 2, Queue: 100})
+	m := newMethod(t, Options{Workers: 2, Queue: 100, Cheap: true})
 	state := chosen(t, m, good)
 	accented, long := chosen(t, m, "café au lait"), chosen(t, m, good+strings.Repeat("e\u0301a\u0300", 53))
 	tests := []struct {
@@ -141,11 +142,9 @@ func TestFinishVerification(t *testing.T) {
 // Every answer takes a place in the pool, whoever it is for: nobody is refused for less work than another.
 func TestFinishVerification_works_alike_for_everybody(t *testing.T) {
 	t.Parallel()
-	m := newMethod(t, Options{Workers: 1, Queue: 1})
+	m := newMethod(t, Options{Workers: 1, Queue: 1, Cheap: true})
 	state := chosen(t, m, good)
-	for range cap(m.waiting) {
-		m.waiting <- struct{}{}
-	}
+	free := fill(t, m)
 	for name, err := range map[string]error{
 		"right":         second(verify(t.Context(), m, state, good)),
 		"wrong":         second(verify(t.Context(), m, state, "wrong")),
@@ -154,32 +153,59 @@ func TestFinishVerification_works_alike_for_everybody(t *testing.T) {
 		"nobody's":      second(verify(t.Context(), m, nil, good)),
 		"chosen anew":   second(choose(t, m, good)),
 		"nobody's long": second(verify(t.Context(), m, nil, strings.Repeat("a", 1<<20))),
+		"admitted":      second(m.Admit("somewhere", true)),
 	} {
 		if !errors.Is(err, staffkey.ErrBusy) {
 			t.Errorf("%s on a full pool: got error %v, want ErrBusy", name, err)
 		}
 	}
-	for range cap(m.waiting) {
-		<-m.waiting
-	}
+	free()
 	if _, err := verify(t.Context(), m, state, good); err != nil {
 		t.Errorf("when there is room again: %v", err)
 	}
 }
 
+// fill takes all places of a method; free gives them back.
+func fill(t *testing.T, m *Method) (free func()) {
+	t.Helper()
+	var taken []signin.Admitted
+	for i := range m.pool.size {
+		a, err := m.Admit(fmt.Sprint("source", i), true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		taken = append(taken, a)
+	}
+	return func() {
+		for _, a := range taken {
+			a.Leave()
+		}
+	}
+}
+
 func second[T any](_ T, err error) error { return err }
 
-func TestWork_gives_up_with_the_request(t *testing.T) {
+// Whoever has a place needs no second one.
+func TestAdmit_is_a_place(t *testing.T) {
 	t.Parallel()
-	m := newMethod(t, Options{Workers: 1, Queue: 4})
-	m.workers <- struct{}{} // the one worker is busy
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	if _, err := verify(ctx, m, nil, good); !errors.Is(err, context.Canceled) {
-		t.Errorf("got error %v, want the context's", err)
+	m := newMethod(t, Options{Workers: 1, Queue: 1, Cheap: true})
+	e := &staffkey.Enrolment{Method: staffkey.MethodPassword, State: chosen(t, m, good)}
+	a, err := m.Admit("somewhere", false)
+	if err != nil {
+		t.Fatal(err)
 	}
-	<-m.workers
-	if got := len(m.waiting); got != 0 {
-		t.Errorf("%d places of the queue are still taken, want none", got)
+	b, err := m.Admit("elsewhere", true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, admitted := range []signin.Admitted{a, b} {
+		v := signin.Verifying{Subject: signin.Subject{Person: amara, Enrolment: e}, Now: now}
+		if _, err := admitted.FinishVerification(t.Context(), v, staffkey.Ceremony{}, []byte(good)); err != nil {
+			t.Errorf("on a pool that is full of these two: %v", err)
+		}
+		admitted.Leave()
+	}
+	if m.pool.places != 0 || len(m.pool.sources) != 0 {
+		t.Errorf("%d places are taken, by %v, want none", m.pool.places, m.pool.sources)
 	}
 }
