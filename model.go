@@ -34,6 +34,22 @@ type KeyFacts struct {
 	Trust Trust
 }
 
+// Metadata is the FIDO metadata that an installation has, and how it came there.
+type Metadata struct {
+	// Number is higher in each issue; 0 means that there is none.
+	Number int
+	// NextUpdate is the day on which the next issue is due.
+	NextUpdate time.Time
+	// Models is how many there are; Skipped how many entries could not be read. They are known where it is loaded.
+	Models, Skipped int
+	ImportedAt      time.Time
+	ImportedBy      PersonID // empty for the console and the schedule
+	Source          string   // a file's name or an address
+	// CheckedAt is when somebody last looked for a newer issue, and Problem why that failed; empty when it did not.
+	CheckedAt time.Time
+	Problem   string
+}
+
 // FindingKind is a status report of the metadata that speaks against a model (FIDO Metadata Service §3.1.4), by its name there.
 type FindingKind string
 

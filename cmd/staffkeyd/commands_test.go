@@ -9,11 +9,15 @@ import (
 	"path/filepath"
 	"strconv"
 	"testing"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/directory"
 	"staffkey/internal/signin"
 	"staffkey/internal/signin/pass"
+	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/securitykey/mds"
+	"staffkey/internal/signin/securitykey/mds/mdstest"
 	"staffkey/internal/store/storetest"
 
 	"github.com/alecthomas/kong"
@@ -37,6 +41,8 @@ type administration struct {
 	Pass         passCommands         `cmd:""`
 	Exception    exceptionCommands    `cmd:""`
 	Station      stationCommands      `cmd:""`
+	Metadata     metadataCommands     `cmd:""`
+	Model        modelCommands        `cmd:""`
 }
 
 // TestAdministration runs each script of testdata/administration on an empty store of each engine. "staffkeyd" runs a
@@ -50,12 +56,15 @@ func TestAdministration(t *testing.T) {
 				Dir: filepath.Join("testdata", "administration"),
 				Setup: func(e *testscript.Env) error {
 					clock := storetest.NewClock()
-					s := storetest.Open(e.T().(testing.TB), engine, clock.Now)
+					tb := e.T().(testing.TB)
+					s := storetest.Open(tb, engine, clock.Now)
+					catalogue := securitykey.NewCatalogue(mds.Trust{}, clock.Now)
 					e.Values["environment"] = &environment{
-						ctx: context.Background(), stdin: bytes.NewReader(nil), store: s, directory: directory.New(directory.Deps{Store: s}), signin: linkFor{}, now: clock.Now,
+						ctx: context.Background(), stdin: bytes.NewReader(nil), store: s, signin: linkFor{}, now: clock.Now,
+						catalogue: catalogue, directory: directory.New(directory.Deps{Store: s, Models: catalogue}),
 						service: signin.New(signin.Deps{Store: s, Methods: []signin.Method{pass.New(s.Sealer())}, Address: "https://staffkey.example", Now: clock.Now}),
 					}
-					return nil
+					return putMetadata(tb, e.WorkDir, clock.Now())
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"staffkeyd": func(ts *testscript.TestScript, neg bool, args []string) { administer(ts, neg, args, false) },
@@ -64,6 +73,22 @@ func TestAdministration(t *testing.T) {
 			})
 		})
 	}
+}
+
+// putMetadata puts metadata where scripts find it: two issues, signed under roots.pem, and one under another root.
+func putMetadata(t testing.TB, dir string, now time.Time) error {
+	issuer, other := mdstest.New(t, now), mdstest.New(t, now)
+	due := now.AddDate(0, 0, 30)
+	model := mdstest.Model{AAGUID: "ee882879-721c-4913-9775-3dfcce97072a", Description: "Test key"}
+	revoked := model
+	revoked.Reports = []mdstest.Report{{Status: "REVOKED", Since: "2026-01-05"}}
+	var errs []error
+	for name, content := range map[string][]byte{
+		"roots.pem": issuer.RootPEM(), "57.jwt": issuer.BLOB(t, 57, due, model), "58.jwt": issuer.BLOB(t, 58, due, revoked), "other.jwt": other.BLOB(t, 99, due, model),
+	} {
+		errs = append(errs, os.WriteFile(filepath.Join(dir, name), content, 0o600))
+	}
+	return errors.Join(errs...)
 }
 
 func administer(ts *testscript.TestScript, neg bool, args []string, terminal bool) {

@@ -41,7 +41,8 @@ type serverConfig struct {
 	Migrate         bool          `help:"Bring the database to this release at start." default:"true" negatable:""`
 	ShutdownWait    time.Duration `help:"How long requests under way may take to finish when the server stops." default:"10s" placeholder:"TIME"`
 
-	messageConfig `embed:""`
+	messageConfig  `embed:""`
+	metadataConfig `embed:""`
 }
 
 // settled is the server's configuration after it was checked.
@@ -102,6 +103,12 @@ func (c *serverConfig) settle() (settled, error) {
 	s.workers = c.PasswordWorkers
 	if s.workers == 0 {
 		s.workers = max(1, runtime.NumCPU()/2)
+	}
+	if c.MetadataURL != "" && c.MetadataInterval < leastMetadataInterval {
+		add("metadata-interval: at least %s", leastMetadataInterval)
+	}
+	if u, err := url.Parse(c.MetadataURL); c.MetadataURL != "" && (err != nil || u.Host == "" || u.Scheme != "https" && u.Hostname() != "localhost") {
+		add("metadata-url: %q is no https address", c.MetadataURL)
 	}
 	s.messages = c.messageConfig.settle(s.address, add)
 	if len(problems) > 0 {

@@ -11,6 +11,7 @@ import (
 	"staffkey"
 	"staffkey/internal/directory"
 	"staffkey/internal/signin"
+	"staffkey/internal/signin/securitykey"
 	"staffkey/internal/store"
 )
 
@@ -21,6 +22,7 @@ type environment struct {
 	stdout, stderr io.Writer
 	store          *store.Store
 	directory      *directory.Directory
+	catalogue      *securitykey.Catalogue
 	// config says where the data is; prepare opens it for the commands that work on it.
 	config  *databaseConfig
 	signin  linkIssuer

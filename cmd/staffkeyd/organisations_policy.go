@@ -40,7 +40,7 @@ func (c *policyShow) Run(env *environment) error {
 			Decided      staffkey.PolicySettings `json:"decided_here"`
 		}{o.Code, staffkey.PolicySettings{
 			Methods: &p.Methods, MaxKeys: &p.MaxKeys, Sessions: &p.Sessions, CoreMethods: &p.CoreMethods, Strength: &p.Strength,
-			Downgrade: &p.Downgrade, GraceDays: &p.GraceDays, Countries: &p.Countries, CodesPerDay: &p.CodesPerDay,
+			Downgrade: &p.Downgrade, GraceDays: &p.GraceDays, Countries: &p.Countries, CodesPerDay: &p.CodesPerDay, Keys: &p.Keys,
 		}, own})
 	}
 	methods := names(p.Methods)
@@ -54,7 +54,10 @@ func (c *policyShow) Run(env *environment) error {
 	_, err = fmt.Fprintf(env.stdout, "core       %s%s (who has one is set up)\nstrength   %s%s\ndowngrade  %s%s\ngrace-days %d%s\ncountries  %s%s\ncodes      %d a day%s\n",
 		strings.Join(names(p.CoreMethods), ", "), here(own.CoreMethods != nil), p.Strength, here(own.Strength != nil), p.Downgrade, here(own.Downgrade != nil),
 		p.GraceDays, here(own.GraceDays != nil), strings.Join(p.Countries, ", "), here(own.Countries != nil), p.CodesPerDay, here(own.CodesPerDay != nil))
-	return err
+	if err != nil {
+		return err
+	}
+	return printKeyRules(env.stdout, p.Keys, own.Keys)
 }
 
 func names(methods []staffkey.MethodKind) []string {
@@ -90,7 +93,9 @@ type policySet struct {
 	GraceDays    *int     `help:"How long setting up may be put off, in days." placeholder:"DAYS" env:"-"`
 	Countries    []string `help:"Countries whose telephone numbers get codes, such as GB." placeholder:"COUNTRY" env:"-"`
 	CodesPerDay  *int     `help:"The most codes by text and phone in a day." placeholder:"N" env:"-"`
-	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions, core, strength, downgrade, grace-days, countries, codes-per-day." enum:"max-keys,methods,sessions,core,strength,downgrade,grace-days,countries,codes-per-day" placeholder:"SETTING" env:"-"`
+	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions, core, strength, downgrade, grace-days, countries, codes-per-day, keys." enum:"max-keys,methods,sessions,core,strength,downgrade,grace-days,countries,codes-per-day,keys" placeholder:"SETTING" env:"-"`
+
+	Keys keyRuleFlags `embed:"" prefix:"keys-"`
 }
 
 // Run changes the settings that are named and leaves the others.
@@ -109,6 +114,9 @@ func (c *policySet) Run(env *environment) error {
 	}
 	c.inherit(&settings)
 	c.decide(&settings)
+	if err := c.Keys.decide(&settings); err != nil {
+		return explain(err)
+	}
 	if err := env.directory.ChangePolicy(env.ctx, actor, o.ID, settings); err != nil {
 		return explain(err)
 	}
@@ -137,6 +145,8 @@ func (c *policySet) inherit(s *staffkey.PolicySettings) {
 			s.Countries = nil
 		case "codes-per-day":
 			s.CodesPerDay = nil
+		case "keys":
+			s.Keys = nil
 		}
 	}
 }

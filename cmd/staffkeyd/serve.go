@@ -129,6 +129,10 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 
 // run serves until ctx ends, sweeps what has expired, and then lets requests under way finish.
 func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConfig) error {
+	// Before the first sign-in: a key of a model with a finding must not get in because this node has just started.
+	if err := s.directory.RefreshModels(ctx); err != nil {
+		s.log.Error("metadata not loaded", "error", err)
+	}
 	group, ctx := errgroup.WithContext(ctx)
 	public := newHTTPServer(s.public, s.log)
 	servers := []*http.Server{public}
@@ -157,6 +161,10 @@ func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConf
 		return nil
 	})
 	group.Go(func() error { return s.notify.Run(ctx) })
+	group.Go(func() error {
+		s.watchModels(ctx, &cfg.metadataConfig)
+		return nil
+	})
 	group.Go(func() error {
 		s.signin.Run(ctx, func(err error) { s.log.Error("wishes for passwords not answered", "error", err) })
 		return nil

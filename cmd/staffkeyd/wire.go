@@ -21,6 +21,7 @@ import (
 	"staffkey/internal/signin/password"
 	"staffkey/internal/signin/recoverycode"
 	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/telephone"
 	"staffkey/internal/signin/totp"
 	"staffkey/internal/store"
@@ -117,6 +118,10 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
+	catalogue, err := cfg.newCatalogue(time.Now)
+	if err != nil {
+		return nil, err
+	}
 	delivery, err := set.messages.newService(notify.Deps{
 		Store: s, Address: set.address, Location: set.location, ServiceName: cfg.RPName, Log: log, Observe: observeMessages(metrics.Registry),
 	})
@@ -125,15 +130,16 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	}
 	service := signin.New(signin.Deps{
 		Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof, Wake: delivery.Wake, HasChannel: delivery.Has,
+		Models: catalogue,
 	})
-	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number})
+	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number, Models: catalogue})
 	pages, err := ui.New()
 	if err != nil {
 		return nil, err
 	}
 	p, err := portal.New(portal.Deps{
 		SignIn: service, Directory: dir, Sealer: s.Sealer(), UI: pages, Address: set.address, RPID: set.rpID, TrustedProxies: set.trustedProxies,
-		Location: set.location, ModelName: securitykey.ModelName, Health: s.Health, Metrics: metrics, Log: log,
+		Location: set.location, ModelName: catalogue.Name, Health: s.Health, Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return nil, err
@@ -149,7 +155,7 @@ func (e *environment) prepare(command string) error {
 	e.now = time.Now
 	name, _, _ := strings.Cut(command, " ")
 	switch name {
-	case "person", "organisation", "role", "policy", "audit", "setup-link", "pass", "exception", "station":
+	case "person", "organisation", "role", "policy", "audit", "setup-link", "pass", "exception", "station", "metadata", "model":
 	default:
 		return nil // it opens what it needs itself
 	}
@@ -171,7 +177,8 @@ func (e *environment) prepare(command string) error {
 	}
 	service := signin.New(signin.Deps{Store: s, Methods: list, Address: address})
 	e.signin, e.service = service, service
-	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number})
+	e.catalogue = securitykey.NewCatalogue(mds.Trust{}, e.now)
+	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number, Models: e.catalogue})
 	return nil
 }
 

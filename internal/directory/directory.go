@@ -27,6 +27,8 @@ type Deps struct {
 	Usable func(staffkey.Enrolment) bool
 	// Number is the confirmed telephone number of a method, for messages that matter, or "". Nil knows none.
 	Number func(staffkey.Enrolment) string
+	// Models is the catalogue of models of security keys. It is needed by the operations about models alone.
+	Models Models
 }
 
 // Directory holds the operations. It is safe for concurrent use.
@@ -34,11 +36,12 @@ type Directory struct {
 	store  *store.Store
 	usable func(staffkey.Enrolment) bool
 	number func(staffkey.Enrolment) string
+	models Models
 }
 
 // New returns the directory of a store.
 func New(deps Deps) *Directory {
-	d := &Directory{store: deps.Store, usable: deps.Usable, number: deps.Number}
+	d := &Directory{store: deps.Store, usable: deps.Usable, number: deps.Number, models: deps.Models}
 	if d.usable == nil {
 		d.usable = func(staffkey.Enrolment) bool { return false }
 	}

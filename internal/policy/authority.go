@@ -50,6 +50,11 @@ func MayChangePolicy(actor staffkey.Actor, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator)
 }
 
+// MayRunMetadata: operators of the organisation above all, for what is known of the models of security keys.
+func MayRunMetadata(actor staffkey.Actor, root Chain) error {
+	return mayRun(actor, root, staffkey.RoleOperator)
+}
+
 // MayManagePeople: adding and changing people, by operators and Local Administrators of their organisation.
 func MayManagePeople(actor staffkey.Actor, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator, staffkey.RoleLocalAdministrator)

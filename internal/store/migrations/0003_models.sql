@@ -11,7 +11,7 @@ ALTER TABLE security_keys ADD COLUMN prf BOOLEAN NOT NULL DEFAULT FALSE;
 -- The number of the metadata by which trust was judged; below 0 when never.
 ALTER TABLE security_keys ADD COLUMN judged_by BIGINT NOT NULL DEFAULT -1;
 CREATE INDEX security_keys_model ON security_keys (aaguid, state);
-CREATE INDEX security_keys_judged ON security_keys (judged_by, id);
+CREATE INDEX security_keys_judged ON security_keys (id, judged_by);
 
 -- The FIDO metadata, as it was signed: one row.
 CREATE TABLE metadata (

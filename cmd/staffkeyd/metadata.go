@@ -1,0 +1,300 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/securitykey/mds"
+)
+
+// metadataConfig says where the FIDO metadata about models of keys comes from, and whom it must be signed by.
+type metadataConfig struct {
+	MetadataURL      string        `help:"Address to fetch FIDO metadata from, such as https://mds3.fidoalliance.org/. Off when empty: import a file by staffkeyd metadata import." placeholder:"URL"`
+	MetadataInterval time.Duration `help:"How often to look there, a fifth more or less." default:"24h" placeholder:"TIME"`
+	MetadataRoots    string        `help:"Root certificates (PEM) that the metadata's signature must lead to, in place of those of the FIDO Alliance." type:"path" placeholder:"FILE"`
+	MetadataName     string        `help:"Host name in the certificate of the metadata's signature, in place of mds.fidoalliance.org." placeholder:"NAME"`
+}
+
+// leastMetadataInterval keeps a mistyped interval from asking somebody else's server all the time.
+const leastMetadataInterval = time.Hour
+
+// trust returns whom metadata must be signed by.
+func (c *metadataConfig) trust() (mds.Trust, error) {
+	t := mds.Trust{Name: c.MetadataName}
+	if c.MetadataRoots == "" {
+		return t, nil
+	}
+	pem, err := os.ReadFile(c.MetadataRoots)
+	if err != nil {
+		return t, &problem{cause: "the root certificates of the metadata cannot be read: " + reason(err), fix: "Check --metadata-roots and who may read it.", err: err}
+	}
+	t.Roots = x509.NewCertPool()
+	if !t.Roots.AppendCertsFromPEM(pem) {
+		return t, &problem{cause: c.MetadataRoots + " holds no certificate", fix: "Give certificates in PEM by --metadata-roots."}
+	}
+	return t, nil
+}
+
+// newCatalogue returns the catalogue of models, without metadata until it is loaded.
+func (c *metadataConfig) newCatalogue(now func() time.Time) (*securitykey.Catalogue, error) {
+	trust, err := c.trust()
+	return securitykey.NewCatalogue(trust, now), err
+}
+
+// metadataWait is how long fetching may take.
+const metadataWait = 2 * time.Minute
+
+// fetchMetadata fetches a BLOB. It follows no way to plain http: the signature would still tell, but not whom we asked for.
+func fetchMetadata(ctx context.Context, url string) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, metadataWait)
+	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, err
+	}
+	secure := request.URL.Scheme == "https"
+	client := &http.Client{CheckRedirect: func(next *http.Request, via []*http.Request) error {
+		if secure && next.URL.Scheme != "https" || len(via) > 5 {
+			return fmt.Errorf("refused to follow to %s", next.URL.Redacted())
+		}
+		return nil
+	}}
+	answer, err := client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = answer.Body.Close() }() // only read
+	if answer.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("%s answered %s", request.URL.Redacted(), answer.Status)
+	}
+	return readMetadata(answer.Body)
+}
+
+// readMetadata reads a BLOB up to the longest that there may be.
+func readMetadata(r io.Reader) ([]byte, error) {
+	blob, err := io.ReadAll(io.LimitReader(r, mds.MaxSize+1))
+	if err == nil && len(blob) > mds.MaxSize {
+		err = fmt.Errorf("it has more than %d MB", mds.MaxSize>>20)
+	}
+	return blob, err
+}
+
+// modelsEvery is how often each node looks whether another has imported metadata, and judges keys by it.
+const modelsEvery = 30 * time.Second
+
+// watchModels loads metadata that was imported elsewhere, judges keys by it, and fetches newer metadata in its turn. A failure is told
+// and tried again.
+func (s *server) watchModels(ctx context.Context, cfg *metadataConfig) {
+	tell := func(what string, err error) {
+		if err != nil && ctx.Err() == nil {
+			s.log.Error(what, "error", err)
+		}
+	}
+	tick := time.NewTicker(modelsEvery)
+	defer tick.Stop()
+	for {
+		if cfg.MetadataURL != "" {
+			tell("metadata not fetched", s.directory.FetchMetadata(ctx, jittered(cfg.MetadataInterval), cfg.MetadataURL, func(ctx context.Context) ([]byte, error) {
+				return fetchMetadata(ctx, cfg.MetadataURL)
+			}))
+		}
+		tell("metadata not loaded", s.directory.RefreshModels(ctx))
+		for ctx.Err() == nil {
+			n, err := s.directory.JudgeKeys(ctx)
+			tell("keys not judged", err)
+			if n == 0 {
+				break
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// jittered is an interval or a fifth more or less, so that installations do not all ask at once.
+func jittered(interval time.Duration) time.Duration {
+	var b [1]byte
+	_, _ = rand.Read(b[:]) // never fails: crypto/rand.Read ends the program instead
+	return interval - interval/5 + interval*2/5*time.Duration(b[0])/255
+}
+
+// metadataCommands are about what the FIDO Alliance publishes of models of keys.
+type metadataCommands struct {
+	Import metadataImport `cmd:"" help:"Import FIDO metadata (a BLOB of the Metadata Service, version 3) from a file."`
+	Show   metadataShow   `cmd:"" help:"Show which metadata is there, and when the next is due."`
+}
+
+type metadataImport struct {
+	File string `arg:"" help:"The file, or - for the standard input."`
+
+	metadataConfig `embed:""`
+}
+
+// Run imports the file.
+func (c *metadataImport) Run(env *environment) error {
+	if err := env.knowModels(&c.metadataConfig); err != nil {
+		return err
+	}
+	blob, err := c.read(env.stdin)
+	if err != nil {
+		return &problem{cause: "the metadata cannot be read: " + reason(err), fix: "Check the file and who may read it.", err: err}
+	}
+	m, err := env.directory.ImportMetadata(env.ctx, staffkey.ConsoleActor(), blob, c.File)
+	if err != nil {
+		return explain(err)
+	}
+	_, err = fmt.Fprintf(env.stdout, "Metadata number %d: %d models, the next is due on %s.\n", m.Number, m.Models, m.NextUpdate.Format("2 January 2006"))
+	if err == nil && m.Skipped > 0 {
+		_, err = fmt.Fprintf(env.stdout, "%d entries could not be read and are left out.\n", m.Skipped)
+	}
+	return err
+}
+
+func (c *metadataImport) read(stdin io.Reader) ([]byte, error) {
+	if c.File == "-" {
+		return readMetadata(stdin)
+	}
+	file, err := os.Open(c.File)
+	if err != nil {
+		return nil, err
+	}
+	blob, err := readMetadata(file)
+	return blob, errors.Join(err, file.Close())
+}
+
+type metadataShow struct {
+	JSON bool `help:"Print one JSON object." env:"-"`
+
+	metadataConfig `embed:""`
+}
+
+// Run shows what is there. Metadata whose successor is overdue is told, because what was found since is not in it.
+func (c *metadataShow) Run(env *environment) error {
+	if err := env.knowModels(&c.metadataConfig); err != nil {
+		return err
+	}
+	m, err := env.directory.Metadata(env.ctx)
+	if err != nil {
+		return explain(err)
+	}
+	overdue := m.Number > 0 && env.now().After(m.NextUpdate.AddDate(0, 0, 1))
+	if c.JSON {
+		return json.NewEncoder(env.stdout).Encode(struct {
+			Number     int       `json:"number"`
+			Models     int       `json:"models"`
+			Skipped    int       `json:"skipped"`
+			NextUpdate time.Time `json:"next_update"`
+			Overdue    bool      `json:"overdue"`
+			ImportedAt time.Time `json:"imported_at"`
+			Source     string    `json:"source"`
+			CheckedAt  time.Time `json:"checked_at"`
+			Problem    string    `json:"problem"`
+		}{m.Number, m.Models, m.Skipped, m.NextUpdate, overdue, m.ImportedAt, m.Source, m.CheckedAt, m.Problem})
+	}
+	if m.Number == 0 {
+		_, err := fmt.Fprintln(env.stdout, "There is no metadata. Get the BLOB from https://mds3.fidoalliance.org/ and import it: staffkeyd metadata import FILE")
+		return err
+	}
+	state := ""
+	if overdue {
+		state = " (OVERDUE: what was found about keys since then is not known here)"
+	}
+	_, err = fmt.Fprintf(env.stdout, "number    %d, %d models\nimported  %s from %s\nnext      %s%s\n", m.Number, m.Models,
+		m.ImportedAt.Local().Format("2 January 2006 15:04"), m.Source, m.NextUpdate.Format("2 January 2006"), state)
+	if err == nil && m.Problem != "" {
+		_, err = fmt.Fprintf(env.stdout, "problem   %s (%s)\n", m.Problem, m.CheckedAt.Local().Format("2 January 2006 15:04"))
+	}
+	return err
+}
+
+// modelCommands are about the models of keys that people have.
+type modelCommands struct {
+	List modelList `cmd:"" help:"List the models in use, and with --all those of the metadata too."`
+}
+
+type modelList struct {
+	Organisation string `help:"Only of this organisation and all below it, by code." placeholder:"CODE" env:"-"`
+	All          bool   `help:"Also the models that nobody uses." env:"-"`
+	JSON         bool   `help:"Print a JSON object for each." env:"-"`
+
+	metadataConfig `embed:""`
+}
+
+// Run lists the models, most used first.
+func (c *modelList) Run(env *environment) error {
+	if err := env.knowModels(&c.metadataConfig); err != nil {
+		return err
+	}
+	list, err := env.directory.ListModels(env.ctx, staffkey.ConsoleActor(), staffkey.OrganisationID(c.Organisation))
+	if err != nil {
+		return explain(err)
+	}
+	for _, m := range list {
+		if m.Keys == 0 && !c.All {
+			continue
+		}
+		if err := c.print(env.stdout, m); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *modelList) print(w io.Writer, m directory.ModelUse) error {
+	var findings []string
+	for _, f := range m.Findings {
+		findings = append(findings, string(f.Kind))
+	}
+	if c.JSON {
+		return json.NewEncoder(w).Encode(struct {
+			AAGUID   string   `json:"aaguid"`
+			Name     string   `json:"name"`
+			Level    string   `json:"level"`
+			Findings []string `json:"findings,omitempty"`
+			Rule     string   `json:"rule,omitempty"`
+			People   int      `json:"people"`
+			Keys     int      `json:"keys"`
+		}{m.AAGUID, m.Name, m.Level.String(), findings, string(m.Rule), m.People, m.Keys})
+	}
+	name := m.Name
+	if name == "" {
+		name = "unknown model"
+	}
+	_, err := fmt.Fprintf(w, "%s  %-4s  %6d people  %s", m.AAGUID, m.Level, m.People, name)
+	if err == nil && m.Rule != "" {
+		_, err = fmt.Fprintf(w, "  [%s]", m.Rule)
+	}
+	for _, f := range findings {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %s", f)
+		}
+	}
+	if err == nil {
+		_, err = fmt.Fprintln(w)
+	}
+	return err
+}
+
+// knowModels loads the metadata for a command of the console.
+func (e *environment) knowModels(cfg *metadataConfig) error {
+	trust, err := cfg.trust()
+	if err != nil {
+		return err
+	}
+	e.catalogue.Believe(trust)
+	return e.directory.RefreshModels(e.ctx)
+}

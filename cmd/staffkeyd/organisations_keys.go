@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	"staffkey"
+)
+
+// keyRuleFlags decide which security keys an organisation takes (F82).
+type keyRuleFlags struct {
+	Allow        []string          `help:"Models that are taken, by AAGUID; counts where the others are not." placeholder:"AAGUID" env:"-"`
+	Review       []string          `help:"Models whose new keys wait on hold for a review." placeholder:"AAGUID" env:"-"`
+	Deny         []string          `help:"Models that are not taken, here and below." placeholder:"AAGUID" env:"-"`
+	Unname       []string          `help:"Models to say nothing of any more." placeholder:"AAGUID" env:"-"`
+	Others       *string           `help:"All models that are not named: allow, review or deny." placeholder:"RULE" env:"-"`
+	Firmware     map[string]string `help:"The lowest firmware of a model." placeholder:"AAGUID=VERSION" env:"-"`
+	Level        *string           `help:"The least FIDO certification: none, L1, L1+, L2, L2+, L3, L3+." placeholder:"LEVEL" env:"-"`
+	Attestation  *string           `help:"What a key must prove of where it comes from: any (nothing) or proven (by the FIDO metadata)." placeholder:"RULE" env:"-"`
+	Synced       *bool             `help:"Whether keys are taken that can be copied to other devices." placeholder:"BOOL" env:"-"`
+	VerifyPerson *bool             `help:"Whether a key must check its person." placeholder:"BOOL" env:"-"`
+	MinPin       *int              `help:"The least length of PIN that a new key must tell that it asks for; 0 for any." placeholder:"N" env:"-"`
+	Finding      map[string]string `help:"What happens to keys of a model that the metadata warns of: refuse, flag or ignore. For example REVOKED=refuse." placeholder:"FINDING=RULE" env:"-"`
+	Conveyance   *string           `help:"What browsers are asked to tell of a key: none, indirect, direct or enterprise." placeholder:"WHAT" env:"-"`
+}
+
+// decide lays what the flags give over the organisation's own rules. Nothing given changes nothing.
+func (f *keyRuleFlags) decide(s *staffkey.PolicySettings) error {
+	var r staffkey.KeyRules
+	if s.Keys != nil {
+		r = *s.Keys
+	}
+	r.Models, r.Firmware, r.Findings = cloned(r.Models), cloned(r.Firmware), cloned(r.Findings)
+	for rule, list := range map[staffkey.ModelRule][]string{staffkey.ModelAllow: f.Allow, staffkey.ModelReview: f.Review, staffkey.ModelDeny: f.Deny} {
+		for _, aaguid := range list {
+			r.Models[strings.ToLower(aaguid)] = rule
+		}
+	}
+	for _, aaguid := range f.Unname {
+		delete(r.Models, strings.ToLower(aaguid))
+		delete(r.Firmware, strings.ToLower(aaguid))
+	}
+	for aaguid, version := range f.Firmware {
+		r.Firmware[strings.ToLower(aaguid)] = version
+	}
+	for kind, rule := range f.Finding {
+		r.Findings[staffkey.FindingKind(strings.ToUpper(kind))] = staffkey.FindingRule(rule)
+	}
+	if f.Level != nil {
+		r.Level = new(staffkey.CertificationLevel)
+		if err := r.Level.UnmarshalText([]byte(*f.Level)); err != nil {
+			return err
+		}
+	}
+	r.Others = or((*staffkey.ModelRule)(f.Others), r.Others)
+	r.Attestation = or((*staffkey.AttestationRule)(f.Attestation), r.Attestation)
+	r.Conveyance = or((*staffkey.Conveyance)(f.Conveyance), r.Conveyance)
+	r.Synced, r.VerifyPerson, r.MinPIN = or(f.Synced, r.Synced), or(f.VerifyPerson, r.VerifyPerson), or(f.MinPin, r.MinPIN)
+	if s.Keys != nil || f.given() {
+		s.Keys = &r
+	}
+	return nil
+}
+
+func (f *keyRuleFlags) given() bool {
+	return len(f.Allow)+len(f.Review)+len(f.Deny)+len(f.Unname)+len(f.Firmware)+len(f.Finding) > 0 || f.Others != nil || f.Level != nil ||
+		f.Attestation != nil || f.Synced != nil || f.VerifyPerson != nil || f.MinPin != nil || f.Conveyance != nil
+}
+
+func cloned[K comparable, V any](m map[K]V) map[K]V {
+	c := make(map[K]V, len(m))
+	maps.Copy(c, m)
+	return c
+}
+
+func or[T any](given, otherwise *T) *T {
+	if given != nil {
+		return given
+	}
+	return otherwise
+}
+
+// printKeyRules shows the rules that hold.
+func printKeyRules(w io.Writer, r staffkey.KeyRules, own *staffkey.KeyRules) error {
+	var findings []string
+	for _, kind := range staffkey.FindingKinds {
+		findings = append(findings, string(kind)+"="+string(r.Findings[kind]))
+	}
+	_, err := fmt.Fprintf(w, "keys       others: %s, level: %s, attestation: %s, synced: %t, verify-person: %t, min-pin: %d, conveyance: %s%s\nfindings   %s\n",
+		*r.Others, *r.Level, *r.Attestation, *r.Synced, *r.VerifyPerson, *r.MinPIN, *r.Conveyance, here(own != nil), strings.Join(findings, ", "))
+	for _, aaguid := range slices.Sorted(maps.Keys(r.Models)) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %s  %s\n", aaguid, r.Models[aaguid])
+		}
+	}
+	for _, aaguid := range slices.Sorted(maps.Keys(r.Firmware)) {
+		if err == nil {
+			_, err = fmt.Fprintf(w, "  %s  firmware %s or higher\n", aaguid, r.Firmware[aaguid])
+		}
+	}
+	return err
+}

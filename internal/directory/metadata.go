@@ -1,0 +1,252 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// Models is what the directory needs of the catalogue of models.
+type Models interface {
+	// Verify checks FIDO metadata, not older than one of a number, and returns what it says of itself and how to use it from now on.
+	Verify(blob []byte, previous int, at time.Time) (staffkey.Metadata, func(), error)
+	// Loaded is the metadata in use.
+	Loaded() staffkey.Metadata
+	Model(aaguid string) staffkey.Model
+	Models() []staffkey.Model
+	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
+	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
+}
+
+// Metadata returns the FIDO metadata that the installation has (F81).
+func (d *Directory) Metadata(ctx context.Context) (staffkey.Metadata, error) {
+	var m staffkey.Metadata
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		m, err = tx.FindMetadata()
+		return err
+	})
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return m, nil
+	}
+	if err != nil {
+		return m, fmt.Errorf("metadata: %w", err)
+	}
+	if loaded := d.models.Loaded(); loaded.Number == m.Number {
+		m.Models, m.Skipped = loaded.Models, loaded.Skipped
+	}
+	return m, nil
+}
+
+// ImportMetadata verifies and stores FIDO metadata from a source, for operators of the whole installation. The same issue once more
+// changes nothing; an older one is refused, also when two are imported at once.
+func (d *Directory) ImportMetadata(ctx context.Context, actor staffkey.Actor, blob []byte, source string) (staffkey.Metadata, error) {
+	event := staffkey.Event(staffkey.EventMetadataImported, actor)
+	event.SubjectName = source
+	var about staffkey.Metadata
+	var load func()
+	wrong := d.store.Read(ctx, func(tx *store.Tx) error {
+		if err := d.mayRunMetadata(tx, actor); err != nil {
+			return err
+		}
+		current, err := tx.FindMetadata()
+		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+			return err
+		}
+		about, load, err = d.models.Verify(blob, current.Number, tx.Now)
+		return err
+	})
+	err := d.change(ctx, event, func(tx *store.Tx) error {
+		if err := d.mayRunMetadata(tx, actor); err != nil || wrong != nil {
+			return errors.Join(err, wrong)
+		}
+		about.Source, about.ImportedBy, about.ImportedAt = source, actor.Person, tx.Now
+		tx.Event.Subject = strconv.Itoa(about.Number)
+		tx.Event.Detail = map[string]string{
+			"models": strconv.Itoa(about.Models), "skipped": strconv.Itoa(about.Skipped), "next_update": about.NextUpdate.Format(time.DateOnly),
+		}
+		err := tx.PutMetadata(about, blob)
+		if !errors.Is(err, staffkey.ErrConflict) {
+			return err
+		}
+		if current, err := tx.FindMetadata(); err != nil || current.Number == about.Number { // the same once more
+			return errors.Join(err, errUnchanged)
+		}
+		return staffkey.Refused("mds_rollback", "mds.rollback", "No", about.Number)
+	})
+	if err != nil {
+		return staffkey.Metadata{}, fmt.Errorf("import metadata: %w", err)
+	}
+	load()
+	return about, nil
+}
+
+// FetchMetadata looks for newer metadata, unless another node has within the interval: get fetches it from a source. What goes wrong is
+// kept for those who look, and told in the log once for each thing that went wrong.
+func (d *Directory) FetchMetadata(ctx context.Context, interval time.Duration, source string, get func(context.Context) ([]byte, error)) error {
+	var mine bool
+	var before staffkey.Metadata
+	err := d.store.Housekeep(ctx, func(tx *store.Tx) error {
+		var err error
+		if mine, err = tx.TakeMetadataCheck(tx.Now.Add(-interval)); err != nil || !mine {
+			return err
+		}
+		before, err = tx.FindMetadata()
+		return err
+	})
+	if err != nil || !mine {
+		return err
+	}
+	blob, err := get(ctx)
+	if err == nil {
+		schedule := staffkey.ConsoleActor()
+		schedule.Name = "metadata schedule"
+		_, err = d.ImportMetadata(ctx, schedule, blob, source)
+	}
+	problem := ""
+	if err != nil {
+		problem = err.Error()
+	}
+	if problem == before.Problem {
+		return err
+	}
+	note := func(tx *store.Tx) error { return tx.NoteMetadataProblem(problem) }
+	if problem == "" {
+		return d.store.Housekeep(ctx, note)
+	}
+	event := staffkey.Event(staffkey.EventMetadataFailed, staffkey.Actor{Name: "metadata schedule"})
+	event.SubjectName, event.Detail = source, map[string]string{"problem": problem}
+	return errors.Join(err, d.store.Change(ctx, event, note))
+}
+
+// mayRunMetadata asks whether the actor may change what holds for the whole installation. Before there is an organisation, the console may.
+func (d *Directory) mayRunMetadata(tx *store.Tx, actor staffkey.Actor) error {
+	root, err := tx.FindRootOrganisation()
+	if errors.Is(err, staffkey.ErrNotFound) && actor.Console {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	tx.Event.Organisation = root.ID // unused in a read
+	return policy.MayRunMetadata(actor, policy.Chain{root.ID})
+}
+
+// RefreshModels loads the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
+// need to have been valid then.
+func (d *Directory) RefreshModels(ctx context.Context) error {
+	var m staffkey.Metadata
+	var blob []byte
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		if m, err = tx.FindMetadata(); err != nil || m.Number <= d.models.Loaded().Number {
+			return err
+		}
+		blob, err = tx.FindMetadataBlob()
+		return err
+	})
+	if errors.Is(err, staffkey.ErrNotFound) || err == nil && blob == nil {
+		return nil
+	}
+	if err == nil {
+		var load func()
+		if _, load, err = d.models.Verify(blob, 0, m.ImportedAt); err == nil {
+			load()
+			return nil
+		}
+	}
+	return fmt.Errorf("load metadata %d: %w", m.Number, err)
+}
+
+// judgeBatch is how many keys are judged between two commits.
+const judgeBatch = 200
+
+// JudgeKeys judges the attestations of keys anew that older metadata was used for, and returns how many. It is called until it returns
+// none; a stop at any instant loses nothing but the batch. A key of which another thing is true now leaves an audit event.
+func (d *Directory) JudgeKeys(ctx context.Context) (int, error) {
+	number := d.models.Loaded().Number
+	var keys []staffkey.SecurityKey
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		keys, err = tx.ListKeysToJudge(number, "", judgeBatch)
+		return err
+	})
+	if err != nil || len(keys) == 0 {
+		return 0, err
+	}
+	for _, k := range keys {
+		trust, by := d.models.Judge(k)
+		note := func(tx *store.Tx) error {
+			if err := tx.NoteTrust(k.ID, trust, by); !errors.Is(err, staffkey.ErrNotFound) {
+				return err
+			}
+			return nil // removed meanwhile
+		}
+		if trust == k.Trust || k.Trust == staffkey.TrustUnjudged {
+			err = d.store.Housekeep(ctx, note)
+		} else {
+			event := staffkey.Event(staffkey.EventKeyJudged, staffkey.Actor{})
+			event.Person, event.Subject, event.SubjectName = k.Person, string(k.ID), k.Nickname
+			event.Detail = map[string]string{"before": string(k.Trust), "after": string(trust), "metadata": strconv.Itoa(by)}
+			err = d.store.Change(ctx, event, note)
+		}
+		if err != nil {
+			return 0, fmt.Errorf("judge key %s: %w", k.ID, err)
+		}
+	}
+	return len(keys), nil
+}
+
+// ModelUse is a model with how many use it and what policy says of it.
+type ModelUse struct {
+	staffkey.Model
+	// Keys and People use it, of those whom the actor sees.
+	Keys, People int
+	// Rule is what policy says of it for the organisation asked about; "" when it is not named.
+	Rule staffkey.ModelRule
+}
+
+// ListModels returns the models in use among those whom the actor sees, most used first, and then those of the metadata that nobody uses.
+// Rules are those that hold for an organisation, by id or code.
+func (d *Directory) ListModels(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) ([]ModelUse, error) {
+	var list []ModelUse
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		list = nil
+		scope, err := scopeBelow(tx, actor, organisation)
+		if err != nil {
+			return err
+		}
+		if len(scope) == 0 {
+			return staffkey.ErrNotFound
+		}
+		counts, err := tx.CountModels(scope)
+		if err != nil {
+			return err
+		}
+		p, err := effectivePolicy(tx, scope[0])
+		if err != nil {
+			return err
+		}
+		seen := make(map[string]bool, len(counts))
+		for _, c := range counts {
+			seen[c.AAGUID] = true
+			list = append(list, ModelUse{Model: d.models.Model(c.AAGUID), Keys: c.Keys, People: c.People, Rule: p.Keys.Models[c.AAGUID]})
+		}
+		for _, m := range d.models.Models() {
+			if !seen[m.AAGUID] {
+				list = append(list, ModelUse{Model: m, Rule: p.Keys.Models[m.AAGUID]})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list models: %w", err)
+	}
+	return list, nil
+}

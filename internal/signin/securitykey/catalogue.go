@@ -1,0 +1,177 @@
+package securitykey
+
+import (
+	"crypto/x509"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/signin/securitykey/mds"
+	"staffkey/internal/signin/securitykey/webauthn"
+)
+
+// Catalogue is what is known of models of security keys: the FIDO metadata that was imported last, and the names of models.go. It is
+// safe for concurrent use.
+type Catalogue struct {
+	trust mds.Trust
+	now   func() time.Time
+	in    atomic.Pointer[shelf]
+}
+
+// shelf is one metadata BLOB with the models that were asked for.
+type shelf struct {
+	payload *mds.Payload
+	models  sync.Map // AAGUID → *model
+}
+
+// model is an entry, read.
+type model struct {
+	entry *mds.Entry // nil when the metadata has none
+	plain staffkey.Model
+	// byKey says that findings or the level depend on the key's firmware or certificates, and not on the model alone.
+	byKey bool
+}
+
+// NewCatalogue returns a catalogue without metadata. The zero Trust is the FIDO Alliance.
+func NewCatalogue(trust mds.Trust, now func() time.Time) *Catalogue {
+	return &Catalogue{trust: trust, now: now}
+}
+
+// Believe changes whom metadata must be signed by, before any is verified.
+func (c *Catalogue) Believe(trust mds.Trust) { c.trust = trust }
+
+// Verify checks a metadata BLOB at an instant; it must not be older than one of a number (0 for none). It returns what the BLOB says of
+// itself, and a function that makes it what is known from now on.
+func (c *Catalogue) Verify(blob []byte, previous int, at time.Time) (staffkey.Metadata, func(), error) {
+	p, err := mds.Verify(blob, c.trust, at, previous)
+	if err != nil {
+		return staffkey.Metadata{}, nil, err
+	}
+	about := staffkey.Metadata{Number: p.No, NextUpdate: p.NextUpdate, Models: p.Len(), Skipped: len(p.Skipped)}
+	return about, func() { c.in.Store(&shelf{payload: p}) }, nil
+}
+
+// Loaded returns what the metadata in use says of itself; the zero value without any.
+func (c *Catalogue) Loaded() staffkey.Metadata {
+	s := c.in.Load()
+	if s == nil {
+		return staffkey.Metadata{}
+	}
+	return staffkey.Metadata{Number: s.payload.No, NextUpdate: s.payload.NextUpdate, Models: s.payload.Len(), Skipped: len(s.payload.Skipped)}
+}
+
+// Name returns what people call a model, or "" when nobody told.
+func (c *Catalogue) Name(aaguid string) string { return c.Model(aaguid).Name }
+
+// Model returns what is known of a model as such.
+func (c *Catalogue) Model(aaguid string) staffkey.Model { return c.find(aaguid).plain }
+
+// Models returns all models of the metadata, in its order.
+func (c *Catalogue) Models() []staffkey.Model {
+	s := c.in.Load()
+	if s == nil {
+		return nil
+	}
+	var list []staffkey.Model
+	for e := range s.payload.All() {
+		if e.AAGUID != "" {
+			list = append(list, c.read(e).plain)
+		}
+	}
+	return list
+}
+
+// Icon returns the picture of a model as PNG, if there is one.
+func (c *Catalogue) Icon(aaguid string) (png []byte, ok bool) {
+	if m := c.find(aaguid); m.entry != nil {
+		return m.entry.Icon()
+	}
+	return nil, false
+}
+
+func (c *Catalogue) find(aaguid string) *model {
+	s := c.in.Load()
+	if s == nil {
+		return &model{plain: staffkey.Model{AAGUID: aaguid, Name: ModelName(aaguid)}}
+	}
+	if m, ok := s.models.Load(aaguid); ok {
+		return m.(*model)
+	}
+	m := &model{plain: staffkey.Model{AAGUID: aaguid, Name: ModelName(aaguid)}}
+	if e, ok := s.payload.Find(aaguid); ok {
+		m = c.read(e)
+	} else if m.plain.Name == "" {
+		return m // whatever a key may claim to be is not kept
+	}
+	s.models.Store(aaguid, m)
+	return m
+}
+
+func (c *Catalogue) read(e *mds.Entry) *model {
+	m := &model{entry: e, plain: staffkey.Model{AAGUID: e.AAGUID, Name: ModelName(e.AAGUID), Known: true, Verifies: e.VerifiesPerson()}}
+	if m.plain.Name == "" {
+		m.plain.Name = e.Description
+	}
+	roots, _ := e.AttestationRoots() // those that cannot be read are no anchors
+	m.plain.Attestation = len(roots) > 0
+	_, m.plain.Icon = e.Icon()
+	m.plain.Level, m.plain.Findings = c.weigh(e, mds.Key{})
+	for _, r := range e.Reports {
+		m.byKey = m.byKey || r.AuthenticatorVersion != 0 || r.Status == mds.Status(staffkey.FindingAttestationKey)
+	}
+	return m
+}
+
+// weigh returns the level and the findings that count for a key of a model.
+func (c *Catalogue) weigh(e *mds.Entry, k mds.Key) (staffkey.CertificationLevel, []staffkey.Finding) {
+	var findings []staffkey.Finding
+	for _, r := range e.Warnings(c.now(), k) {
+		findings = append(findings, staffkey.Finding{Kind: staffkey.FindingKind(r.Status), Since: r.EffectiveDate, Firmware: r.AuthenticatorVersion, URL: r.URL})
+	}
+	return staffkey.CertificationLevel(e.Level(c.now(), k)), findings
+}
+
+// Facts implements signin.Models. Which certificates attested the key is known only where its registration's bytes were read, which
+// a sign-in does not: then a leak of any attestation key of the model concerns it.
+func (c *Catalogue) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
+	m := c.find(k.AAGUID)
+	f := staffkey.KeyFacts{Model: m.plain, Trust: k.Trust}
+	if m.byKey {
+		f.Model.Level, f.Model.Findings = c.weigh(m.entry, mds.Key{Firmware: staffkey.FirmwareNumber(k.Firmware), Chain: chainOf(k)})
+	}
+	return f
+}
+
+// chainOf returns the certificates of a key's attestation, nil when its bytes were not read or have none: then everything may concern it.
+func chainOf(k staffkey.SecurityKey) []*x509.Certificate {
+	if len(k.AttestationObject) == 0 {
+		return nil
+	}
+	a, _, err := webauthn.Reattest(k.AttestationObject, k.ClientDataJSON)
+	if err != nil {
+		return nil
+	}
+	return a.TrustPath
+}
+
+// Judge implements signin.Models: it holds a key's attestation to the metadata, at the time at which the key was registered, and returns
+// the number of the metadata.
+func (c *Catalogue) Judge(k staffkey.SecurityKey) (staffkey.Trust, int) {
+	number := c.Loaded().Number
+	a, algorithm, err := webauthn.Reattest(k.AttestationObject, k.ClientDataJSON)
+	switch {
+	case err != nil: // it was verified when it was registered, by an earlier release
+		return staffkey.TrustBroken, number
+	case a.Type == webauthn.AttestationNone || a.Type == webauthn.AttestationSelf:
+		return staffkey.TrustNone, number
+	}
+	m := c.find(k.AAGUID)
+	if m.entry == nil || !m.plain.Attestation {
+		return staffkey.TrustUnknown, number
+	}
+	if CheckAttestation(m.entry, a, algorithm, k.RegisteredAt) != nil {
+		return staffkey.TrustBroken, number
+	}
+	return staffkey.TrustProven, number
+}

@@ -1,0 +1,98 @@
+package store
+
+import (
+	"database/sql"
+	"strings"
+	"time"
+
+	"staffkey"
+)
+
+// metadataID is the one row of the FIDO metadata.
+const metadataID = "fido"
+
+// PutMetadata stores metadata with a number higher than what is there, in one conditional statement, so that of two imports at once the
+// lower never wins. ErrConflict: there is metadata of this number or a higher one.
+func (tx *Tx) PutMetadata(m staffkey.Metadata, blob []byte) error {
+	return tx.one(staffkey.ErrConflict, `INSERT INTO metadata (id, number, next_update, imported_at, imported_by, source, checked_at, problem, blob)
+		VALUES ($1, $2, $3, $4, $5, $6, $4, '', $7)
+		ON CONFLICT (id) DO UPDATE SET number = $2, next_update = $3, imported_at = $4, imported_by = $5, source = $6, checked_at = $4, problem = '', blob = $7
+		WHERE metadata.number < $2`, metadataID, m.Number, instant(m.NextUpdate), tx.Now, m.ImportedBy, m.Source, blob)
+}
+
+// FindMetadata returns what is known of the metadata. ErrNotFound: none was imported, and nobody looked for any.
+func (tx *Tx) FindMetadata() (staffkey.Metadata, error) {
+	var m staffkey.Metadata
+	err := tx.q.queryRow("SELECT number, next_update, imported_at, imported_by, source, checked_at, problem FROM metadata WHERE id = $1", metadataID).
+		Scan(&m.Number, &m.NextUpdate, &m.ImportedAt, &m.ImportedBy, &m.Source, &m.CheckedAt, &m.Problem)
+	m.NextUpdate, m.ImportedAt, m.CheckedAt = m.NextUpdate.UTC(), m.ImportedAt.UTC(), m.CheckedAt.UTC()
+	return m, found(err)
+}
+
+// FindMetadataBlob returns the metadata as it was signed. ErrNotFound: none was imported.
+func (tx *Tx) FindMetadataBlob() (blob []byte, err error) {
+	err = tx.q.queryRow("SELECT blob FROM metadata WHERE id = $1 AND number > 0", metadataID).Scan(&blob)
+	return blob, found(err)
+}
+
+// TakeMetadataCheck reports whether the caller is to look for newer metadata: nobody has since an instant. It is one conditional
+// statement, so that of many nodes one looks. The row without metadata has the number 0.
+func (tx *Tx) TakeMetadataCheck(since time.Time) (bool, error) {
+	n, err := tx.affected(`INSERT INTO metadata (id, number, next_update, imported_at, imported_by, source, checked_at, problem, blob)
+		VALUES ($1, 0, $2, $2, '', '', $2, '', $4)
+		ON CONFLICT (id) DO UPDATE SET checked_at = $2 WHERE metadata.checked_at < $3`, metadataID, tx.Now, instant(since), []byte{})
+	return n == 1, err
+}
+
+// NoteMetadataProblem records why newer metadata could not be had; empty when it was looked for and there is none.
+func (tx *Tx) NoteMetadataProblem(problem string) error {
+	return tx.exec("UPDATE metadata SET problem = $1 WHERE id = $2", problem, metadataID)
+}
+
+// ListKeysToJudge returns keys on lists that were judged by older metadata than a number, or never, in the order of their ids after
+// one. Of each it reads what an attestation is judged by: the model, when it was registered, and the registration's bytes.
+func (tx *Tx) ListKeysToJudge(number int, after staffkey.SecurityKeyID, limit int) ([]staffkey.SecurityKey, error) {
+	var keys []staffkey.SecurityKey
+	err := tx.rows(func(r *sql.Rows) error {
+		var k staffkey.SecurityKey
+		err := r.Scan(&k.ID, &k.Person, &k.Nickname, &k.AAGUID, &k.Trust, &k.Firmware, &k.RegisteredAt, &k.AttestationObject, &k.ClientDataJSON)
+		k.RegisteredAt = k.RegisteredAt.UTC()
+		keys = append(keys, k)
+		return err
+	}, `SELECT id, person_id, nickname, aaguid, trust, firmware, registered_at, attestation_object, client_data_json FROM security_keys
+		WHERE judged_by < $1 AND id > $2 AND state IN ('active', 'suspended') ORDER BY id LIMIT $3`, number, after, limit)
+	return keys, err
+}
+
+// NoteTrust keeps how far a key's attestation can be believed, by which metadata. ErrNotFound: there is no such key any more.
+func (tx *Tx) NoteTrust(id staffkey.SecurityKeyID, trust staffkey.Trust, number int) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE security_keys SET trust = $1, judged_by = $2 WHERE id = $3", trust, number, id)
+}
+
+// ModelUse is how many use a model.
+type ModelUse struct {
+	AAGUID       string
+	Keys, People int
+}
+
+// CountModels counts the keys on lists, and the people who have them, by model, within the organisations of a scope and all below
+// them. An empty scope counts none.
+func (tx *Tx) CountModels(scope []staffkey.OrganisationID) ([]ModelUse, error) {
+	if len(scope) == 0 {
+		return nil, nil
+	}
+	var list []ModelUse
+	args := make([]any, len(scope))
+	for i, id := range scope {
+		args[i] = id
+	}
+	err := tx.rows(func(r *sql.Rows) error {
+		var u ModelUse
+		err := r.Scan(&u.AAGUID, &u.Keys, &u.People)
+		list = append(list, u)
+		return err
+	}, `SELECT k.aaguid, COUNT(*), COUNT(DISTINCT k.person_id) FROM security_keys k JOIN people p ON p.id = k.person_id
+		WHERE k.state IN ('active', 'suspended') AND p.organisation_id IN
+		(SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (`+strings.Trim(placeholders(1, len(scope)), "()")+`)) GROUP BY k.aaguid ORDER BY 3 DESC, 1`, args...)
+	return list, err
+}
