@@ -28,6 +28,7 @@ const (
 	EventMethodEnrolled    EventKind = "method_enrolled"
 	EventMethodChanged     EventKind = "method_changed"
 	EventMethodRemoved     EventKind = "method_removed"
+	EventMethodGuessed     EventKind = "method_guessed"  // several wrong answers in a row, after a right password
 	EventMethodDisabled    EventKind = "method_disabled" // after too many wrong answers in a row
 	EventPasswordChanged   EventKind = "password_changed"
 	EventPasswordReset     EventKind = "password_reset" // by a link

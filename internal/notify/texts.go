@@ -56,6 +56,7 @@ var templates = map[string]template{
 	"notice.method_added":     {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_changed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_removed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
+	"notice.method_guessed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_disabled":  {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.codes_made":       {staffkey.ChannelEmail, nil, afterNotice},
 	"notice.code_used":        {staffkey.ChannelEmail, []string{"Left"}, afterNotice},

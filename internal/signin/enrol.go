@@ -281,16 +281,7 @@ func (s *Service) guessEnrolment(ctx context.Context, actor staffkey.Actor, kind
 	if err != nil || !g.first {
 		return g, err
 	}
-	var p staffkey.Person
-	err = s.store.Read(ctx, func(tx *store.Tx) error {
-		var err error
-		p, err = tx.FindPerson(actor.Person)
-		return err
-	})
-	if err == nil {
-		err = s.noteOff(ctx, g, p, actor.Origin)
-	}
-	return g, err
+	return g, s.noteGuesses(ctx, g, actor.Origin)
 }
 
 // keepEnrolment stores what a finished enrolment made, and tells the person. A state that was read to check the answer must still be

@@ -16,6 +16,7 @@ const (
 	freeFailures    = 5
 	firstWait       = 30 * time.Second
 	longestWait     = 15 * time.Minute
+	toldFailures    = 10 // then the person is told, if a password comes before the guess
 	forgetFailures  = 24 * time.Hour
 	throttlePurpose = "throttle/password"
 )
@@ -207,18 +208,36 @@ func methodOff(g guess) error {
 	return staffkey.Refused("method_off", "method.off").Because("%d wrong answers in a row", staffkey.MaxFailures)
 }
 
-// noteOff tells the person, the one time that it happens, that a method of theirs is switched off.
-func (s *Service) noteOff(ctx context.Context, g guess, p staffkey.Person, origin staffkey.Origin) error {
-	if !g.first || p.ID == "" {
+// noteGuesses tells the person, the one time that it happens, that a method of theirs is switched off; and before that, that somebody
+// who knows their password tries to guess what comes after it.
+func (s *Service) noteGuesses(ctx context.Context, g guess, origin staffkey.Origin) error {
+	kind, notice := staffkey.EventMethodDisabled, "notice.method_disabled"
+	switch {
+	case g.person == "":
+		return nil
+	case g.first:
+	case g.failures == toldFailures && !startsAlone(g.method):
+		kind, notice = staffkey.EventMethodGuessed, "notice.method_guessed"
+	default:
 		return nil
 	}
-	event := staffkey.Event(staffkey.EventMethodDisabled, staffkey.Actor{Origin: origin})
-	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, string(g.method)
+	event := staffkey.Event(kind, staffkey.Actor{Origin: origin})
+	event.Person, event.Subject = g.person, string(g.method)
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		return tx.InsertNotice("notice.method_disabled", p, map[string]string{"Method": string(g.method)})
+		p, err := tx.FindPerson(g.person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = p.Organisation
+		return tx.InsertNotice(notice, p, map[string]string{"Method": string(g.method)})
 	})
 	s.wake()
 	return err
+}
+
+// startsAlone reports a method that can be guessed with nothing but a name: who does so knows nothing, and must not be able to send mails.
+func startsAlone(m staffkey.MethodKind) bool {
+	return m == staffkey.MethodPassword || m == staffkey.MethodPass
 }
 
 // isFault reports an error that says nothing about the answer: nothing was looked at.

@@ -70,6 +70,11 @@ func TestGuesses_of_a_hundred_switch_a_method_off(t *testing.T) {
 					w.Clock.Advance(longestWait)
 				}
 				w.told(t, h.person, "notice.method_disabled", 0)
+				warned := 1 // once in the row, because whoever guesses here has the password
+				if kind == staffkey.MethodPassword || kind == staffkey.MethodPass {
+					warned = 0
+				}
+				w.told(t, h.person, "notice.method_guessed", warned)
 				w.Refused(t, rule, func() error { return guess(true) })
 				w.Clock.Advance(longestWait)
 				for range 3 {

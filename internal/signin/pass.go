@@ -173,5 +173,5 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 		err = errors.Join(err, g.back(ctx))
 	}
 	s.observeResult(staffkey.MethodPass, err)
-	return in, errors.Join(err, s.noteOff(ctx, g, person, origin))
+	return in, errors.Join(err, s.noteGuesses(ctx, g, origin))
 }

@@ -69,7 +69,7 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	switch {
 	case errors.Is(err, staffkey.ErrRefused):
 		s.observe(staffkey.MethodPassword, "refused")
-		return a, errors.Join(s.wrongPassword(ctx, event, g.failures, err), s.noteOff(ctx, g, person, origin))
+		return a, errors.Join(s.wrongPassword(ctx, event, g.failures, err), s.noteGuesses(ctx, g, origin))
 	case err != nil: // busy, or a fault of ours: nothing was looked at
 		return a, errors.Join(err, g.back(context.WithoutCancel(ctx)))
 	}

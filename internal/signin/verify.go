@@ -126,6 +126,8 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, a At
 	})
 	if (isFault(err) || err != nil && right) && g.s != nil {
 		err = errors.Join(err, g.back(ctx))
+	} else if err != nil {
+		err = errors.Join(err, s.noteGuesses(ctx, g, origin))
 	}
 	s.observeResult(answer.Method, err)
 	return in, err
@@ -171,7 +173,7 @@ func (s *Service) guessRefused(ctx context.Context, g guess, event staffkey.Audi
 		return readErr
 	}
 	event.Person, event.Organisation, event.ActorName = p.ID, p.Organisation, p.Name
-	return errors.Join(s.refuse(ctx, event, c, err), s.noteOff(ctx, g, p, staffkey.Origin{IP: event.IP, Browser: event.Browser}))
+	return errors.Join(s.refuse(ctx, event, c, err), s.noteGuesses(ctx, g, staffkey.Origin{IP: event.IP, Browser: event.Browser}))
 }
 
 func (s *Service) observeResult(kind staffkey.MethodKind, err error) {
