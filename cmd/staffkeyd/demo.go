@@ -35,7 +35,7 @@ type demoPerson struct {
 
 // Run serves a sample federation.
 func (c *demoCommand) Run(env *environment) error {
-	listener, err := listen(env.ctx, c.Listen)
+	listener, err := listen(env.ctx, listenFlag, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (c *demoCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	gatewayListener, err := listen(env.ctx, c.Gateway)
+	gatewayListener, err := listen(env.ctx, "--gateway-listen", c.Gateway)
 	if err != nil {
 		return err
 	}

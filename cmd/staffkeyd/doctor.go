@@ -55,7 +55,7 @@ func (c *doctorCommand) Run(env *environment) error {
 
 // portFree reports whether the port can be opened. A server that runs already holds it: that is said, too.
 func portFree(env *environment, address string) error {
-	l, err := listen(env.ctx, address)
+	l, err := listen(env.ctx, listenFlag, address)
 	if err != nil {
 		return err
 	}

@@ -181,6 +181,7 @@ func TestProblems_name_a_cause_and_a_fix(t *testing.T) {
 		want []string
 	}{
 		"port in use":           {[]string{"demo", "--listen", busy.Addr().String(), "--data", filepath.Join(dir, "a")}, []string{"in use", "--listen"}},
+		"second port in use":    {[]string{"demo", "--listen", "localhost:0", "--gateway-listen", busy.Addr().String(), "--data", filepath.Join(dir, "g")}, []string{"in use", "--gateway-listen"}},
 		"folder that is a file": {[]string{"demo", "--listen", "localhost:0", "--data", file}, []string{"cannot be written", "--data"}},
 		"folder below a file":   {[]string{"demo", "--listen", "localhost:0", "--data", filepath.Join(file, "x")}, []string{"cannot be written", "--data"}},
 		"no database":           {[]string{"demo", "--listen", "localhost:0", "--data", filepath.Join(dir, "b"), "--postgres", "postgres://u:hunter2@localhost:1/x"}, []string{"does not answer", "refused", "--postgres"}},

@@ -34,7 +34,7 @@ func (c *serveCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
-	listener, err := listen(env.ctx, c.Listen)
+	listener, err := listen(env.ctx, listenFlag, c.Listen)
 	if err != nil {
 		return err
 	}
@@ -94,17 +94,20 @@ func newLog(w io.Writer, level string) (*slog.Logger, error) {
 	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
 }
 
-// listen opens the port and says how to mend what keeps it from opening.
-func listen(ctx context.Context, address string) (net.Listener, error) {
+// listenFlag names the public port.
+const listenFlag = "--listen"
+
+// listen opens the port that a flag gives, and says how to mend what keeps it from opening.
+func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 	var lc net.ListenConfig
 	l, err := lc.Listen(ctx, "tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, &problem{cause: "the port of " + address + " is in use by another program", fix: "Choose another with --listen HOST:PORT, or stop that program.", err: err}
+		return nil, &problem{cause: "the port of " + address + " is in use by another program", fix: "Choose another with " + flag + " HOST:PORT, or stop that program.", err: err}
 	case errors.Is(err, syscall.EACCES):
-		return nil, &problem{cause: "this user may not listen on " + address, fix: "Choose a port above 1023 with --listen HOST:PORT, or grant the right to low ports.", err: err}
+		return nil, &problem{cause: "this user may not listen on " + address, fix: "Choose a port above 1023 with " + flag + " HOST:PORT, or grant the right to low ports.", err: err}
 	case err != nil:
-		return nil, &problem{cause: "cannot listen on " + address + ": " + lastCause(err), fix: "Check --listen HOST:PORT.", err: err}
+		return nil, &problem{cause: "cannot listen on " + address + ": " + lastCause(err), fix: "Check " + flag + " HOST:PORT.", err: err}
 	}
 	return l, nil
 }
@@ -146,7 +149,7 @@ func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConf
 		return unlessClosed(err)
 	})
 	if cfg.MetricsListen != "" {
-		l, err := listen(ctx, cfg.MetricsListen)
+		l, err := listen(ctx, "--metrics-listen", cfg.MetricsListen)
 		if err != nil {
 			return errors.Join(err, public.Close())
 		}
