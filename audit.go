@@ -58,7 +58,9 @@ const (
 	EventSetUp             EventKind = "set_up"
 	EventMetadataImported  EventKind = "metadata_imported"
 	EventMetadataFailed    EventKind = "metadata_failed" // it could not be fetched, or was refused
-	EventKeyJudged         EventKind = "key_judged"      // new metadata says another thing of its attestation
+	EventRecallStarted     EventKind = "recall_started"
+	EventRecallUndone      EventKind = "recall_undone"
+	EventKeyJudged         EventKind = "key_judged" // new metadata says another thing of its attestation
 )
 
 // Outcome is how what an event tells of ended.

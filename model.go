@@ -203,22 +203,27 @@ type Recall struct {
 	Organisation OrganisationID
 	Reason       string
 	StartedAt    time.Time
-	StartedBy    PersonID
+	StartedBy    PersonID // empty for the console
+	StartedName  string
 	// Until is the last instant at which the keys are taken. Before, they are taken as something that is had, not as something that
 	// has checked its person, so that a sign-in needs something else beside them.
 	Until time.Time
 	// UndoneAt is when it was taken back; zero while it holds. It can be taken back until Until.
 	UndoneAt time.Time
+	// ToldTo is the person up to whom, in the order of ids, people were told of it, or of its end.
+	ToldTo PersonID
 }
 
 // RecallID identifies a recall.
 type RecallID string
 
-// Concerns reports whether a recall is about keys of a model and firmware.
+// Concerns reports whether a recall holds and is about keys of a model and firmware.
 func (r Recall) Concerns(aaguid, firmware string) bool {
-	if r.AAGUID != aaguid || !r.UndoneAt.IsZero() {
-		return false
-	}
+	return r.UndoneAt.IsZero() && r.AAGUID == aaguid && r.Covers(firmware)
+}
+
+// Covers reports whether a recall of a model is about a firmware of it.
+func (r Recall) Covers(firmware string) bool {
 	if firmware == "" {
 		return true
 	}

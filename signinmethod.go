@@ -33,6 +33,8 @@ type Proof struct {
 	HardwareBound bool
 	// Restricted: the code travelled over the telephone network, which NIST SP 800-63B-4 §3.1.3.3 restricts.
 	Restricted bool
+	// Recalled: the model of the security key is being recalled, and its word counts for less (F83).
+	Recalled bool
 	// Recovery says that the answer is a means of getting back in, and which.
 	Recovery Recovery
 	At       time.Time

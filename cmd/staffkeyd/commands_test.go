@@ -43,6 +43,7 @@ type administration struct {
 	Station      stationCommands      `cmd:""`
 	Metadata     metadataCommands     `cmd:""`
 	Model        modelCommands        `cmd:""`
+	Recall       recallCommands       `cmd:""`
 }
 
 // TestAdministration runs each script of testdata/administration on an empty store of each engine. "staffkeyd" runs a

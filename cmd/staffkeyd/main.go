@@ -5,7 +5,7 @@
 //	staffkeyd setup-link           a new set-up link, while there is no operator
 //	staffkeyd migrate              bring the database to this release
 //	staffkeyd doctor               what would keep it from working, and how to mend it
-//	staffkeyd person|organisation|role|policy|metadata|model|audit …
+//	staffkeyd person|organisation|role|policy|metadata|model|recall|audit …
 //
 // Settings come from flags, from the environment (STAFFKEY_…) and from a file (--config), in this order. Whoever can run
 // these commands can read the database and the sealing key, so they act as the console, above every role.
@@ -68,6 +68,7 @@ type commands struct {
 	Station      stationCommands      `cmd:"" help:"Shared stations: link, list, revoke."`
 	Metadata     metadataCommands     `cmd:"" help:"FIDO metadata about models of keys: import, show."`
 	Model        modelCommands        `cmd:"" help:"Models of security keys: list."`
+	Recall       recallCommands       `cmd:"" help:"Recalls of models: preview, start, list, show, undo."`
 	Audit        auditCommands        `cmd:"" help:"Audit log: list, export."`
 	Version      versionCommand       `cmd:"" help:"Print the version."`
 

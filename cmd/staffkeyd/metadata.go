@@ -93,7 +93,7 @@ func readMetadata(r io.Reader) ([]byte, error) {
 // modelsEvery is how often each node looks whether another has imported metadata, and judges keys by it.
 const modelsEvery = 30 * time.Second
 
-// watchModels loads metadata that was imported elsewhere, judges keys by it, and fetches newer metadata in its turn. A failure is told
+// watchModels loads metadata and recalls that came elsewhere, judges keys, tells people of recalls, and fetches newer metadata in its turn. A failure is told
 // and tried again.
 func (s *server) watchModels(ctx context.Context, cfg *metadataConfig) {
 	tell := func(what string, err error) {
@@ -113,6 +113,13 @@ func (s *server) watchModels(ctx context.Context, cfg *metadataConfig) {
 		for ctx.Err() == nil {
 			n, err := s.directory.JudgeKeys(ctx)
 			tell("keys not judged", err)
+			if n == 0 {
+				break
+			}
+		}
+		for ctx.Err() == nil {
+			n, err := s.directory.TellOfRecalls(ctx)
+			tell("people not told of a recall", err)
 			if n == 0 {
 				break
 			}

@@ -155,7 +155,7 @@ func (e *environment) prepare(command string) error {
 	e.now = time.Now
 	name, _, _ := strings.Cut(command, " ")
 	switch name {
-	case "person", "organisation", "role", "policy", "audit", "setup-link", "pass", "exception", "station", "metadata", "model":
+	case "person", "organisation", "role", "policy", "audit", "setup-link", "pass", "exception", "station", "metadata", "model", "recall":
 	default:
 		return nil // it opens what it needs itself
 	}

@@ -53,6 +53,11 @@ var english = map[string]string{
 	"policy.keys.min_pin":     "must be between 0 and {Max}",
 	"policy.keys.conveyance":  "must be none, indirect, direct or enterprise",
 
+	"recall.firmware":       "a firmware is a version such as 5.4.3",
+	"recall.firmware.order": "the first firmware that is concerned must be lower than the first that is not",
+	"recall.until":          "the date must be an hour away at least and {Max} days at most",
+	"recall.over":           "the recall cannot be taken back: its date has passed, or it was taken back already",
+
 	"mds.size":         "has more than {Max} MB",
 	"mds.form":         "is no signed token: take the BLOB as it comes from the Metadata Service, whole",
 	"mds.algorithm":    "is signed in a way that is not accepted",

@@ -22,6 +22,8 @@ type Models interface {
 	Models() []staffkey.Model
 	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
 	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
+	// SetRecalls says which recalls hold.
+	SetRecalls([]staffkey.Recall)
 }
 
 // Metadata returns the FIDO metadata that the installation has (F81).
@@ -138,9 +140,13 @@ func (d *Directory) mayRunMetadata(tx *store.Tx, actor staffkey.Actor) error {
 	return policy.MayRunMetadata(actor, policy.Chain{root.ID})
 }
 
-// RefreshModels loads the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
+// RefreshModels loads the recalls that hold, and the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
 // need to have been valid then.
 func (d *Directory) RefreshModels(ctx context.Context) error {
+	return errors.Join(d.refreshRecalls(ctx), d.refreshMetadata(ctx))
+}
+
+func (d *Directory) refreshMetadata(ctx context.Context) error {
 	var m staffkey.Metadata
 	var blob []byte
 	err := d.store.Read(ctx, func(tx *store.Tx) error {

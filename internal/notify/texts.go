@@ -53,6 +53,8 @@ var templates = map[string]template{
 	"notice.key_resumed":      {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_replaced":     {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_new_place":    {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
+	"notice.key_recalled":     {staffkey.ChannelEmail, []string{"Nickname", "Until"}, afterNotice},
+	"notice.recall_undone":    {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.method_added":     {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_changed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_removed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
@@ -132,7 +134,7 @@ func (s *Service) shown(language string, t template, values map[string]string) m
 			args[name] = s.named(language, "method."+value, value)
 		case "Reason":
 			args[name] = s.named(language, "reason."+value, value)
-		case "At", "Ends":
+		case "At", "Ends", "Until":
 			args[name] = s.instant(language, value)
 		case "Link":
 			args[name] = s.Address + value

@@ -188,6 +188,8 @@ func AcceptsSignIn(proofs []staffkey.Proof, e Entering) (staffkey.Assurance, err
 		return a, nil
 	case a.Level == 1 && !e.Holdings.SetUp && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Knowledge }):
 		return a, nil
+	case slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Recalled }):
+		return staffkey.Assurance{}, staffkey.Refused("recall_alone", "key.recall-alone")
 	case slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Method == staffkey.MethodSecurityKey }):
 		return staffkey.Assurance{}, staffkey.Refused("user_verification", "key.uv")
 	}

@@ -55,6 +55,11 @@ func MayRunMetadata(actor staffkey.Actor, root Chain) error {
 	return mayRun(actor, root, staffkey.RoleOperator)
 }
 
+// MayRecall: operators of the organisation that it holds for.
+func MayRecall(actor staffkey.Actor, chain Chain) error {
+	return mayRun(actor, chain, staffkey.RoleOperator)
+}
+
 // MayManagePeople: adding and changing people, by operators and Local Administrators of their organisation.
 func MayManagePeople(actor staffkey.Actor, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator, staffkey.RoleLocalAdministrator)

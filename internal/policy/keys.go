@@ -69,6 +69,9 @@ var (
 // maxPIN is the longest least length that a PIN can have (CTAP 2.2 §6.4, in bytes).
 const maxPIN = 63
 
+// IsAAGUID reports whether a text is an AAGUID, in small letters.
+func IsAAGUID(s string) bool { return isAAGUID(s) }
+
 // IsFirmware reports whether a text is a firmware version: up to four numbers with dots between them.
 func IsFirmware(s string) bool { return isFirmware(s) }
 
@@ -208,7 +211,7 @@ type RecallPhase int
 // The phases.
 const (
 	NotRecalled   RecallPhase = iota
-	RecallRunning             // the key is taken as something that is had, and nothing more
+	RecallRunning             // the key is taken as something that is had, and nothing more: OnRecall
 	RecallOver                // it is refused
 )
 
@@ -231,4 +234,12 @@ func RecallOf(recalls []staffkey.Recall, chain Chain, k staffkey.SecurityKey, no
 		return first, RecallOver
 	}
 	return first, RecallRunning
+}
+
+// OnRecall is what the proof of a key is worth while it is recalled: something that is had. That it has checked its person, and that its
+// key cannot leave it, is no longer believed, so that a password has to stand beside it. It is still bound to our address, and with
+// a password it is enough to register the key that replaces it.
+func OnRecall(p staffkey.Proof) staffkey.Proof {
+	p.VerifiedPerson, p.HardwareBound, p.Recalled = false, false, true
+	return p
 }

@@ -181,6 +181,11 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 		if err := s.mayEnrolTx(actor, answer.Method, r.Replaces, now); err != nil {
 			return err
 		}
+		if enrolled.Key != nil {
+			if err := s.notRecalled(tx, now.person, done.Key); err != nil {
+				return err
+			}
+		}
 		if enrolled.Key == nil {
 			// A key that somebody touched before, with less of a proof, must not come into use beside this.
 			if err := tx.DeletePendingKeys(actor.Person, ""); err != nil {
@@ -202,28 +207,6 @@ func (s *Service) enrol(ctx context.Context, actor staffkey.Actor, event *staffk
 	})
 	done.Show, done.proof = enrolled.Show, enrolled.Proof
 	return done, err
-}
-
-// judgeNew asks whether a new key is one that policy takes, and notes in it and in the event what was found. A key whose model needs a
-// review will be on hold when it is named.
-func (s *Service) judgeNew(k *staffkey.SecurityKey, p staffkey.Policy, event *staffkey.AuditEvent) error {
-	k.Trust, k.JudgedBy = s.models.Judge(*k)
-	event.Detail = map[string]string{"aaguid": k.AAGUID, "attestation": k.AttestationFormat, "trust": string(k.Trust)}
-	if k.Serial != "" {
-		event.Detail["serial"] = k.Serial
-	}
-	if k.Firmware != "" {
-		event.Detail["firmware"] = k.Firmware
-	}
-	if err := policy.AcceptsKey(*k); err != nil {
-		return err
-	}
-	facts := s.models.Facts(*k)
-	verdict := policy.JudgeKey(p.Keys, *k, facts, true)
-	if verdict.Answer == policy.Review {
-		k.StopReason, event.Detail["review"] = staffkey.StopReview, verdict.Rule
-	}
-	return verdict.Err(facts)
 }
 
 // endWeakSessions ends the person's other sessions when they set up their first method beyond the password: those sessions

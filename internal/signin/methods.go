@@ -19,6 +19,8 @@ type Mine struct {
 	State   policy.SetUpState
 	// CanAdd says that the present session is strong enough to add a method, once its proof is fresh.
 	CanAdd bool
+	// Recalls has the recalls that their keys are under, by key (F83).
+	Recalls map[staffkey.SecurityKeyID]staffkey.Recall
 }
 
 // Enrolment returns the person's enrolment of a method, or nil.
@@ -37,6 +39,18 @@ func (s *Service) Mine(ctx context.Context, actor staffkey.Actor) (Mine, error) 
 		out = Mine{Person: h.person, Policy: h.policy, Holdings: h.holdings, Enrolments: h.enrolments}
 		out.State = policy.AsksFor(h.policy, h.holdings, h.person, h.exceptions, tx.Now)
 		out.CanAdd = policy.CanAdd(actor, h.policy, h.holdings) == nil
+		for _, k := range h.holdings.Keys {
+			r, phase, err := s.recallOf(tx, h.person, k)
+			if err != nil {
+				return err
+			}
+			if phase != policy.NotRecalled {
+				if out.Recalls == nil {
+					out.Recalls = make(map[staffkey.SecurityKeyID]staffkey.Recall)
+				}
+				out.Recalls[k.ID] = r
+			}
+		}
 		for _, kind := range policy.Offered(h.policy, s.order, len(h.grants) > 0) {
 			if s.CanSend(kind) {
 				out.Offered = append(out.Offered, kind)

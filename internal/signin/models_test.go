@@ -2,6 +2,7 @@ package signin_test
 
 import (
 	"testing"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/signin"
@@ -130,6 +131,49 @@ func TestModels_that_need_a_review(t *testing.T) {
 		}
 		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
 			t.Errorf("after the review: got error %v", err)
+		}
+	})
+}
+
+// F83: a key of a recalled model is something that is had until the date, beside a password, and refused after it.
+func TestRecall_of_a_model(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		recall := staffkey.Recall{ID: "r", Organisation: p.Organisation, Until: w.Clock.Now().Add(14 * 24 * time.Hour)}
+		elsewhere := recall
+		elsewhere.Organisation = w.organisation(t, "elsewhere", p.Organisation).ID
+		w.Models.Recall(elsewhere)
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("recalled elsewhere: got error %v", err)
+		}
+		w.Models.Recall(recall)
+		w.Refused(t, "recall_alone", func() error { _, err := w.signIn(t, signin.Attempt{}, key); return err })
+		in, err := w.signIn(t, w.Attempt(p), key)
+		if err != nil {
+			t.Fatalf("with a password: got error %v", err)
+		}
+		if want := (staffkey.Assurance{Level: 2, PhishingResistant: true}); in.Session.Assurance != want {
+			t.Errorf("assurance %+v, want %+v", in.Session.Assurance, want)
+		}
+		entered := w.Browser(t, in)
+		mine, err := w.Service.Mine(t.Context(), entered.Actor)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := mine.Recalls[w.keys(t, p)[0].ID]; got.ID != recall.ID {
+			t.Errorf("what they have tells of recall %q, want %q", got.ID, recall.ID)
+		}
+		w.Refused(t, "key_recalled", func() error { _, err := w.register(t, entered, newKey(), false); return err })
+		w.Models.Recall()
+		second := newKey()
+		w.addKey(t, entered, second, "Green") // of another model: the catalogue of this test knows one recall for all
+		w.Models.Recall(recall)
+		w.Clock.Advance(15 * 24 * time.Hour)
+		w.Refused(t, "key_recalled", func() error { _, err := w.signIn(t, w.Attempt(p), key); return err })
+		w.Models.Recall()
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("taken back: got error %v", err)
 		}
 	})
 }

@@ -38,23 +38,6 @@ type Deps struct {
 	Models Models
 }
 
-// Models is what is known of models of security keys.
-type Models interface {
-	// Judge looks at the attestation of a new key, and returns how far it can be believed and by which metadata.
-	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
-	// Facts returns what is known of a key by what its row says.
-	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
-}
-
-// noModels knows no models.
-type noModels struct{}
-
-func (noModels) Judge(staffkey.SecurityKey) (staffkey.Trust, int) { return staffkey.TrustUnjudged, -1 }
-
-func (noModels) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
-	return staffkey.KeyFacts{Model: staffkey.Model{AAGUID: k.AAGUID}, Trust: k.Trust}
-}
-
 // Service runs the sign-in operations.
 type Service struct {
 	store   *store.Store

@@ -249,12 +249,9 @@ func (s *Service) verify(ctx context.Context, answer Answer, want expect, event 
 			if err := policy.SignsIn(v.Key); err != nil {
 				return err
 			}
-			facts := s.models.Facts(v.Key)
-			verdict := policy.JudgeKey(h.policy.Keys, v.Key, facts, false)
-			if err := verdict.Err(facts); err != nil {
+			if err := s.judgeInUse(tx, h, &v); err != nil {
 				return err
 			}
-			v.Finding = verdict.Finding
 		}
 		return policy.IsActive(h.person)
 	})

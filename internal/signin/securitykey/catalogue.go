@@ -17,6 +17,8 @@ type Catalogue struct {
 	trust mds.Trust
 	now   func() time.Time
 	in    atomic.Pointer[shelf]
+	// recalls are those that hold.
+	recalls atomic.Pointer[[]staffkey.Recall]
 }
 
 // shelf is one metadata BLOB with the models that were asked for.
@@ -80,6 +82,24 @@ func (c *Catalogue) Models() []staffkey.Model {
 		}
 	}
 	return list
+}
+
+// SetRecalls says which recalls hold.
+func (c *Catalogue) SetRecalls(recalls []staffkey.Recall) { c.recalls.Store(&recalls) }
+
+// RecallsOf implements signin.Models.
+func (c *Catalogue) RecallsOf(k staffkey.SecurityKey) []staffkey.Recall {
+	all := c.recalls.Load()
+	if all == nil {
+		return nil
+	}
+	var concerned []staffkey.Recall
+	for _, r := range *all {
+		if r.Concerns(k.AAGUID, k.Firmware) {
+			concerned = append(concerned, r)
+		}
+	}
+	return concerned
 }
 
 // Icon returns the picture of a model as PNG, if there is one.

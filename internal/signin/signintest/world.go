@@ -2,6 +2,7 @@ package signintest
 
 import (
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -44,6 +45,8 @@ type Models struct {
 	mu    sync.Mutex
 	trust staffkey.Trust
 	model staffkey.Model
+	// recalls are those of any model.
+	recalls []staffkey.Recall
 }
 
 // Set changes what is said: how far attestations can be believed, and what is known of the model.
@@ -51,6 +54,24 @@ func (m *Models) Set(trust staffkey.Trust, model staffkey.Model) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.trust, m.model = trust, model
+}
+
+// Recall changes what is recalled, whichever model and firmware it is of.
+func (m *Models) Recall(recalls ...staffkey.Recall) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.recalls = recalls
+}
+
+// RecallsOf implements signin.Models.
+func (m *Models) RecallsOf(k staffkey.SecurityKey) []staffkey.Recall {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := slices.Clone(m.recalls)
+	for i := range list {
+		list[i].AAGUID = k.AAGUID
+	}
+	return list
 }
 
 // Judge implements signin.Models.

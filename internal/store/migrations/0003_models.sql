@@ -35,6 +35,7 @@ CREATE TABLE recalls (
     reason          TEXT NOT NULL,
     started_at      TIMESTAMP NOT NULL,
     started_by      TEXT NOT NULL,
+    started_name    TEXT NOT NULL,
     until           TIMESTAMP NOT NULL,
     undone_at       TIMESTAMP,
     told_to         TEXT NOT NULL
