@@ -27,11 +27,14 @@ func (p *Portal) home(r *request) error {
 	if err != nil {
 		return err
 	}
-	page := ui.HomePage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys}
+	page := ui.HomePage{Tokens: p.cards(r, list, mine), Limit: list.Policy.MaxKeys}
 	for _, e := range recent.Events {
 		if isSignIn(e.Kind) && len(page.SignIns) < homeSignIns {
 			page.SignIns = append(page.SignIns, p.activityItem(e))
 		}
+	}
+	if len(mine.Recalls) > 0 {
+		page.ToDo = append(page.ToDo, ui.ToDo{Kind: "recalled", Href: "/me/tokens/register"})
 	}
 	for _, k := range list.Keys {
 		if k.State == staffkey.SecurityKeySuspended {
@@ -96,17 +99,17 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 	if err != nil {
 		return err
 	}
-	page := ui.TokensPage{Tokens: p.cards(r, list), Limit: list.Policy.MaxKeys, Edit: edit}
+	mine, err := p.SignIn.Mine(r.Context(), actor)
+	if err != nil {
+		return err
+	}
+	page := ui.TokensPage{Tokens: p.cards(r, list, mine), Limit: list.Policy.MaxKeys, Edit: edit}
 	if n := len(list.Removed); n > 0 && r.cookie(cookieFlash) == "" {
 		// The offer to undo stands for as long as the undo does, not for one page.
 		latest := list.Removed[n-1]
 		page.Removed = &ui.UndoRemoval{Nickname: latest.Nickname, Undo: ui.UndoButton{Action: tokenPath(latest.ID, "restore"), Label: ui.Text{ID: "flash.undo"}}}
 	}
 	page.Errors = errs
-	mine, err := p.SignIn.Mine(r.Context(), actor)
-	if err != nil {
-		return err
-	}
 	for _, kind := range []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode} {
 		if row, ok := p.methodRow(mine, kind); ok {
 			page.Methods = append(page.Methods, row)

@@ -105,6 +105,9 @@ func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyI
 	if n, ok := refusal.Message.Args["Count"].(int); ok {
 		o.Args = map[string]any{"Count": n}
 	}
+	if model, ok := refusal.Message.Args["Model"].(string); ok {
+		o.Args = map[string]any{"Model": model}
+	}
 	if t, ok := refusal.Message.Args["When"].(time.Time); ok {
 		o.When = &t
 	}
@@ -144,6 +147,9 @@ func (p *Portal) outcomePage(r *request) error {
 		count := int(n)
 		page.Message.Count = &count
 	}
+	if model, ok := o.Args["Model"].(string); ok {
+		page.Message.Args["Model"] = model
+	}
 	if o.When != nil {
 		page.Message.Args["When"] = *o.When
 	}
@@ -180,7 +186,7 @@ func (p *Portal) outcomePage(r *request) error {
 // mayRetry reports whether the same key may do better when it is tried again.
 func mayRetry(message string) bool {
 	switch message {
-	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.clone", "key.other", "key.limit", "key.exists":
+	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.clone", "key.other", "key.limit", "key.exists":
 		return false
 	}
 	return true

@@ -6,6 +6,7 @@ import (
 	"staffkey"
 	"staffkey/internal/directory"
 	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
 )
 
 // tokenRows turns keys into the list to choose from: last used in this browser first, then by last use.
@@ -40,15 +41,17 @@ func (p *Portal) allRows(r *request, keys []staffkey.SecurityKey) []ui.TokenRow 
 }
 
 // cards turns a person's keys into the cards of their list.
-func (p *Portal) cards(r *request, list directory.KeyList) []ui.TokenCard {
+func (p *Portal) cards(r *request, list directory.KeyList, mine signin.Mine) []ui.TokenCard {
 	cards := make([]ui.TokenCard, 0, len(list.Keys))
 	for _, k := range list.Keys {
+		recall := mine.Recalls[k.ID]
 		cards = append(cards, ui.TokenCard{
 			ID: string(k.ID), Nickname: k.Nickname, Model: p.ModelName(k.AAGUID), Connects: ui.Connects(k.Transports),
 			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: k.LastUsedWhere,
 			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
 			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),
 			Suspended: k.State == staffkey.SecurityKeySuspended, StopReason: string(k.StopReason), StoppedAt: k.StoppedAt,
+			RecalledUntil: recall.Until, RecallOver: !recall.Until.IsZero() && p.Now().After(recall.Until),
 		})
 	}
 	return cards

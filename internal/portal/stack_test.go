@@ -22,6 +22,7 @@ import (
 	"staffkey/internal/signin/password"
 	"staffkey/internal/signin/recoverycode"
 	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/telephone"
 	"staffkey/internal/signin/totp"
 	"staffkey/internal/store"
@@ -38,6 +39,7 @@ type stack struct {
 	clock     *storetest.Clock
 	signin    *signin.Service
 	directory *directory.Directory
+	models    *securitykey.Catalogue
 	handler   http.Handler
 	people    map[string]*holder
 	witness   *witness
@@ -99,21 +101,22 @@ func (s *stack) wire(publicAddress string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.models = securitykey.NewCatalogue(mds.Trust{}, s.clock.Now)
 	s.signin = signin.New(signin.Deps{
-		Store: s.store, Address: publicAddress, Now: s.clock.Now,
+		Store: s.store, Address: publicAddress, Now: s.clock.Now, Models: s.models,
 		Methods: []signin.Method{
 			securitykey.New(securitykey.Config{ID: u.Hostname(), Name: "Staffkey", Origins: []string{publicAddress}}), totp.New("Staffkey"),
 			telephone.NewText(s.store.Sealer()), telephone.NewCall(s.store.Sealer()), recoverycode.New(s.store.Sealer()), pass.New(s.store.Sealer()), pw,
 		},
 	})
-	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable})
+	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable, Models: s.models})
 	pages, err := parsed()
 	if err != nil {
 		t.Fatal(err)
 	}
 	s.handler, err = portal.New(portal.Deps{
 		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: u.Hostname(),
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ModelName: securitykey.ModelName, Health: s.store.Health, Now: s.clock.Now,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ModelName: s.models.Name, Health: s.store.Health, Now: s.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(s.witness, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {

@@ -27,6 +27,10 @@ type TokenCard struct {
 	Suspended  bool
 	StopReason string
 	StoppedAt  time.Time
+	// RecalledUntil is the last instant at which the key of a recalled model is taken; zero when it is not recalled.
+	RecalledUntil time.Time
+	// RecallOver says that this instant has passed.
+	RecallOver bool
 }
 
 // HomePage is /me.
@@ -48,7 +52,8 @@ func (p HomePage) Full() bool { return p.Limit > 0 && len(p.Tokens) >= p.Limit }
 
 // ToDo is one thing to do. Texts are todo.<Kind>.title and todo.<Kind>.text.
 type ToDo struct {
-	// Kind is "backup", "recovery-codes", "methods" (the organisation asks for more) or "stopped" (a token is on hold).
+	// Kind is "backup", "recovery-codes", "methods" (the organisation asks for more), "stopped" (a token is on hold) or "recalled" (a key must be
+	// replaced).
 	Kind string
 	Href string
 }

@@ -15,6 +15,13 @@ func cards() []ui.TokenCard {
 	}
 }
 
+func recalledCards() []ui.TokenCard {
+	all := cards()
+	all[0].RecalledUntil = ago(-14 * day)
+	all[1].RecalledUntil, all[1].RecallOver = ago(day), true
+	return all
+}
+
 func manyCards() []ui.TokenCard {
 	all := cards()
 	all[1].SameKeyAs = []string{"Blue lanyard key", Markup}
@@ -59,6 +66,7 @@ func accountStates() []State {
 	return []State{
 		{"home", ending, ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
 		{"home-todo", with(person("home"), codeUsed), ui.HomePage{Tokens: cards()[:1], Limit: 5, ToDo: todo, SignIns: items()}},
+		{"home-recalled", person("home"), ui.HomePage{Tokens: recalledCards(), Limit: 5, ToDo: []ui.ToDo{{Kind: "recalled", Href: "/me/tokens/register"}}, SignIns: items()}},
 		{"home-empty", person("home"), ui.HomePage{Limit: 5}},
 		{"home-many", hostile("home"), ui.HomePage{Tokens: manyCards(), Limit: 5, SignIns: items()}},
 

@@ -72,7 +72,7 @@ func signInStates() []State {
 var OutcomeIDs = []string{
 	"wa.noanswer", "wa.timeout", "wa.instant", "wa.focus", "wa.busy", "wa.exists", "wa.domain", "wa.unsup", "wa.constraint",
 	"wa.unknown", "wa.data", "wa.perm", "wa.none", "wa.nojs",
-	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.uv", "key.clone", "key.late",
+	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.late",
 }
 
 func outcomeStates() []State {
@@ -96,6 +96,9 @@ func outcomeStates() []State {
 			p.Retry = nil
 		case "key.suspended":
 			p.Message.Args = map[string]any{"By": "Rhys Pugh"}
+			p.Retry = nil
+		case "key.recalled":
+			p.Message.Args = map[string]any{"Model": "YubiKey 5 NFC", "When": ago(2 * day)}
 			p.Retry = nil
 		case "key.model":
 			p.Message.Args = map[string]any{"Model": "ePass K40"}

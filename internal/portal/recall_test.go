@@ -1,0 +1,44 @@
+package portal_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"staffkey"
+)
+
+// F83: who has a key that is recalled is told on each page about it, signs in with a password beside it, and is told when it ends.
+func TestRecall_as_its_person_meets_it(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		h := s.add("amara", "north")
+		s.giveKey(h, "Lanyard")
+		b := s.session(h)
+		b.get("/me").shows(t, "Home before", http.StatusOK, "Lanyard")
+		recall, err := s.directory.StartRecall(t.Context(), staffkey.ConsoleActor(), staffkey.Recall{
+			AAGUID: s.keys(h)[0].AAGUID, Organisation: "top", Reason: "Advisory", Until: s.clock.Now().Add(48 * time.Hour),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.get("/me").shows(t, "Home", http.StatusOK, "Replace your key", "Must be replaced: works until", `href="/me/tokens/register"`)
+		b.get("/me/tokens").shows(t, "the tokens", http.StatusOK, "Must be replaced: works until")
+
+		alone := s.browser()
+		alone.touch(h.key, "/signin/options", "/signin/passwordless").leads(t, "the key alone", "/signin/outcome")
+		alone.get("/signin/outcome").shows(t, "what came of it", http.StatusOK, "Your password is needed too", "enter your name and password first")
+		both := s.browser()
+		both.givePassword(h, testPassword)
+		both.touch(h.key, "/signin/key/options", "/signin/key").leads(t, "password and key", "/me")
+
+		s.clock.Advance(49 * time.Hour)
+		over := s.browser()
+		over.givePassword(h, testPassword)
+		over.touch(h.key, "/signin/key/options", "/signin/key").leads(t, "the key after the date", "/signin/outcome")
+		over.get("/signin/outcome").shows(t, "after the date", http.StatusOK, "This key was recalled", "ask a Local Administrator")
+		if err := s.directory.UndoRecall(t.Context(), staffkey.ConsoleActor(), recall.ID); err == nil {
+			t.Error("the recall was taken back after its date")
+		}
+	})
+}
