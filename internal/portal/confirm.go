@@ -98,7 +98,7 @@ func (p *Portal) confirmKey(r *request) error {
 	}
 	in, err := p.SignIn.FinishStepUp(r.Context(), r.current.Actor, answer, r.current.Session)
 	if err != nil {
-		return p.refused(r, "confirm", token, "/me/outcome", err)
+		return p.refused(r, "confirm", token, "", "/me/outcome", err)
 	}
 	return p.confirmed(r, in)
 }

@@ -96,12 +96,16 @@ func (r *request) failures(purpose string) int {
 }
 
 // refused tells a refusal of an answer on the outcome page. Anything that is no refusal stays an error.
-func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyID, path string, err error) error {
+// The credential that answered, when the browser should forget it, goes into the page.
+func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyID, credential, path string, err error) error {
 	refusal := asRefusal(err)
 	if refusal == nil || refusal.Rule == "step_up" {
 		return err
 	}
 	o := outcome{Purpose: purpose, Message: refusal.Message.ID, Code: refusal.SupportCode, Token: token, Failures: r.failures(purpose) + 1}
+	if refusal.Message.ID == "key.unknown" || refusal.Message.ID == "key.removed" {
+		o.Credential = credential
+	}
 	if n, ok := refusal.Message.Args["Count"].(int); ok {
 		o.Args = map[string]any{"Count": n}
 	}
@@ -146,6 +150,9 @@ func (p *Portal) outcomePage(r *request) error {
 	if n, ok := o.Args["Count"].(float64); ok { // as JSON gives numbers back
 		count := int(n)
 		page.Message.Count = &count
+	}
+	if o.Credential != "" {
+		page.Signal = &ui.Signal{Kind: "unknown", RPID: p.RPID, Credential: o.Credential}
 	}
 	if model, ok := o.Args["Model"].(string); ok {
 		page.Message.Args["Model"] = model

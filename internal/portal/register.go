@@ -72,7 +72,7 @@ func (p *Portal) register(r *request) error {
 	}
 	done, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, answer)
 	if err != nil {
-		return p.refused(r, "register", "", "/me/outcome", err)
+		return p.refused(r, "register", "", "", "/me/outcome", err)
 	}
 	r.dropCookie(cookieOutcome)
 	return r.proceed(http.StatusOK, tokenPath(done.Key.ID, "name"))
@@ -285,7 +285,7 @@ func (p *Portal) try(r *request) error {
 	}
 	in, err := p.SignIn.FinishTry(r.Context(), r.current.Actor, answer, r.current.Session)
 	if err != nil {
-		return p.refused(r, "try", id, "/me/outcome", err)
+		return p.refused(r, "try", id, "", "/me/outcome", err)
 	}
 	return p.entered(r, in, tokenPath(in.Key, "done")+"?tried=1")
 }

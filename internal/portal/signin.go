@@ -1,6 +1,8 @@
 package portal
 
 import (
+	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"net/http"
 
@@ -200,6 +202,20 @@ func (r *request) readAnswer() (a signin.Answer, token staffkey.SecurityKeyID, n
 	return a, "", false, &statusError{http.StatusUnsupportedMediaType, "JSON or form expected"}
 }
 
+// credentialOf is the id of the credential that an answer names, for the browser that named it; "" when it is no id.
+func credentialOf(answer []byte) string {
+	var named struct {
+		ID string `json:"id"`
+	}
+	if json.Unmarshal(answer, &named) != nil || len(named.ID) > base64.RawURLEncoding.EncodedLen(staffkey.MaxCredentialID) {
+		return ""
+	}
+	if _, err := base64.RawURLEncoding.DecodeString(named.ID); err != nil {
+		return ""
+	}
+	return named.ID
+}
+
 func (p *Portal) signInPasswordless(r *request) error { return p.finishSignIn(r, signin.Attempt{}) }
 
 func (p *Portal) signInKey(r *request) error { return p.finishSignIn(r, r.attempt()) }
@@ -214,7 +230,7 @@ func (p *Portal) finishSignIn(r *request, a signin.Attempt) error {
 	}
 	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
 	if err != nil {
-		return p.refused(r, "signin", token, "/signin/outcome", err)
+		return p.refused(r, "signin", token, credentialOf(answer.Body), "/signin/outcome", err)
 	}
 	return p.entered(r, in, r.attempt().Return)
 }

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"strings"
@@ -197,3 +198,24 @@ func (b *heldBack) Read(p []byte) (int, error) {
 }
 
 func (b *heldBack) Close() error { return nil }
+
+// A browser that offers a key we do not know is told to forget it (WebAuthn Level 3 §5.1.10.1); of a key that is refused otherwise it is not.
+func TestUnknownKey_is_told_to_the_browser(t *testing.T) {
+	t.Parallel()
+	s, elsewhere := newStack(t, address), newStack(t, address)
+	h, stranger := s.add("amara", "north"), elsewhere.add("ben", "north")
+	s.giveKey(h, "Lanyard")
+	elsewhere.giveKey(stranger, "Lanyard")
+	b := s.browser()
+	b.touch(stranger.key, "/signin/options", "/signin/passwordless").leads(t, "the stranger's key", "/signin/outcome")
+	credential := base64.RawURLEncoding.EncodeToString(elsewhere.keys(stranger)[0].CredentialID)
+	b.get("/signin/outcome").shows(t, "an unknown key", http.StatusOK, "We do not know this key", `data-signal="unknown" data-rp-id="signin.example" data-credential="`+credential+`"`)
+	if _, err := s.signin.StopKey(t.Context(), s.session(h).actorOf(), h.keyID, staffkey.StopLost); err != nil {
+		t.Fatal(err)
+	}
+	stopped := s.browser()
+	stopped.touch(h.key, "/signin/options", "/signin/passwordless")
+	if page := stopped.get("/signin/outcome"); strings.Contains(page.body, "data-signal") {
+		t.Error("the browser is told to forget a key on hold")
+	}
+}

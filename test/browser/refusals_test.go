@@ -2,6 +2,7 @@ package browser
 
 import (
 	"bytes"
+	"encoding/base64"
 	"slices"
 	"testing"
 
@@ -48,6 +49,9 @@ func TestKeys_that_are_refused(t *testing.T) {
 		b.follow("button", "Sign in with your key")
 		b.at("/signin/outcome", "Sign in using a FIDO2 security key")
 		b.has("#outcome", "We do not know this key")
+		if got, want := eval[string](b, `document.querySelector("[data-signal=unknown]").dataset.credential`), base64.RawURLEncoding.EncodeToString(unknown.CredentialID); got != want {
+			t.Errorf("the browser is told to forget %q, want %q", got, want)
+		}
 		b.inspect()
 	})
 
