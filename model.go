@@ -50,6 +50,11 @@ type Metadata struct {
 	Problem   string
 }
 
+// IsOverdue reports that the next issue should be there: a day after it was announced.
+func (m Metadata) IsOverdue(now time.Time) bool {
+	return m.Number > 0 && now.After(m.NextUpdate.AddDate(0, 0, 1))
+}
+
 // FindingKind is a status report of the metadata that speaks against a model (FIDO Metadata Service §3.1.4), by its name there.
 type FindingKind string
 

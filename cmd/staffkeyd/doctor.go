@@ -6,6 +6,9 @@ import (
 	"os"
 	"time"
 
+	"staffkey/internal/directory"
+	"staffkey/internal/signin/securitykey"
+	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/store"
 )
 
@@ -43,6 +46,7 @@ func (c *doctorCommand) Run(env *environment) error {
 		check("schema and sealing key", checkSchema(env.ctx, s))
 		check("database integrity", intact(env, s))
 		check("clock beside the database's", clockAgrees(env, s))
+		check("metadata of keys", metadataCurrent(env, s))
 		check("sealing key file", privateFile(env.config.sealingKeyFile()))
 	}
 	if failed > 0 {
@@ -91,6 +95,21 @@ func clockAgrees(env *environment, s *store.Store) error {
 	}
 	if skew.Abs() > maxClockSkew {
 		return &problem{cause: fmt.Sprintf("this machine and the database differ by %s", skew.Round(time.Second)), fix: "Switch on time synchronisation on both."}
+	}
+	return nil
+}
+
+// metadataCurrent tells metadata that is overdue or could not be fetched: what was found about keys since then is not known here. None at
+// all is a choice.
+func metadataCurrent(env *environment, s *store.Store) error {
+	m, err := directory.New(directory.Deps{Store: s, Models: securitykey.NewCatalogue(mds.Trust{}, env.now)}).Metadata(env.ctx)
+	switch {
+	case err != nil:
+		return err
+	case m.Problem != "":
+		return &problem{cause: "newer metadata could not be had: " + m.Problem, fix: "Check --metadata-url, or import a file: staffkeyd metadata import FILE."}
+	case m.IsOverdue(env.now()):
+		return &problem{cause: "the next issue was due on " + m.NextUpdate.Format("2 January 2006"), fix: "Get it from https://mds3.fidoalliance.org/ and import it: staffkeyd metadata import FILE."}
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 	"staffkey/internal/directory"
 	"staffkey/internal/signin/securitykey"
 	"staffkey/internal/signin/securitykey/mds"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // metadataConfig says where the FIDO metadata about models of keys comes from, and whom it must be signed by.
@@ -132,6 +134,23 @@ func (s *server) watchModels(ctx context.Context, cfg *metadataConfig) {
 	}
 }
 
+// observeMetadata lets an operator's alarm know when metadata is overdue, and which one is in use.
+func observeMetadata(registry *prometheus.Registry, loaded func() staffkey.Metadata) {
+	registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "staffkey_metadata_number", Help: "Number of the FIDO metadata in use, 0 without any.",
+		}, func() float64 { return float64(loaded().Number) }),
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "staffkey_metadata_next_update_timestamp_seconds", Help: "When the next issue of the FIDO metadata is due, 0 without any.",
+		}, func() float64 {
+			if m := loaded(); m.Number > 0 {
+				return float64(m.NextUpdate.Unix())
+			}
+			return 0
+		}),
+	)
+}
+
 // jittered is an interval or a fifth more or less, so that installations do not all ask at once.
 func jittered(interval time.Duration) time.Duration {
 	var b [1]byte
@@ -198,7 +217,7 @@ func (c *metadataShow) Run(env *environment) error {
 	if err != nil {
 		return explain(err)
 	}
-	overdue := m.Number > 0 && env.now().After(m.NextUpdate.AddDate(0, 0, 1))
+	overdue := m.IsOverdue(env.now())
 	if c.JSON {
 		return json.NewEncoder(env.stdout).Encode(struct {
 			Number     int       `json:"number"`

@@ -122,6 +122,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
+	observeMetadata(metrics.Registry, catalogue.Loaded)
 	delivery, err := set.messages.newService(notify.Deps{
 		Store: s, Address: set.address, Location: set.location, ServiceName: cfg.RPName, Log: log, Observe: observeMessages(metrics.Registry),
 	})
