@@ -19,7 +19,15 @@ func (s statement) verifyApple() (Attestation, error) {
 	if a.TrustPath, err = certificates(m); err != nil {
 		return a, err
 	}
-	if len(m) > 1 {
+	// Devices of 2020 name the algorithm of the credential's key too, as other formats do.
+	others := 1
+	if _, named := m["alg"]; named {
+		others++
+		if alg, err := algorithmOf(m); err != nil || alg != s.key.algorithm {
+			return a, refuse(CodeAttestationStatement, "alg is not that of the credential")
+		}
+	}
+	if len(m) > others {
 		return a, refuse(CodeAttestationStatement, "%d members", len(m))
 	}
 	certificate := a.TrustPath[0]

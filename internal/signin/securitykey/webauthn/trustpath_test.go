@@ -25,22 +25,26 @@ type issuer struct {
 	private *ecdsa.PrivateKey
 }
 
-// certify issues a certificate; without a parent it is self-signed.
-func certify(t testing.TB, parent *issuer, change func(*x509.Certificate)) *issuer {
+// template is what a good attestation certificate says, with a change.
+func template(t testing.TB, change func(*x509.Certificate)) *x509.Certificate {
 	t.Helper()
-	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
 	serial, err := rand.Int(rand.Reader, new(big.Int).Lsh(big.NewInt(1), 100))
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{
+	c := &x509.Certificate{
 		SerialNumber: serial, NotBefore: pathFrom, NotAfter: pathUntil, BasicConstraintsValid: true,
 		Subject: pkix.Name{Country: []string{"GB"}, Organization: []string{"Maker"}, OrganizationalUnit: []string{"Authenticator Attestation"}, CommonName: "Model"},
 	}
-	change(template)
+	change(c)
+	return c
+}
+
+// certify issues a certificate; without a parent it is self-signed.
+func certify(t testing.TB, parent *issuer, change func(*x509.Certificate)) *issuer {
+	t.Helper()
+	private := newEC(t, elliptic.P256())
+	template := template(t, change)
 	self := &issuer{template, private}
 	if parent == nil {
 		parent = self
