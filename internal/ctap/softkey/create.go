@@ -12,7 +12,7 @@ import (
 // member itself. A discoverable credential takes the place of an earlier one with the same relying party and user.id;
 // credentials with different user.id live side by side.
 //
-// The extensions credProps, credProtect and minPinLength are answered; others are ignored, as by a browser that does
+// The extensions credProps, credProtect, minPinLength and prf are answered; others are ignored, as by a browser that does
 // not know them. The error is, or wraps, one of the DOMException values of this package.
 func (k *Key) Create(origin string, optionsJSON []byte) (responseJSON []byte, err error) {
 	options, err := parseCreationOptions(optionsJSON)
@@ -35,7 +35,7 @@ func (k *Key) Create(origin string, optionsJSON []byte) (responseJSON []byte, er
 	if err != nil {
 		return nil, fmt.Errorf("generate credential: %w", err)
 	}
-	made := &credential{signer: signer, Credential: Credential{
+	made := &credential{signer: signer, secrets: newSecrets(), Credential: Credential{
 		ID:              make([]byte, 32),
 		RPID:            rpID,
 		UserID:          options.User.ID,
@@ -125,6 +125,9 @@ func (k *Key) answerCreate(origin string, options *creationOptions, made *creden
 	if options.Extensions.CredProps {
 		results["credProps"] = map[string]bool{"rk": made.Discoverable}
 	}
+	if options.Extensions.PRF != nil {
+		results["prf"] = map[string]any{"enabled": k.options.PRF}
+	}
 	return k.encode(parts, attestationResponse{
 		ClientDataJSON:     parts.ClientDataJSON,
 		AuthenticatorData:  parts.AuthenticatorData,
@@ -150,14 +153,17 @@ func (k *Key) keep(made *credential) {
 	k.add(made)
 }
 
-// extensionOutputs are the outputs that become part of the authenticator data (CTAP §12.1, §12.4).
-func (k *Key) extensionOutputs(options *creationOptions) map[string]uint {
-	outputs := map[string]uint{}
+// extensionOutputs are the outputs that become part of the authenticator data (CTAP §12.1, §12.4, §12.5).
+func (k *Key) extensionOutputs(options *creationOptions) map[string]any {
+	outputs := map[string]any{}
 	if options.Extensions.CredentialProtectionPolicy != "" {
 		outputs["credProtect"] = uint(options.protection())
 	}
 	if options.Extensions.MinPINLength && k.options.MinPINLength > 0 {
 		outputs["minPinLength"] = k.options.MinPINLength
+	}
+	if options.Extensions.PRF != nil && k.options.PRF {
+		outputs["hmac-secret"] = true
 	}
 	return outputs
 }

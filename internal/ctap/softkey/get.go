@@ -5,7 +5,7 @@ import "fmt"
 // Get signs in: it answers navigator.credentials.get at origin and returns the AuthenticationResponseJSON to post.
 // optionsJSON is a PublicKeyCredentialRequestOptionsJSON, that is the publicKey member itself. With allowCredentials
 // the first of them that the key holds answers; without, the newest discoverable credential of the relying party.
-// userHandle is given for discoverable credentials and left out for others.
+// userHandle is given for discoverable credentials and left out for others. Of the extensions, prf is answered.
 //
 // The error is, or wraps, one of the DOMException values of this package.
 func (k *Key) Get(origin string, optionsJSON []byte) (responseJSON []byte, err error) {
@@ -21,9 +21,17 @@ func (k *Key) Get(origin string, optionsJSON []byte) (responseJSON []byte, err e
 	if err != nil {
 		return nil, err
 	}
+	outputs, results, err := k.evaluate(options, chosen, verified)
+	if err != nil {
+		return nil, err
+	}
+	flags := byte(0)
+	if len(outputs) > 0 {
+		flags = flagExtensionOutputs
+	}
 	parts := &Parts{
 		ClientDataJSON:    clientData("webauthn.get", *options.Challenge, origin),
-		AuthenticatorData: k.authenticatorData(rpID, verified, chosen.Counter, 0, nil),
+		AuthenticatorData: k.authenticatorData(rpID, verified, chosen.Counter, flags, outputs),
 		CredentialID:      chosen.ID,
 	}
 	if chosen.Discoverable {
@@ -40,7 +48,7 @@ func (k *Key) Get(origin string, optionsJSON []byte) (responseJSON []byte, err e
 		AuthenticatorData: parts.AuthenticatorData,
 		Signature:         parts.Signature,
 		UserHandle:        parts.UserHandle,
-	}, map[string]any{})
+	}, results)
 }
 
 // choose picks the credential that answers, counts, and returns a copy, so that signing needs no lock.

@@ -57,9 +57,10 @@ type creationOptions struct {
 	} `json:"authenticatorSelection"`
 	Attestation string `json:"attestation"`
 	Extensions  struct {
-		CredProps                  bool   `json:"credProps"`
-		MinPINLength               bool   `json:"minPinLength"`
-		CredentialProtectionPolicy string `json:"credentialProtectionPolicy"`
+		CredProps                  bool       `json:"credProps"`
+		MinPINLength               bool       `json:"minPinLength"`
+		CredentialProtectionPolicy string     `json:"credentialProtectionPolicy"`
+		PRF                        *prfInputs `json:"prf"`
 	} `json:"extensions"`
 }
 
@@ -69,6 +70,9 @@ type requestOptions struct {
 	RPID             string       `json:"rpId"`
 	AllowCredentials []descriptor `json:"allowCredentials"`
 	UserVerification string       `json:"userVerification"`
+	Extensions       struct {
+		PRF *prfInputs `json:"prf"`
+	} `json:"extensions"`
 }
 
 func parseCreationOptions(optionsJSON []byte) (*creationOptions, error) {

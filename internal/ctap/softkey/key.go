@@ -48,6 +48,8 @@ type Options struct {
 	BackupEligible, BackupState bool
 	// MinPINLength is what the minPinLength extension reports (CTAP §12.4); 0 means that the key does not answer it.
 	MinPINLength uint
+	// PRF says that the key can evaluate pseudo-random functions (WebAuthn §10.1.4, CTAP §12.5).
+	PRF bool
 	// Tamper, when set, may alter each answer while it is made.
 	Tamper Tamper
 }
@@ -106,6 +108,8 @@ type Key struct {
 type credential struct {
 	Credential
 	signer crypto.Signer
+	// secrets are the keys of the credential's two pseudo-random functions: without and with user verification.
+	secrets [2][]byte
 }
 
 // New returns a key without credentials. Options that make no sense, such as an algorithm that is not one of the four,
