@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/x509"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"io"
@@ -25,6 +26,7 @@ type metadataConfig struct {
 	MetadataURL      string        `help:"Address to fetch FIDO metadata from, such as https://mds3.fidoalliance.org/. Off when empty: import a file by staffkeyd metadata import." placeholder:"URL"`
 	MetadataInterval time.Duration `help:"How often to look there, a fifth more or less." default:"24h" placeholder:"TIME"`
 	MetadataRoots    string        `help:"Root certificates (PEM) that the metadata's signature must lead to, in place of those of the FIDO Alliance." type:"path" placeholder:"FILE"`
+	MetadataRevoked  []string      `help:"File with a list of revoked certificates (CRL, PEM or DER) that the metadata's signature must not be made with. May be given more than once." type:"path" placeholder:"FILE"`
 	MetadataName     string        `help:"Host name in the certificate of the metadata's signature, in place of mds.fidoalliance.org." placeholder:"NAME"`
 }
 
@@ -34,15 +36,29 @@ const leastMetadataInterval = time.Hour
 // trust returns whom metadata must be signed by.
 func (c *metadataConfig) trust() (mds.Trust, error) {
 	t := mds.Trust{Name: c.MetadataName}
+	for _, name := range c.MetadataRevoked {
+		raw, err := os.ReadFile(name)
+		if err != nil {
+			return t, &problem{cause: "a list of revoked certificates cannot be read: " + reason(err), fix: "Check --metadata-revoked and who may read it.", err: err}
+		}
+		if block, _ := pem.Decode(raw); block != nil {
+			raw = block.Bytes
+		}
+		list, err := x509.ParseRevocationList(raw)
+		if err != nil {
+			return t, &problem{cause: name + " is no list of revoked certificates", fix: "Give CRLs in PEM or DER by --metadata-revoked.", err: err}
+		}
+		t.Revoked = append(t.Revoked, list)
+	}
 	if c.MetadataRoots == "" {
 		return t, nil
 	}
-	pem, err := os.ReadFile(c.MetadataRoots)
+	roots, err := os.ReadFile(c.MetadataRoots)
 	if err != nil {
 		return t, &problem{cause: "the root certificates of the metadata cannot be read: " + reason(err), fix: "Check --metadata-roots and who may read it.", err: err}
 	}
 	t.Roots = x509.NewCertPool()
-	if !t.Roots.AppendCertsFromPEM(pem) {
+	if !t.Roots.AppendCertsFromPEM(roots) {
 		return t, &problem{cause: c.MetadataRoots + " holds no certificate", fix: "Give certificates in PEM by --metadata-roots."}
 	}
 	return t, nil

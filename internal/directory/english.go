@@ -65,6 +65,7 @@ var english = map[string]string{
 	"mds.certificates": "holds no certificates, or too many",
 	"mds.chain":        "is not signed by the FIDO Alliance: its certificates lead to no root that is trusted (--metadata-roots)",
 	"mds.expired":      "is signed with a certificate that is not valid now: check the clock of this machine, or get a newer one",
+	"mds.revoked":      "is signed with a certificate that was revoked",
 	"mds.name":         "is signed by somebody else than {Name} (--metadata-name)",
 	"mds.signature":    "was changed after it was signed: get it again",
 	"mds.payload":      "is signed, and cannot be read",

@@ -5,8 +5,8 @@
 // the key identifier of its attestation certificate, and [Entry] says how far the model is certified and what is known against it.
 //
 // The package has no clock and does no input or output: the bytes, the instant and the last number are handed in, so that a site
-// without a way to the Internet imports the same file from a disk. For the same reason it does not ask whether a certificate of the
-// signature was revoked (Service §3.2 steps 4 and 5): the chain is judged by its roots, its dates and its name alone.
+// without a way to the Internet imports the same file from a disk. For the same reason it fetches no lists of revoked certificates (Service §3.2 steps 4
+// and 5): they are handed in where there are any.
 //
 // What it knows, it says; what follows from it for a key is policy's to decide.
 package mds
@@ -37,6 +37,9 @@ type Trust struct {
 	Roots *x509.CertPool
 	// Name is the dNSName that the signing certificate has to hold, letter for letter; "" stands for [DefaultName].
 	Name string
+	// Revoked are lists of certificates that their authorities have revoked, as an operator has fetched them. A list that is out of date
+	// counts too: what is on it stays revoked.
+	Revoked []*x509.RevocationList
 }
 
 // Verify returns the content of a BLOB that was signed by the one whom we trust, with a certificate that is valid at now (Service

@@ -25,6 +25,8 @@ const (
 	ruleChain rule = "mds_chain"
 	// A certificate is not valid yet, or no longer.
 	ruleExpired rule = "mds_expired"
+	// A certificate was revoked by who issued it.
+	ruleRevoked rule = "mds_revoked"
 	// The certificate is somebody else's. Message value Name: whose we wanted.
 	ruleName rule = "mds_name"
 	// The signature does not hold: something was changed after it was made.

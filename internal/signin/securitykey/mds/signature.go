@@ -129,13 +129,15 @@ func checkChain(chain []*x509.Certificate, trust Trust, now time.Time) error {
 	}
 	// The key usage is that of a server on the web, which the Alliance's certificate is: an authority checks a dNSName for that
 	// one, and a certificate for mails or for programs does not prove the name.
-	_, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
+	paths, err := leaf.Verify(x509.VerifyOptions{Roots: roots, Intermediates: between, CurrentTime: now, KeyUsages: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}})
 	var invalid x509.CertificateInvalidError
 	switch {
 	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
 		return ruleExpired.refuse().Because("%v", err)
 	case err != nil:
 		return ruleChain.refuse().Because("%v", err)
+	case !slices.ContainsFunc(paths, trust.holds):
+		return ruleRevoked.refuse().Because("%s", leaf.Subject)
 	case leaf.IsCA:
 		return ruleChain.refuse().Because("the certificate of an authority itself")
 	case leaf.KeyUsage != 0 && leaf.KeyUsage&x509.KeyUsageDigitalSignature == 0:
@@ -180,4 +182,19 @@ func verifyES256(public any, signed, signature []byte) error {
 		return ruleSignature.refuse().Because("ES256 signature of %d bytes does not verify", len(signature))
 	}
 	return nil
+}
+
+// holds reports whether no certificate of a path is on a list that the next one in it has signed (RFC 5280 §5).
+func (t Trust) holds(path []*x509.Certificate) bool {
+	for i, c := range path[:len(path)-1] {
+		for _, list := range t.Revoked {
+			if !bytes.Equal(list.RawIssuer, c.RawIssuer) || list.CheckSignatureFrom(path[i+1]) != nil {
+				continue
+			}
+			if slices.ContainsFunc(list.RevokedCertificateEntries, func(r x509.RevocationListEntry) bool { return r.SerialNumber.Cmp(c.SerialNumber) == 0 }) {
+				return false
+			}
+		}
+	}
+	return true
 }

@@ -390,3 +390,33 @@ func TestRoots_are_those_of_GlobalSign(t *testing.T) {
 		t.Error("the pool does not hold these two, and them alone")
 	}
 }
+
+// Service §3.2 steps 4 and 5: what an authority has revoked is not believed, and only its own list says so.
+func TestVerify_revoked(t *testing.T) {
+	t.Parallel()
+	root := mdstest.New(t, now)
+	issuer, authority := root.Under(t)
+	blob := issuer.BLOB(t, 1, now)
+	stranger, _ := mdstest.New(t, now).Under(t)
+	for name, test := range map[string]struct {
+		lists []*x509.RevocationList
+		want  rule
+	}{
+		"no list":                       {nil, ""},
+		"empty lists":                   {[]*x509.RevocationList{root.Revoke(t), issuer.Revoke(t)}, ""},
+		"the authority":                 {[]*x509.RevocationList{root.Revoke(t, authority)}, ruleRevoked},
+		"the leaf":                      {[]*x509.RevocationList{root.Revoke(t), issuer.Revoke(t, issuer.Certificate())}, ruleRevoked},
+		"the leaf, by who did not sign": {[]*x509.RevocationList{root.Revoke(t, issuer.Certificate())}, ""},
+		"by a stranger of that name":    {[]*x509.RevocationList{stranger.Revoke(t, issuer.Certificate())}, ""},
+	} {
+		_, err := Verify(blob, Trust{Roots: root.Roots(), Revoked: test.lists}, now, 0)
+		var refusal *staffkey.Refusal
+		got := rule("")
+		if errors.As(err, &refusal) {
+			got = rule(refusal.Rule)
+		}
+		if got != test.want || (err == nil) != (test.want == "") {
+			t.Errorf("%s: got error %v, want rule %q", name, err, test.want)
+		}
+	}
+}

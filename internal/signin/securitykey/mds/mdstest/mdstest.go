@@ -33,6 +33,7 @@ type Issuer struct {
 	leafKey    crypto.Signer
 	sign       func(signed []byte) ([]byte, error)
 	algorithm  string
+	between    []*x509.Certificate // authorities between root and leaf
 }
 
 // New makes an issuer with a root and a signing certificate that are valid for a year before and after an instant.
@@ -74,6 +75,42 @@ func (i *Issuer) WithCertificate(t testing.TB, change func(*x509.Certificate)) *
 	return i.WithLeaf(t, i.algorithm, i.leafKey, i.sign, change)
 }
 
+// Under returns an issuer whose signing certificate was issued by an authority between the root and it, which its BLOBs hold too; and the
+// certificate of that authority.
+func (i *Issuer) Under(t testing.TB) (*Issuer, *x509.Certificate) {
+	t.Helper()
+	between := *i
+	between.rootKey = newKey(t)
+	template := i.template("Metadata test authority")
+	template.IsCA, template.BasicConstraintsValid, template.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
+	authority := issue(t, template, i.root, &between.rootKey.PublicKey, i.rootKey)
+	between.root = authority
+	other := between.WithCertificate(t, func(*x509.Certificate) {})
+	other.between = []*x509.Certificate{authority}
+	return other, authority
+}
+
+// Revoke returns a list of certificates that the issuer's authority has revoked.
+func (i *Issuer) Revoke(t testing.TB, certificates ...*x509.Certificate) *x509.RevocationList {
+	t.Helper()
+	template := &x509.RevocationList{Number: big.NewInt(1), ThisUpdate: i.at, NextUpdate: i.at.AddDate(0, 1, 0)}
+	for _, c := range certificates {
+		template.RevokedCertificateEntries = append(template.RevokedCertificateEntries, x509.RevocationListEntry{SerialNumber: c.SerialNumber, RevocationTime: i.at})
+	}
+	der, err := x509.CreateRevocationList(rand.Reader, template, i.root, i.rootKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := x509.ParseRevocationList(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// Certificate returns the signing certificate.
+func (i *Issuer) Certificate() *x509.Certificate { return i.leaf }
+
 // Roots returns the root that the issuer's BLOBs lead to.
 func (i *Issuer) Roots() *x509.CertPool {
 	pool := x509.NewCertPool()
@@ -100,7 +137,11 @@ func (i *Issuer) BLOB(t testing.TB, no int, nextUpdate time.Time, entries ...any
 // Sign returns a payload signed by the issuer; header is laid over the members that the header would have.
 func (i *Issuer) Sign(t testing.TB, header map[string]any, payload []byte) []byte {
 	t.Helper()
-	whole := map[string]any{"alg": i.algorithm, "typ": "JWT", "x5c": []string{base64.StdEncoding.EncodeToString(i.leaf.Raw)}}
+	chain := []string{Base64(i.leaf)}
+	for _, c := range i.between {
+		chain = append(chain, Base64(c))
+	}
+	whole := map[string]any{"alg": i.algorithm, "typ": "JWT", "x5c": chain}
 	maps.Copy(whole, header)
 	return i.SignHeader(t, encode(t, whole), payload)
 }
