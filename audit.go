@@ -40,6 +40,7 @@ const (
 	EventKeyReplaced       EventKind = "key_replaced"
 	EventReplacementAsked  EventKind = "replacement_asked"
 	EventPassIssued        EventKind = "pass_issued"
+	EventPassRevoked       EventKind = "pass_revoked"
 	EventPersonFrozen      EventKind = "person_frozen"
 	EventPersonUnfrozen    EventKind = "person_unfrozen"
 	EventExceptionGranted  EventKind = "exception_granted"

@@ -63,7 +63,7 @@ type commands struct {
 	Organisation organisationCommands `cmd:"" help:"Organisations: add, import, list."`
 	Role         roleCommands         `cmd:"" help:"Roles: grant, revoke, list."`
 	Policy       policyCommands       `cmd:"" help:"Policy of an organisation: show, set."`
-	Pass         passCommands         `cmd:"" help:"Temporary access passes: issue."`
+	Pass         passCommands         `cmd:"" help:"Temporary access passes: issue, revoke."`
 	Exception    exceptionCommands    `cmd:"" help:"Exceptions from policy for one person: grant, list, end."`
 	Station      stationCommands      `cmd:"" help:"Shared stations: link, list, revoke."`
 	Metadata     metadataCommands     `cmd:"" help:"FIDO metadata about models of keys: import, show."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +12,8 @@ import (
 // These commands help people back in, at the console: whoever can read the database and the sealing key may.
 
 type passCommands struct {
-	Issue passIssue `cmd:"" help:"Make a temporary access pass for a person and print it once."`
+	Issue  passIssue  `cmd:"" help:"Make a temporary access pass for a person and print it once."`
+	Revoke passRevoke `cmd:"" help:"Take a person's pass back, and end what it has opened."`
 }
 
 type passIssue struct {
@@ -40,6 +42,28 @@ func (c *passIssue) Run(env *environment) error {
 	}
 	_, err = fmt.Fprintf(env.stdout, "Temporary access pass for %s, until %s, %s:\n  %s\nIt is shown this once. They use it with their user name at the sign-in page.\n",
 		p.Name, terms.ExpiresAt.Local().Format("15:04"), uses, code)
+	return err
+}
+
+type passRevoke struct {
+	Person string `arg:"" help:"Username or e-mail address."`
+}
+
+// Run takes the pass back.
+func (c *passRevoke) Run(env *environment) error {
+	actor := staffkey.ConsoleActor()
+	p, err := env.directory.FindPerson(env.ctx, actor, c.Person)
+	if err != nil {
+		return explain(err)
+	}
+	err = env.service.RevokePass(env.ctx, actor, p.ID)
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return fmt.Errorf("%s has no pass", p.Name)
+	}
+	if err != nil {
+		return explain(err)
+	}
+	_, err = fmt.Fprintf(env.stdout, "The pass of %s works no more, and nobody is signed in by it.\n", p.Name)
 	return err
 }
 

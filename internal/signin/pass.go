@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
+	"strconv"
 	"time"
 
 	"staffkey"
@@ -57,6 +58,25 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 		return "", err
 	}
 	return enrolled.Show[0], nil
+}
+
+// RevokePass takes a person's pass back, and ends the sessions that it has opened. Whoever may help the person back in may; ErrNotFound
+// when there is none.
+func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) error {
+	event := staffkey.Event(staffkey.EventPassRevoked, actor)
+	event.Person, event.Subject = person, string(staffkey.MethodPass)
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		if _, err := s.mayRecover(tx, actor, person); err != nil {
+			return err
+		}
+		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil {
+			return err
+		}
+		n, err := tx.EndRecoverySessions(person, staffkey.RecoveryPass)
+		tx.Event.Detail = map[string]string{"sessions": strconv.FormatInt(n, 10)}
+		return err
+	})
+	return s.refuse(ctx, event, nil, err)
 }
 
 // BeginPass starts a sign-in by pass alone, for somebody who has no password yet or has forgotten it. It asks about nobody.

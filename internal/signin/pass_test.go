@@ -46,6 +46,39 @@ func TestPass_opens_setting_up(t *testing.T) {
 	})
 }
 
+// A pass that went to the wrong hands is taken back with what it has opened, and with nothing else.
+func TestPass_is_taken_back(t *testing.T) {
+	t.Parallel()
+	eachEquipped(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		byKey, err := w.signIn(t, signin.Attempt{}, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		terms := w.fromNow()
+		terms.Many = true
+		code := w.issuePass(t, p, terms)
+		in, err := w.signInByPass(t, "amara", code)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, stranger := w.officer(t, "rhys", staffkey.RoleLocalAdministrator, w.organisation(t, "ELSEWHERE", p.Organisation).ID)
+		if err := w.Service.RevokePass(t.Context(), stranger, p.ID); !errors.Is(err, staffkey.ErrRefused) {
+			t.Errorf("another organisation's Local Administrator: got error %v, want a refusal", err)
+		}
+		if err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); err != nil {
+			t.Fatal(err)
+		}
+		if w.alive(t, in.Secret) || !w.alive(t, byKey.Secret) {
+			t.Errorf("alive by pass: %t, by key: %t, want the key's alone", w.alive(t, in.Secret), w.alive(t, byKey.Secret))
+		}
+		w.Refused(t, "pass_wrong", func() error { _, err := w.signInByPass(t, "amara", code); return err })
+		if err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("taken back twice: got error %v, want not found", err)
+		}
+	})
+}
+
 // Names cannot be probed: whatever was wrong, the answer is one.
 func TestPass_answers_alike(t *testing.T) {
 	t.Parallel()

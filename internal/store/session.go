@@ -120,6 +120,11 @@ func (tx *Tx) EndSessionsOfKey(person staffkey.PersonID, key staffkey.SecurityKe
 	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND security_key_id = $3 AND id <> $4 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, key, except)
 }
 
+// EndRecoverySessions ends the sessions that a means of recovery opened, and returns how many were open.
+func (tx *Tx) EndRecoverySessions(person staffkey.PersonID, r staffkey.Recovery) (int64, error) {
+	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND recovery = $3 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, r)
+}
+
 // SpendCeremony marks a ceremony as used. ErrConflict: it was used before, which refuses everything in the transaction.
 func (tx *Tx) SpendCeremony(id staffkey.CeremonyID, expiresAt time.Time) error {
 	return tx.one(staffkey.ErrConflict, "INSERT INTO spent_ceremonies (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, instant(expiresAt))
