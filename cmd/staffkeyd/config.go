@@ -34,6 +34,7 @@ type serverConfig struct {
 	TrustedProxy    []string      `help:"Address or network of a proxy whose X-Forwarded-For is believed. May be given more than once." placeholder:"CIDR"`
 	MetricsListen   string        `help:"Address and port for Prometheus metrics, apart from the public one. Off when empty." placeholder:"HOST:PORT"`
 	RPName          string        `help:"Name that browsers show when a key is used." default:"Staffkey" placeholder:"NAME"`
+	RPID            string        `name:"rp-id" help:"Host name that keys are bound to, when it is not that of the address: a domain above it, or where the address was before. Never change it once people have keys." placeholder:"HOST"`
 	TimeZone        string        `help:"Time zone of the times on pages." default:"Europe/London" placeholder:"ZONE"`
 	PasswordWorkers int           `help:"How many password hashes may run at once. 0 is half of the processors." default:"0" placeholder:"N"`
 	PasswordQueue   int           `help:"How many passwords may wait before further ones are told to come back." default:"64" placeholder:"N"`
@@ -72,6 +73,12 @@ func (c *serverConfig) settle() (settled, error) {
 		add("address: keys work with a host name, not with a number: %q", c.Address)
 	default:
 		s.address, s.rpID = origin(u), strings.ToLower(u.Hostname())
+	}
+	if c.RPID != "" {
+		if c.RPID != strings.ToLower(c.RPID) || !isHostName(c.RPID) {
+			add("rp-id: %q is no host name in small letters", c.RPID)
+		}
+		s.rpID = c.RPID
 	}
 	for _, f := range []struct{ name, value string }{{"listen", c.Listen}, {"metrics-listen", c.MetricsListen}} {
 		if _, _, err := net.SplitHostPort(f.value); err != nil && f.value != "" {
@@ -115,6 +122,13 @@ func (c *serverConfig) settle() (settled, error) {
 		return s, &problem{cause: "the configuration has problems:\n  - " + strings.Join(problems, "\n  - "), fix: "Set them by flag, environment (STAFFKEY_…) or file (--config); staffkeyd serve --help explains each."}
 	}
 	return s, nil
+}
+
+// isHostName reports whether a text is a name of at least two labels, or localhost, as a relying party id is (WebAuthn Level 3 §5.1.2).
+func isHostName(s string) bool {
+	u, err := url.Parse("https://" + s)
+	return err == nil && u.Host == s && u.Port() == "" && net.ParseIP(s) == nil && u.Path == "" &&
+		(s == "localhost" || strings.Contains(strings.Trim(s, "."), ".")) && strings.Trim(s, ".") == s
 }
 
 // origin writes an address as browsers write an origin: in lower case, without the port that its scheme implies (RFC 6454

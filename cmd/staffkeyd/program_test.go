@@ -194,6 +194,7 @@ func TestProblems_name_a_cause_and_a_fix(t *testing.T) {
 			[]string{"serve", "--address", "http://10.0.0.1/x", "--listen", "nonsense", "--time-zone", "Mars", "--tls-cert", "x", "--trusted-proxy", "y", "--data", dir},
 			[]string{"address:", "listen:", "time-zone:", "tls-cert", "trusted-proxy:"},
 		},
+		"key for no host":       {[]string{"serve", "--address", "https://signin.example", "--rp-id", "https://old.example", "--data", dir}, []string{"rp-id:"}},
 		"no address":            {[]string{"serve", "--data", dir}, []string{"say which address"}},
 		"http":                  {[]string{"serve", "--address", "http://signin.example", "--data", dir}, []string{"https only"}},
 		"number for an address": {[]string{"serve", "--address", "https://192.0.2.1", "--data", dir}, []string{"host name"}},

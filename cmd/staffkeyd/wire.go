@@ -77,7 +77,7 @@ func lastCause(err error) string {
 
 // methods lists the sign-in methods of this installation: the one place where a method is added.
 func methods(s *store.Store, rp securitykey.Config, workers, queue int) ([]signin.Method, error) {
-	pw, err := password.New(password.Options{Workers: workers, Queue: queue, Apart: hashApart})
+	pw, err := password.New(password.Options{Workers: workers, Queue: queue, Apart: hashApart, Place: append(strings.Split(rp.ID, "."), rp.Name)})
 	if err != nil {
 		return nil, err
 	}

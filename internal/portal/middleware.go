@@ -3,6 +3,7 @@ package portal
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net"
@@ -61,6 +62,8 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 		switch {
 		case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
 			inner.ServeHTTP(counted, r) // asked by address, not by name
+		case r.URL.Path == relatedOriginsPath:
+			inner.ServeHTTP(counted, r) // asked where the address was before
 		case r.Host != p.host:
 			p.otherHost(counted, r)
 		default:
@@ -191,6 +194,21 @@ func isTrusted(ip netip.Addr, trusted []netip.Prefix) bool {
 
 // health answers that the process runs, and ready that it can serve.
 func (p *Portal) health(w http.ResponseWriter, _ *http.Request) { writePlain(w, http.StatusOK, "ok") }
+
+// relatedOriginsPath is where browsers look for whose pages may use keys that are bound to a name (WebAuthn Level 3 §5.11.1).
+const relatedOriginsPath = "/.well-known/webauthn"
+
+// relatedOrigins lets pages at the configured address use keys that are bound to another name, which leads here too: where the
+// address was before. There is nothing to tell when that name is the address's own or above it.
+func (p *Portal) relatedOrigins(w http.ResponseWriter, _ *http.Request) {
+	host, _, _ := strings.Cut(p.host, ":")
+	if host == p.RPID || strings.HasSuffix(host, "."+p.RPID) {
+		writePlain(w, http.StatusNotFound, "no related origins")
+		return
+	}
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string][]string{"origins": {p.Address}}) // fails only when nobody listens any more
+}
 
 func (p *Portal) ready(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)

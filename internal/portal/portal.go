@@ -35,7 +35,7 @@ type Deps struct {
 	UI        *ui.UI
 	// Address is the public address, scheme and host, from configuration ("https://signin.example").
 	Address string
-	// RPID is the relying party id, for signals to the browser.
+	// RPID is the relying party id, for signals to the browser and for related origins.
 	RPID string
 	// TrustedProxies may set X-Forwarded-For.
 	TrustedProxies []netip.Prefix

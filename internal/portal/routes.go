@@ -222,6 +222,7 @@ func (p *Portal) routes() http.Handler {
 	})
 	mux.HandleFunc("GET /healthz", p.health)
 	mux.HandleFunc("GET /readyz", p.ready)
+	mux.HandleFunc("GET "+relatedOriginsPath, p.relatedOrigins)
 	if p.UI != nil {
 		mux.Handle("GET /static/", p.UI.Static())
 	}

@@ -374,3 +374,30 @@ func TestStaleProofAsksToConfirm(t *testing.T) {
 		t.Errorf("the removal after the proof: %d %q", a.StatusCode, a.location())
 	}
 }
+
+// Browsers ask at the name that keys are bound to whose pages may use them, and are told only when that is not the address's own name.
+func TestRelatedOrigins(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	for _, test := range []struct {
+		rpID, host string
+		status     int
+		want       string
+	}{
+		{"signin.example", "signin.example", http.StatusNotFound, ""},
+		{"example", "signin.example", http.StatusNotFound, ""},
+		{"old.example", "old.example", http.StatusOK, `{"origins":["https://signin.example"]}`},
+		{"old.example", "signin.example", http.StatusOK, `{"origins":["https://signin.example"]}`},
+		{"in.example", "in.example", http.StatusOK, `{"origins":["https://signin.example"]}`},
+	} {
+		moved := *s
+		moved.rpID = test.rpID
+		moved.wire(address)
+		r := moved.browser().request("GET", "/.well-known/webauthn", "", "")
+		r.Host = test.host
+		got := moved.browser().send(r)
+		if got.StatusCode != test.status || test.want != "" && strings.TrimSpace(got.body) != test.want {
+			t.Errorf("keys of %s, asked at %s: %d %q, want %d %q", test.rpID, test.host, got.StatusCode, got.body, test.status, test.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"log/slog"
@@ -40,6 +41,7 @@ type stack struct {
 	signin    *signin.Service
 	directory *directory.Directory
 	models    *securitykey.Catalogue
+	rpID      string // that of the address when empty
 	handler   http.Handler
 	people    map[string]*holder
 	witness   *witness
@@ -101,11 +103,12 @@ func (s *stack) wire(publicAddress string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	rpID := cmp.Or(s.rpID, u.Hostname())
 	s.models = securitykey.NewCatalogue(mds.Trust{}, s.clock.Now)
 	s.signin = signin.New(signin.Deps{
 		Store: s.store, Address: publicAddress, Now: s.clock.Now, Models: s.models,
 		Methods: []signin.Method{
-			securitykey.New(securitykey.Config{ID: u.Hostname(), Name: "Staffkey", Origins: []string{publicAddress}}), totp.New("Staffkey"),
+			securitykey.New(securitykey.Config{ID: rpID, Name: "Staffkey", Origins: []string{publicAddress}}), totp.New("Staffkey"),
 			telephone.NewText(s.store.Sealer()), telephone.NewCall(s.store.Sealer()), recoverycode.New(s.store.Sealer()), pass.New(s.store.Sealer()), pw,
 		},
 	})
@@ -115,7 +118,7 @@ func (s *stack) wire(publicAddress string) {
 		t.Fatal(err)
 	}
 	s.handler, err = portal.New(portal.Deps{
-		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: u.Hostname(),
+		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: rpID,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ModelName: s.models.Name, Health: s.store.Health, Now: s.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(s.witness, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
