@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"staffkey"
+	"staffkey/internal/directory"
 )
 
 // keyRuleFlags decide which security keys an organisation takes (F82).
@@ -102,4 +103,49 @@ func printKeyRules(w io.Writer, r staffkey.KeyRules, own *staffkey.KeyRules) err
 		}
 	}
 	return err
+}
+
+// policyPreview asks what a change of rules for keys would do (F68).
+type policyPreview struct {
+	Organisation string       `arg:"" help:"Code of the organisation."`
+	Inherit      bool         `help:"Leave all rules for keys to the organisation above." env:"-"`
+	Keys         keyRuleFlags `embed:"" prefix:"keys-"`
+	listFormat
+
+	metadataConfig `embed:""`
+}
+
+// Run counts the people concerned, organisation by organisation.
+func (c *policyPreview) Run(env *environment) error {
+	if err := env.knowModels(&c.metadataConfig); err != nil {
+		return err
+	}
+	actor := staffkey.ConsoleActor()
+	settings, err := env.directory.PolicySettings(env.ctx, actor, staffkey.OrganisationID(c.Organisation))
+	if err != nil {
+		return explain(err)
+	}
+	if c.Inherit {
+		settings.Keys = nil
+	}
+	if err := c.Keys.decide(&settings); err != nil {
+		return explain(err)
+	}
+	p, err := env.directory.PreviewKeyRules(env.ctx, actor, staffkey.OrganisationID(c.Organisation), settings.Keys)
+	if err != nil {
+		return explain(err)
+	}
+	list, err := newListing(env, c.listFormat, "organisations", column{"code", "CODE", 8}, column{"organisation", "ORGANISATION", 34}, column{"refused", "KEY REFUSED", 11},
+		column{"stranded", "NO KEY LEFT", 11}, column{"freed", "TAKEN", 6})
+	if err != nil {
+		return err
+	}
+	all := p.Total
+	all.Organisation.Name = "all together"
+	for _, e := range append([]directory.KeyRulesEffect{all}, p.Organisations...) {
+		if err := list.line(e.Organisation.Code, e.Organisation.Name, fmt.Sprint(e.Refused), fmt.Sprint(e.Stranded), fmt.Sprint(e.Freed)); err != nil {
+			return err
+		}
+	}
+	return list.close()
 }

@@ -12,6 +12,8 @@ import (
 type policyCommands struct {
 	Show policyShow `cmd:"" help:"Show what holds for the people of an organisation."`
 	Set  policySet  `cmd:"" help:"Decide something for an organisation and all below it."`
+
+	Preview policyPreview `cmd:"" help:"Show whose keys other rules for keys would concern. Changes nothing."`
 }
 
 type policyShow struct {

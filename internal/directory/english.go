@@ -53,6 +53,8 @@ var english = map[string]string{
 	"policy.keys.min_pin":     "must be between 0 and {Max}",
 	"policy.keys.conveyance":  "must be none, indirect, direct or enterprise",
 
+	"rules.changed": "somebody has changed these rules meanwhile: look again",
+
 	"recall.firmware":       "a firmware is a version such as 5.4.3",
 	"recall.firmware.order": "the first firmware that is concerned must be lower than the first that is not",
 	"recall.until":          "the date must be an hour away at least and {Max} days at most",

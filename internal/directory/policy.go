@@ -13,20 +13,24 @@ import (
 // ChangePolicy stores what an organisation, by id or code, decides itself; what is nil in settings is left to the
 // organisation above.
 func (d *Directory) ChangePolicy(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID, settings staffkey.PolicySettings) error {
-	if err := policy.CheckSettings(settings); err != nil {
-		return err
-	}
-	text, err := json.Marshal(settings)
+	err := d.changePolicy(ctx, actor, organisation, func(current *staffkey.PolicySettings) error {
+		*current = settings
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("change policy of %s: %w", organisation, err)
 	}
-	err = d.change(ctx, staffkey.Event(staffkey.EventPolicyChanged, actor), func(tx *store.Tx) error {
+	return nil
+}
+
+// changePolicy changes the settings of an organisation by a function, in one change. The same settings once more change nothing.
+func (d *Directory) changePolicy(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID, change func(*staffkey.PolicySettings) error) error {
+	return d.change(ctx, staffkey.Event(staffkey.EventPolicyChanged, actor), func(tx *store.Tx) error {
 		o, err := organisationByReference(tx, "organisation", organisation)
 		if err != nil {
 			return err
 		}
 		tx.Event.Organisation, tx.Event.Subject, tx.Event.SubjectName = o.ID, string(o.ID), o.Name
-		tx.Event.Detail = map[string]string{"settings": string(text)}
 		chain, err := chainOf(tx, o.ID)
 		if err != nil {
 			return err
@@ -34,23 +38,30 @@ func (d *Directory) ChangePolicy(ctx context.Context, actor staffkey.Actor, orga
 		if err := policy.MayChangePolicy(actor, chain); err != nil {
 			return err
 		}
-		current, err := tx.FindPolicySettings(o.ID)
+		settings, err := tx.FindPolicySettings(o.ID)
 		if err != nil {
 			return err
 		}
-		before, err := json.Marshal(current)
+		before, err := json.Marshal(settings)
 		if err != nil {
 			return err
 		}
-		if string(before) == string(text) {
+		if err := change(&settings); err != nil {
+			return err
+		}
+		if err := policy.CheckSettings(settings); err != nil {
+			return err
+		}
+		after, err := json.Marshal(settings)
+		if err != nil {
+			return err
+		}
+		if string(before) == string(after) {
 			return errUnchanged
 		}
+		tx.Event.Detail = map[string]string{"settings": string(after)}
 		return tx.PutPolicySettings(o.ID, settings)
 	})
-	if err != nil {
-		return fmt.Errorf("change policy of %s: %w", organisation, err)
-	}
-	return nil
 }
 
 // PolicySettings returns what an organisation, by id or code, has decided itself. ErrNotFound: there is no such

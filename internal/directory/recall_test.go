@@ -16,9 +16,15 @@ import (
 // modelKey puts a key of a firmware of the test's model on a person's list.
 func (a *alliance) modelKey(t *testing.T, p staffkey.Person, firmware string) staffkey.SecurityKeyID {
 	t.Helper()
+	return a.keyOf(t, p, testModel, firmware)
+}
+
+// keyOf puts a key of a model and firmware on a person's list.
+func (a *alliance) keyOf(t *testing.T, p staffkey.Person, model, firmware string) staffkey.SecurityKeyID {
+	t.Helper()
 	id := store.NewID[staffkey.SecurityKeyID]()
 	k := staffkey.SecurityKey{
-		ID: id, Person: p.ID, State: staffkey.SecurityKeyActive, Nickname: "Blue " + firmware, AAGUID: testModel, Firmware: firmware,
+		ID: id, Person: p.ID, State: staffkey.SecurityKeyActive, Nickname: "Blue " + firmware, AAGUID: model, Firmware: firmware,
 		CredentialID: []byte(id), PublicKey: []byte("key"), UserHandle: []byte(id), AttestationObject: []byte{}, ClientDataJSON: []byte{}, RegisteredAt: a.clock.Now(), RegisteredBy: p.ID, JudgedBy: -1,
 	}
 	err := a.store.Change(t.Context(), staffkey.Event(staffkey.EventKeyNamed, console), func(tx *store.Tx) error { return tx.InsertSecurityKey(k) })

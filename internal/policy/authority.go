@@ -60,6 +60,19 @@ func MayRecall(actor staffkey.Actor, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator)
 }
 
+// MayOperate: whoever is an operator somewhere, for the operators' pages. What they may do there, each operation asks.
+func MayOperate(actor staffkey.Actor) error {
+	if !IsOperator(actor) {
+		return notYours()
+	}
+	return strongEnough(actor)
+}
+
+// IsOperator reports whether somebody is an operator anywhere, to show the way to the operators' pages.
+func IsOperator(actor staffkey.Actor) bool {
+	return slices.ContainsFunc(actor.Grants, func(g staffkey.RoleGrant) bool { return g.Role == staffkey.RoleOperator })
+}
+
 // MayManagePeople: adding and changing people, by operators and Local Administrators of their organisation.
 func MayManagePeople(actor staffkey.Actor, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator, staffkey.RoleLocalAdministrator)

@@ -29,6 +29,16 @@ func proved(a staffkey.Actor, s staffkey.Assurance) staffkey.Actor {
 	return a
 }
 
+func TestMayOperate(t *testing.T) {
+	t.Parallel()
+	allow(t, "operator", policy.MayOperate(with(staffkey.RoleOperator, "root")))
+	deny(t, "operator without a key", "role_needs_key", policy.MayOperate(proved(with(staffkey.RoleOperator, "root"), phished)))
+	for _, r := range []staffkey.Role{staffkey.RoleLocalAdministrator, staffkey.RoleHelpdesk, staffkey.RoleAuditor, ""} {
+		deny(t, "as "+string(r), "scope", policy.MayOperate(with(r, "root")))
+	}
+	deny(t, "nobody", "scope", policy.MayOperate(staffkey.Actor{}))
+}
+
 func TestRunning(t *testing.T) {
 	t.Parallel()
 	operators := map[string]func(staffkey.Actor, policy.Chain) error{

@@ -117,6 +117,34 @@ func (tx *Tx) ListPolicyChain(id staffkey.OrganisationID) ([]staffkey.PolicySett
 	return chain, err
 }
 
+// EachPolicyChain calls fn for an organisation and each below it with those of it and above it that have decided something
+// themselves, nearest first. The organisation asked about is in every chain, whether it has decided something or not.
+func (tx *Tx) EachPolicyChain(below staffkey.OrganisationID, fn func(id staffkey.OrganisationID, chain []staffkey.OrganisationID) error) error {
+	var last staffkey.OrganisationID
+	var chain []staffkey.OrganisationID
+	err := tx.rows(func(r *sql.Rows) error {
+		var id, ancestor staffkey.OrganisationID
+		if err := r.Scan(&id, &ancestor); err != nil {
+			return err
+		}
+		if id != last && last != "" {
+			if err := fn(last, chain); err != nil {
+				return err
+			}
+			chain = nil
+		}
+		last, chain = id, append(chain, ancestor)
+		return nil
+	}, `SELECT b.organisation_id, a.ancestor_id FROM organisation_ancestors b
+		JOIN organisation_ancestors a ON a.organisation_id = b.organisation_id
+		LEFT JOIN policies p ON p.organisation_id = a.ancestor_id
+		WHERE b.ancestor_id = $1 AND (p.organisation_id IS NOT NULL OR a.ancestor_id = $1) ORDER BY b.organisation_id, a.depth`, below)
+	if err != nil || last == "" {
+		return err
+	}
+	return fn(last, chain)
+}
+
 // FindPolicySettings returns what an organisation has decided itself; empty settings when nothing.
 func (tx *Tx) FindPolicySettings(id staffkey.OrganisationID) (staffkey.PolicySettings, error) {
 	var text string
