@@ -1,6 +1,7 @@
 package staffkey
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,6 +50,9 @@ type Metadata struct {
 	CheckedAt time.Time
 	Problem   string
 }
+
+// MaxMetadata is the most bytes that metadata may have as it comes. The Alliance's has 10 MB.
+const MaxMetadata = 64 << 20
 
 // IsOverdue reports that the next issue should be there: a day after it was announced.
 func (m Metadata) IsOverdue(now time.Time) bool {
@@ -155,6 +159,29 @@ type KeyRules struct {
 	Findings map[FindingKind]FindingRule `json:"findings,omitempty"`
 	// Conveyance is what browsers are asked to tell (WebAuthn Level 3 §5.4.7).
 	Conveyance *Conveyance `json:"conveyance,omitempty"`
+}
+
+// Copy returns rules to change without changing these; of nil, rules that decide nothing. Its maps can be written to.
+func (r *KeyRules) Copy() KeyRules {
+	var c KeyRules
+	if r != nil {
+		c = *r
+	}
+	c.Models, c.Firmware, c.Findings = written(c.Models), written(c.Firmware), written(c.Findings)
+	return c
+}
+
+func written[V any, K comparable](m map[K]V) map[K]V {
+	if m == nil {
+		return make(map[K]V)
+	}
+	return maps.Clone(m)
+}
+
+// IsEmpty reports whether rules decide nothing.
+func (r KeyRules) IsEmpty() bool {
+	return len(r.Models)+len(r.Firmware)+len(r.Findings) == 0 && r.Others == nil && r.Level == nil && r.Attestation == nil &&
+		r.Synced == nil && r.VerifyPerson == nil && r.MinPIN == nil && r.Conveyance == nil
 }
 
 // ModelRule is what holds for a model.

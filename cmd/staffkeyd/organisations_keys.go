@@ -30,11 +30,7 @@ type keyRuleFlags struct {
 
 // decide lays what the flags give over the organisation's own rules. Nothing given changes nothing.
 func (f *keyRuleFlags) decide(s *staffkey.PolicySettings) error {
-	var r staffkey.KeyRules
-	if s.Keys != nil {
-		r = *s.Keys
-	}
-	r.Models, r.Firmware, r.Findings = cloned(r.Models), cloned(r.Firmware), cloned(r.Findings)
+	r := s.Keys.Copy()
 	for rule, list := range map[staffkey.ModelRule][]string{staffkey.ModelAllow: f.Allow, staffkey.ModelReview: f.Review, staffkey.ModelDeny: f.Deny} {
 		for _, aaguid := range list {
 			r.Models[strings.ToLower(aaguid)] = rule
@@ -69,12 +65,6 @@ func (f *keyRuleFlags) decide(s *staffkey.PolicySettings) error {
 func (f *keyRuleFlags) given() bool {
 	return len(f.Allow)+len(f.Review)+len(f.Deny)+len(f.Unname)+len(f.Firmware)+len(f.Finding) > 0 || f.Others != nil || f.Level != nil ||
 		f.Attestation != nil || f.Synced != nil || f.VerifyPerson != nil || f.MinPin != nil || f.Conveyance != nil
-}
-
-func cloned[K comparable, V any](m map[K]V) map[K]V {
-	c := make(map[K]V, len(m))
-	maps.Copy(c, m)
-	return c
 }
 
 func or[T any](given, otherwise *T) *T {

@@ -64,6 +64,24 @@ func (d *Directory) KeyRules(ctx context.Context, actor staffkey.Actor, organisa
 	return own, version, holds, nil
 }
 
+// KeyRulesAbove returns the rules that would hold in an organisation if it had decided nothing itself.
+func (d *Directory) KeyRulesAbove(ctx context.Context, organisation staffkey.OrganisationID) (staffkey.KeyRules, error) {
+	var chain []staffkey.PolicySettings
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		o, err := organisationByReference(tx, "organisation", organisation)
+		if err != nil || o.Parent == "" {
+			chain = nil
+			return err
+		}
+		chain, err = tx.ListPolicyChain(o.Parent)
+		return err
+	})
+	if err != nil {
+		return staffkey.KeyRules{}, fmt.Errorf("rules for keys above %s: %w", organisation, err)
+	}
+	return policy.Effective(chain).Keys, nil
+}
+
 // keyRulesVersion names rules by what they say, so that a change that somebody else made meanwhile shows.
 func keyRulesVersion(r *staffkey.KeyRules) (string, error) {
 	text, err := json.Marshal(r) // maps come in order

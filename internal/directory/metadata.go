@@ -20,6 +20,8 @@ type Models interface {
 	Loaded() staffkey.Metadata
 	Model(aaguid string) staffkey.Model
 	Models() []staffkey.Model
+	// Icon is the picture of a model as PNG, if there is one.
+	Icon(aaguid string) (png []byte, ok bool)
 	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
 	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
 	// SetRecalls says which recalls hold.
@@ -207,52 +209,4 @@ func (d *Directory) JudgeKeys(ctx context.Context) (int, error) {
 		}
 	}
 	return len(keys), nil
-}
-
-// ModelUse is a model with how many use it and what policy says of it.
-type ModelUse struct {
-	staffkey.Model
-	// Keys and People use it, of those whom the actor sees.
-	Keys, People int
-	// Rule is what policy says of it for the organisation asked about; "" when it is not named.
-	Rule staffkey.ModelRule
-}
-
-// ListModels returns the models in use among those whom the actor sees, most used first, and then those of the metadata that nobody uses.
-// Rules are those that hold for an organisation, by id or code.
-func (d *Directory) ListModels(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) ([]ModelUse, error) {
-	var list []ModelUse
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		list = nil
-		scope, err := scopeBelow(tx, actor, organisation)
-		if err != nil {
-			return err
-		}
-		if len(scope) == 0 {
-			return staffkey.ErrNotFound
-		}
-		counts, err := tx.CountModels(scope)
-		if err != nil {
-			return err
-		}
-		p, err := effectivePolicy(tx, scope[0])
-		if err != nil {
-			return err
-		}
-		seen := make(map[string]bool, len(counts))
-		for _, c := range counts {
-			seen[c.AAGUID] = true
-			list = append(list, ModelUse{Model: d.models.Model(c.AAGUID), Keys: c.Keys, People: c.People, Rule: p.Keys.Models[c.AAGUID]})
-		}
-		for _, m := range d.models.Models() {
-			if !seen[m.AAGUID] {
-				list = append(list, ModelUse{Model: m, Rule: p.Keys.Models[m.AAGUID]})
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("list models: %w", err)
-	}
-	return list, nil
 }

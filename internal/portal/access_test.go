@@ -44,7 +44,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	b.WriteString("\n")
 	for _, route := range portal.Routes() {
-		path := strings.NewReplacer("{$}", "", "{id}", string(victim), "{code}", "7XKQ-42").Replace(route.Pattern)
+		path := strings.NewReplacer("{$}", "", "{id}", string(victim), "{code}", "7XKQ-42", "{aaguid}", "ee882879-721c-4913-9775-3dfcce97072a").Replace(route.Pattern)
 		fmt.Fprintf(&b, "%-7s %-36s", route.Method, route.Pattern)
 		for _, a := range actors {
 			who := s.browser()

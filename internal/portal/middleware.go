@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/signin"
 )
 
 // contentPolicy allows what our own pages need and nothing else: no inline script or style, no frames, no plug-ins.
@@ -66,6 +67,9 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 			inner.ServeHTTP(counted, r) // asked where the address was before
 		case r.Host != p.host:
 			p.otherHost(counted, r)
+		case r.URL.Path == uploadPath:
+			r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
+			inner.ServeHTTP(counted, r)
 		default:
 			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			inner.ServeHTTP(counted, r)
@@ -111,7 +115,7 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requiremen
 		}
 	}()
 	// The body comes first: a session that ends while somebody holds the rest of a request back is not in it any more.
-	if err := r.takeBody(); err != nil {
+	if err := p.takeBody(r, needs); err != nil {
 		p.showError(r, err)
 		return
 	}
@@ -137,6 +141,25 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requiremen
 	if err := handle(r); err != nil {
 		p.showError(r, err)
 	}
+}
+
+// takeBody reads the body. A large one is taken from those only who may use the route: from anybody else, it would fill the memory.
+func (p *Portal) takeBody(r *request, needs requirement) error {
+	if r.Method == http.MethodPost && r.URL.Path == uploadPath {
+		if err := p.findSession(r); err != nil {
+			return err
+		}
+		if err := needs(r); err != nil {
+			return err
+		}
+		control := http.NewResponseController(r.w)
+		now := time.Now()
+		// Where there is no such limit, as in a test, there is none to move.
+		_ = control.SetReadDeadline(now.Add(uploadWait))
+		_ = control.SetWriteDeadline(now.Add(uploadWait + time.Minute))
+		defer func() { r.current, r.signedIn = signin.Current{}, false }()
+	}
+	return r.takeBody()
 }
 
 func (p *Portal) findSession(r *request) error {

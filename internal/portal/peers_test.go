@@ -385,7 +385,11 @@ func TestPeer_CVE_2024_12225(t *testing.T) {
 		}
 	}
 	for _, route := range portal.Routes() {
-		if strings.HasPrefix(route.Pattern, "/me") != (route.Needs != "anyone") && !strings.HasPrefix(route.Pattern, "/setup") && !strings.HasPrefix(route.Pattern, "/device") {
+		if strings.HasPrefix(route.Pattern, "/ops") != (route.Needs == "operator") {
+			t.Errorf("%s %s is for %s", route.Method, route.Pattern, route.Needs)
+		}
+		theirs := strings.HasPrefix(route.Pattern, "/me") || strings.HasPrefix(route.Pattern, "/models/") || strings.HasPrefix(route.Pattern, "/ops")
+		if theirs != (route.Needs != "anyone") && !strings.HasPrefix(route.Pattern, "/setup") && !strings.HasPrefix(route.Pattern, "/device") {
 			t.Errorf("%s %s is for %s", route.Method, route.Pattern, route.Needs)
 		}
 	}

@@ -17,6 +17,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/directory"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -41,8 +42,6 @@ type Deps struct {
 	TrustedProxies []netip.Prefix
 	// Location is the time zone of times on pages.
 	Location *time.Location
-	// ModelName names an authenticator model by AAGUID, or returns "".
-	ModelName func(aaguid string) string
 	// Health reports whether the database answers.
 	Health  func(context.Context) error
 	Metrics *Metrics
@@ -123,7 +122,7 @@ func (p *Portal) frame(r *request) ui.Frame {
 		return f
 	}
 	cur := r.current
-	f.SignedIn, f.PersonName = true, cur.Person.Name
+	f.SignedIn, f.PersonName, f.Operator = true, cur.Person.Name, policy.IsOperator(cur.Actor)
 	f.SessionEndsAt = cur.Session.LastSeenAt.Add(cur.Session.IdleLimit)
 	if cur.Session.ExpiresAt.Before(f.SessionEndsAt) {
 		f.SessionEndsAt = cur.Session.ExpiresAt

@@ -45,8 +45,9 @@ func (p *Portal) cards(r *request, list directory.KeyList, mine signin.Mine) []u
 	cards := make([]ui.TokenCard, 0, len(list.Keys))
 	for _, k := range list.Keys {
 		recall := mine.Recalls[k.ID]
+		model := p.Directory.Model(k.AAGUID)
 		cards = append(cards, ui.TokenCard{
-			ID: string(k.ID), Nickname: k.Nickname, Model: p.ModelName(k.AAGUID), Connects: ui.Connects(k.Transports),
+			ID: string(k.ID), Nickname: k.Nickname, Model: model.Name, Picture: p.picturePath(model), Connects: ui.Connects(k.Transports),
 			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: k.LastUsedWhere,
 			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
 			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),

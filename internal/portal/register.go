@@ -183,7 +183,7 @@ func (p *Portal) nicknames(r *request, k staffkey.SecurityKey) (ideas []string, 
 			ideas = append(ideas, idea)
 		}
 	}
-	model := p.ModelName(k.AAGUID)
+	model := p.Directory.Model(k.AAGUID).Name
 	if model == "" {
 		model = p.UI.Text(r.lang(), ui.Text{ID: "name.default"})
 	}

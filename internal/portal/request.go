@@ -231,6 +231,12 @@ func (e *statusError) Error() string { return fmt.Sprintf("%d: %s", e.status, e.
 // maxBody bounds what a page may send; an attestation with its certificates takes a few kilobytes.
 const maxBody = 64 << 10
 
+// uploadPath is the one path that takes a file: metadata, and what a form puts around it.
+const (
+	uploadPath = "/ops/metadata"
+	maxUpload  = staffkey.MaxMetadata + maxBody
+)
+
 // takeBody reads the whole body into memory; it is bounded.
 func (r *request) takeBody() error {
 	if r.Method != http.MethodPost {

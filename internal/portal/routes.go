@@ -63,6 +63,7 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	visitor := func(method, pattern string, h handler) { add(method, pattern, "anyone", anyone, h) }
 	signedIn := func(method, pattern string, h handler) { add(method, pattern, "person", person, h) }
 	settledIn := func(method, pattern string, h handler) { add(method, pattern, "settled", settled, h) }
+	operators := func(method, pattern string, h handler) { add(method, pattern, "operator", operator, h) }
 
 	visitor("GET", "/{$}", p.front)
 	visitor("POST", "/theme", p.setTheme)
@@ -198,6 +199,27 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("POST", "/me/activity/not-me", p.activityNotMe)
 	signedIn("GET", "/me/recovery-codes", p.recoveryCodesPage)
 	signedIn("POST", "/me/recovery-codes", p.makeRecoveryCodes)
+
+	signedIn("GET", "/models/{aaguid}/picture", p.picture)
+	operators("GET", "/ops", p.opsHome)
+	operators("GET", "/ops/models", p.models)
+	operators("GET", "/ops/models/{aaguid}", p.modelPage)
+	operators("POST", "/ops/models/{aaguid}", p.checkModel)
+	operators("GET", "/ops/rules", p.rulesPage)
+	operators("POST", "/ops/rules", p.checkRules)
+	operators("POST", "/ops/rules/save", p.saveRules)
+	operators("GET", "/ops/recalls", p.recalls)
+	operators("POST", "/ops/recalls", p.startRecall)
+	operators("GET", "/ops/recall", p.newRecallPage)
+	operators("POST", "/ops/recall", p.checkRecall)
+	operators("GET", "/ops/recalls/{id}", p.recallPage)
+	operators("GET", "/ops/recalls/{id}/organisations.csv", p.recallFile)
+	operators("GET", "/ops/recalls/{id}/undo", p.undoRecallPage)
+	operators("POST", "/ops/recalls/{id}/undo", p.undoRecall)
+	operators("GET", "/ops/reviews", p.reviews)
+	operators("POST", "/ops/reviews", p.approve)
+	operators("GET", "/ops/metadata", p.metadataPage)
+	operators("POST", uploadPath, p.importMetadata)
 }
 
 // routes builds the handler of all routes, health checks and static files.

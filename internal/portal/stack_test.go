@@ -119,7 +119,7 @@ func (s *stack) wire(publicAddress string) {
 	}
 	s.handler, err = portal.New(portal.Deps{
 		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: rpID,
-		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, ModelName: s.models.Name, Health: s.store.Health, Now: s.clock.Now,
+		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Health: s.store.Health, Now: s.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(s.witness, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})
 	if err != nil {
@@ -170,7 +170,7 @@ func (s *stack) grant(h *holder, role staffkey.Role, organisation string) {
 func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	s.t.Helper()
 	ctx := s.t.Context()
-	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}})
+	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}, AAGUID: [16]byte{1}})
 	actor := staffkey.Actor{Person: h.ID, Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: s.clock.Now()}
 	begun, err := s.signin.BeginEnrolment(ctx, actor, staffkey.MethodSecurityKey, signin.EnrolOptions{})
 	if err != nil {

@@ -76,15 +76,20 @@ type ModelUse struct {
 }
 
 // CountModels counts the keys on lists, and the people who have them, by model, within the organisations of a scope and all below
-// them. An empty scope counts none.
-func (tx *Tx) CountModels(scope []staffkey.OrganisationID) ([]ModelUse, error) {
+// them: all models, or one by AAGUID. An empty scope counts none.
+func (tx *Tx) CountModels(scope []staffkey.OrganisationID, aaguid string) ([]ModelUse, error) {
 	if len(scope) == 0 {
 		return nil, nil
 	}
 	var list []ModelUse
-	args := make([]any, len(scope))
+	args := make([]any, len(scope), len(scope)+1)
 	for i, id := range scope {
 		args[i] = id
+	}
+	one := ""
+	if aaguid != "" {
+		args = append(args, aaguid)
+		one = " AND k.aaguid = " + dollar(len(args))
 	}
 	err := tx.rows(func(r *sql.Rows) error {
 		var u ModelUse
@@ -92,7 +97,40 @@ func (tx *Tx) CountModels(scope []staffkey.OrganisationID) ([]ModelUse, error) {
 		list = append(list, u)
 		return err
 	}, `SELECT k.aaguid, COUNT(*), COUNT(DISTINCT k.person_id) FROM security_keys k JOIN people p ON p.id = k.person_id
-		WHERE k.state IN ('active', 'suspended') AND p.organisation_id IN
+		WHERE k.state IN ('active', 'suspended')`+one+` AND p.organisation_id IN
 		(SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (`+strings.Trim(placeholders(1, len(scope)), "()")+`)) GROUP BY k.aaguid ORDER BY 3 DESC, 1`, args...)
 	return list, err
+}
+
+// WaitingKey is a new key that waits for a review, with its person.
+type WaitingKey struct {
+	Key    staffkey.SecurityKey
+	Person staffkey.Person
+}
+
+// ListKeysInReview returns the keys that wait for a review within the organisations of a scope and all below them, those that wait longest
+// first, at most so many; and how many there are in all. An empty scope has none. Of a person only id, name and organisation are read.
+func (tx *Tx) ListKeysInReview(scope []staffkey.OrganisationID, limit int) (list []WaitingKey, all int, err error) {
+	if len(scope) == 0 {
+		return nil, 0, nil
+	}
+	args := make([]any, len(scope), len(scope)+1)
+	for i, id := range scope {
+		args[i] = id
+	}
+	from := ` FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.stop_reason = 'review' AND k.state = 'suspended' AND p.state <> 'disabled'
+		AND p.organisation_id IN (SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (` + strings.Trim(placeholders(1, len(scope)), "()") + `))`
+	if err := tx.q.queryRow("SELECT COUNT(*)"+from, args...).Scan(&all); err != nil || all == 0 {
+		return nil, all, err
+	}
+	err = tx.rows(func(r *sql.Rows) error {
+		var w WaitingKey
+		k, p := &w.Key, &w.Person
+		err := r.Scan(&k.ID, &k.Nickname, &k.AAGUID, &k.Firmware, &k.Trust, &k.Serial, &k.RegisteredAt, &p.ID, &p.Name, &p.Organisation)
+		k.Person, k.RegisteredAt = p.ID, k.RegisteredAt.UTC()
+		list = append(list, w)
+		return err
+	}, "SELECT k.id, k.nickname, k.aaguid, k.firmware, k.trust, k.serial, k.registered_at, p.id, p.name, p.organisation_id"+from+
+		" ORDER BY k.registered_at, k.id LIMIT "+dollar(len(args)+1), append(args, limit)...)
+	return list, all, err
 }

@@ -2,6 +2,8 @@ package browser
 
 import (
 	"fmt"
+	"image"
+	"image/png"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -24,6 +26,12 @@ func galleryServer(t *testing.T) *httptest.Server {
 	}
 	mux := http.NewServeMux()
 	mux.Handle("GET /static/", pages.Static())
+	mux.HandleFunc("GET "+gallery.Picture, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "image/png")
+		if err := png.Encode(w, image.NewGray(image.Rect(0, 0, 40, 40))); err != nil {
+			t.Error(err)
+		}
+	})
 	for _, s := range gallery.Gallery() {
 		mux.HandleFunc("GET /"+s.Name, func(w http.ResponseWriter, r *http.Request) {
 			for name, values := range headers {

@@ -8,6 +8,8 @@ type TokenCard struct {
 	Nickname string
 	// Model is the product name from the authenticator's metadata, or "".
 	Model string
+	// Picture is the path of the model's picture, or "".
+	Picture string
 	// Connects says how the key connects: see [Connects].
 	Connects   Text
 	Registered time.Time

@@ -15,9 +15,11 @@ type Frame struct {
 	PersonName string
 	// SignedIn adds the person and Sign out to the header.
 	SignedIn bool
-	// Nav is the current main tab: "home", "profile", "selfservice" or
-	// "activity". "" leaves the tabs out.
+	// Nav is the current main tab: "home", "profile", "selfservice",
+	// "activity" or "ops". "" leaves the tabs out.
 	Nav string
+	// Operator adds the tab that leads to the operators' pages.
+	Operator bool
 	// Administrators are the person's own Local Administrators, for the footer.
 	Administrators []Contact
 	// Flash is the notice at the top of the page, or nil.

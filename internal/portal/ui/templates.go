@@ -110,6 +110,20 @@ func (v *view) Day(t time.Time) string {
 	return v.dayMonth(t) + " " + strconv.Itoa(t.Year())
 }
 
+// Number is a count with its thousands apart, as both languages write it: 1,204,000.
+func (*view) Number(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// RuleWord is what a rule for models says of those that are not named.
+func (v *view) RuleWord(rule string) string {
+	return v.text(v.F, Text{ID: "ops.rules.others." + rule})
+}
+
 // ISO is a time for the datetime attribute of <time>.
 func (v *view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

@@ -63,9 +63,6 @@ func (c *Catalogue) Loaded() staffkey.Metadata {
 	return staffkey.Metadata{Number: s.payload.No, NextUpdate: s.payload.NextUpdate, Models: s.payload.Len(), Skipped: len(s.payload.Skipped)}
 }
 
-// Name returns what people call a model, or "" when nobody told.
-func (c *Catalogue) Name(aaguid string) string { return c.Model(aaguid).Name }
-
 // Model returns what is known of a model as such.
 func (c *Catalogue) Model(aaguid string) staffkey.Model { return c.find(aaguid).plain }
 

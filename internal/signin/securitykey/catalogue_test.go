@@ -128,7 +128,7 @@ func TestCatalogue_facts(t *testing.T) {
 			t.Errorf("firmware %q: findings %v, want %v", firmware, got, want)
 		}
 	}
-	if got := c.Name("00000000-0000-0000-0000-000000000001"); got != "A name of its own" {
+	if got := c.Model("00000000-0000-0000-0000-000000000001").Name; got != "A name of its own" {
 		t.Errorf("name %q, want the description", got)
 	}
 	if got := len(c.Models()); got != 2 {
@@ -139,7 +139,7 @@ func TestCatalogue_facts(t *testing.T) {
 func TestCatalogue_without_metadata(t *testing.T) {
 	t.Parallel()
 	c := NewCatalogue(mds.Trust{}, time.Now)
-	if got := c.Name(testModel); got != "YubiKey 5" {
+	if got := c.Model(testModel).Name; got != "YubiKey 5" {
 		t.Errorf("name %q, want that of the table", got)
 	}
 	if trust, number := c.Judge(registeredKey(t, softkey.AttestationPacked)); trust != staffkey.TrustUnknown || number != 0 {

@@ -8,7 +8,7 @@ import (
 
 func cards() []ui.TokenCard {
 	return []ui.TokenCard{
-		{ID: "t1", Nickname: "Blue lanyard key", Model: "YubiKey 5 NFC", Connects: ui.Connects([]string{"usb", "nfc"}),
+		{ID: "t1", Nickname: "Blue lanyard key", Model: "YubiKey 5 NFC", Picture: Picture, Connects: ui.Connects([]string{"usb", "nfc"}),
 			Registered: time.Date(2026, time.May, 12, 9, 0, 0, 0, time.UTC), LastUsed: ago(33 * time.Minute), LastWhere: "Ward 6 PC", Current: true},
 		{ID: "t2", Nickname: "Spare in locker 14", Model: "Feitian ePass K40", Connects: ui.Connects([]string{"usb"}),
 			Registered: ago(time.Hour), RegisteredBy: "Rhys Pugh", New: true},

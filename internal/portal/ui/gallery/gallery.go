@@ -47,6 +47,7 @@ func Gallery() []State {
 	all = append(all, setupStates()...)
 	all = append(all, problemStates()...)
 	all = append(all, deviceStates()...)
+	all = append(all, opsStates()...)
 	return all
 }
 

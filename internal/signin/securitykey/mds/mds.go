@@ -16,11 +16,13 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"time"
+
+	"staffkey"
 )
 
 // The limits of a BLOB. The one of the Alliance has about 10 MB and 300 entries.
 const (
-	MaxSize         = 64 << 20 // bytes of the BLOB as it comes
+	MaxSize         = staffkey.MaxMetadata // bytes of the BLOB as it comes
 	MaxEntries      = 20_000
 	maxDepth        = 32       // of objects and lists within one another
 	maxMembers      = 256      // of one object

@@ -1,0 +1,142 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+
+	"staffkey"
+	"staffkey/internal/policy"
+	"staffkey/internal/store"
+)
+
+// ModelUse is a model with how many use it and what policy says of it.
+type ModelUse struct {
+	staffkey.Model
+	// Keys and People use it, of those whom the actor sees.
+	Keys, People int
+	// Rule is what policy says of it for the organisation asked about; "" when it is not named.
+	Rule staffkey.ModelRule
+}
+
+// ListModels returns the models in use among those whom the actor sees, most used first, and then those of the metadata that nobody uses.
+// Rules are those that hold for an organisation, by id or code.
+func (d *Directory) ListModels(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) ([]ModelUse, error) {
+	var list []ModelUse
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		list = nil
+		scope, err := scopeBelow(tx, actor, organisation)
+		if err != nil {
+			return err
+		}
+		if len(scope) == 0 {
+			return staffkey.ErrNotFound
+		}
+		counts, err := tx.CountModels(scope, "")
+		if err != nil {
+			return err
+		}
+		p, err := effectivePolicy(tx, scope[0])
+		if err != nil {
+			return err
+		}
+		seen := make(map[string]bool, len(counts))
+		for _, c := range counts {
+			seen[c.AAGUID] = true
+			list = append(list, ModelUse{Model: d.models.Model(c.AAGUID), Keys: c.Keys, People: c.People, Rule: p.Keys.Models[c.AAGUID]})
+		}
+		for _, m := range d.models.Models() {
+			if !seen[m.AAGUID] {
+				list = append(list, ModelUse{Model: m, Rule: p.Keys.Models[m.AAGUID]})
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list models: %w", err)
+	}
+	return list, nil
+}
+
+// ModelDetail is one model with how many use it, of those whom the actor sees, and what holds for it in an organisation.
+type ModelDetail struct {
+	ModelUse
+	Where staffkey.Organisation
+	// Own is what the organisation decides itself about keys, nil when nothing, with its version; Holds what holds there.
+	Own     *staffkey.KeyRules
+	Version string
+	Holds   staffkey.KeyRules
+}
+
+// FindModel returns a model, known or not: anybody may have a key that says it is of it. The organisation is given by id or code.
+// ErrNotFound: there is no such organisation where the actor sees.
+func (d *Directory) FindModel(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID, aaguid string) (ModelDetail, error) {
+	if !policy.IsAAGUID(aaguid) {
+		return ModelDetail{}, staffkey.ErrNotFound
+	}
+	m := ModelDetail{ModelUse: ModelUse{Model: d.models.Model(aaguid)}}
+	m.AAGUID = aaguid
+	var err error
+	if m.Own, m.Version, m.Holds, err = d.KeyRules(ctx, actor, organisation); err != nil {
+		return m, err
+	}
+	m.Rule = m.Holds.Models[aaguid]
+	err = d.store.Read(ctx, func(tx *store.Tx) error {
+		scope, err := scopeBelow(tx, actor, organisation)
+		if err != nil {
+			return err
+		}
+		if m.Where, err = tx.FindOrganisation(scope[0]); err != nil {
+			return err
+		}
+		counts, err := tx.CountModels(scope, aaguid)
+		for _, c := range counts {
+			m.Keys, m.People = c.Keys, c.People
+		}
+		return err
+	})
+	if err != nil {
+		return m, fmt.Errorf("model %s: %w", aaguid, err)
+	}
+	return m, nil
+}
+
+// ModelPicture returns the picture of a model as PNG, if the metadata has one.
+func (d *Directory) ModelPicture(aaguid string) (png []byte, ok bool) { return d.models.Icon(aaguid) }
+
+// Model returns what is known of a model as such.
+func (d *Directory) Model(aaguid string) staffkey.Model { return d.models.Model(aaguid) }
+
+// WaitingKey is a new key that waits for a review.
+type WaitingKey struct {
+	Key          staffkey.SecurityKey
+	Person       staffkey.Person
+	Organisation staffkey.Organisation
+	Facts        staffkey.KeyFacts
+}
+
+// ListKeysInReview returns the keys that wait for a review among those of people whom the actor sees, those that wait longest first, at most so
+// many, and how many there are. Who looks at one puts it in use by signin.ResumeKeyFor.
+func (d *Directory) ListKeysInReview(ctx context.Context, actor staffkey.Actor, limit int) (list []WaitingKey, all int, err error) {
+	err = d.store.Read(ctx, func(tx *store.Tx) error {
+		scope, err := scopeOf(tx, actor)
+		if err != nil {
+			return err
+		}
+		var waiting []store.WaitingKey
+		if waiting, all, err = tx.ListKeysInReview(scope, limit); err != nil {
+			return err
+		}
+		list = make([]WaitingKey, len(waiting))
+		for i, w := range waiting {
+			list[i] = WaitingKey{Key: w.Key, Person: w.Person, Facts: d.models.Facts(w.Key)}
+			if list[i].Organisation, err = tx.FindOrganisation(w.Person.Organisation); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, 0, fmt.Errorf("list keys in review: %w", err)
+	}
+	return list, all, nil
+}

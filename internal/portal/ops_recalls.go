@@ -1,0 +1,205 @@
+package portal
+
+import (
+	"encoding/csv"
+	"net/http"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/directory"
+	"staffkey/internal/portal/ui"
+)
+
+func recallPath(id staffkey.RecallID) string { return "/ops/recalls/" + string(id) }
+
+// recallState is how far a recall is: running, over or undone.
+func recallState(r staffkey.Recall, now time.Time) string {
+	switch {
+	case !r.UndoneAt.IsZero():
+		return "undone"
+	case now.After(r.Until):
+		return "over"
+	}
+	return "running"
+}
+
+func (p *Portal) recallLine(r staffkey.Recall) ui.RecallLine {
+	return ui.RecallLine{
+		ID: string(r.ID), Model: p.Directory.Model(r.AAGUID).Name, AAGUID: r.AAGUID, From: r.FirmwareFrom, Below: r.FirmwareBelow, Until: r.Until,
+		State: recallState(r, p.Now()), Reason: r.Reason,
+	}
+}
+
+func recallCounts(list []directory.RecallCount) []ui.RecallCount {
+	counts := make([]ui.RecallCount, len(list))
+	for i, c := range list {
+		counts[i] = recallCount(c)
+	}
+	return counts
+}
+
+func recallCount(c directory.RecallCount) ui.RecallCount {
+	return ui.RecallCount{Where: whereOf(c.Organisation), Affected: c.Affected, Left: c.Left}
+}
+
+// recalls lists the recalls, newest first.
+func (p *Portal) recalls(r *request) error {
+	list, err := p.Directory.ListRecalls(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	var page ui.RecallsPage
+	for _, recall := range list {
+		page.Recalls = append(page.Recalls, p.recallLine(recall))
+	}
+	return p.renderOps(r, http.StatusOK, page)
+}
+
+// newRecallPage is the form of a recall, of the model that the address may say.
+func (p *Portal) newRecallPage(r *request) error {
+	o, err := p.where(r)
+	if err != nil {
+		return err
+	}
+	return p.showRecallForm(r, http.StatusOK, ui.RecallForm{AAGUID: r.FormValue("model"), Organisation: o.Code}, nil)
+}
+
+func (p *Portal) showRecallForm(r *request, status int, form ui.RecallForm, errs []ui.FieldError) error {
+	page := ui.RecallNewPage{RecallForm: form, Model: p.Directory.Model(form.AAGUID).Name}
+	page.Errors = errs
+	return p.renderOps(r, status, page)
+}
+
+// recallForm reads what was typed of a recall.
+func (p *Portal) recallForm(r *request) (ui.RecallForm, staffkey.Recall, error) {
+	field := func(name string) string { return strings.TrimSpace(r.PostFormValue(name)) }
+	form := ui.RecallForm{
+		AAGUID: strings.ToLower(field("aaguid")), FirmwareFrom: field("firmware_from"), FirmwareBelow: field("firmware_below"),
+		Organisation: field("organisation"), Until: field("until"), Reason: field("reason"),
+	}
+	until, err := p.lastInstant(form.Until)
+	return form, staffkey.Recall{
+		AAGUID: form.AAGUID, FirmwareFrom: form.FirmwareFrom, FirmwareBelow: form.FirmwareBelow, Organisation: staffkey.OrganisationID(form.Organisation),
+		Until: until, Reason: form.Reason,
+	}, err
+}
+
+// checkRecall shows whom a recall would concern, with the button that starts it.
+func (p *Portal) checkRecall(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	form, recall, err := p.recallForm(r)
+	if r.PostFormValue("back") != "" {
+		return p.showRecallForm(r, http.StatusOK, form, nil)
+	}
+	var preview directory.RecallProgress
+	if err == nil {
+		preview, err = p.Directory.PreviewRecall(r.Context(), r.current.Actor, recall)
+	}
+	if errs := fieldError(err, "organisation/organisation.unknown", "ops.where.unknown"); errs != nil {
+		return p.showRecallForm(r, http.StatusUnprocessableEntity, form, errs)
+	}
+	if err != nil {
+		return err
+	}
+	page := ui.RecallCheckPage{Typed: form, RecallLine: p.recallLine(preview.Recall), Where: whereOf(preview.Where), Total: recallCount(preview.Total)}
+	listed, more := atMost(preview.Organisations, mostOrganisations)
+	page.Organisations, page.More = recallCounts(listed), more
+	return p.renderOps(r, http.StatusOK, page)
+}
+
+// startRecall starts a recall that was checked.
+func (p *Portal) startRecall(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	form, recall, err := p.recallForm(r)
+	if err == nil {
+		recall, err = p.Directory.StartRecall(r.Context(), r.current.Actor, recall)
+	}
+	if errs := fieldError(err, "organisation/organisation.unknown", "ops.where.unknown"); errs != nil {
+		return p.showRecallForm(r, http.StatusUnprocessableEntity, form, errs)
+	}
+	if err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.recall"}); err != nil {
+		return err
+	}
+	return r.redirect(recallPath(recall.ID))
+}
+
+const organisationsPerPage = 50
+
+func (p *Portal) findRecall(r *request) (directory.RecallProgress, error) {
+	return p.Directory.FindRecall(r.Context(), r.current.Actor, staffkey.RecallID(r.PathValue("id")))
+}
+
+// recallPage shows how far a recall has come.
+func (p *Portal) recallPage(r *request) error {
+	progress, err := p.findRecall(r)
+	if err != nil {
+		return err
+	}
+	page := ui.RecallPage{
+		RecallLine: p.recallLine(progress.Recall), Where: whereOf(progress.Where), StartedAt: progress.StartedAt, UndoneAt: progress.UndoneAt,
+		Total: recallCount(progress.Total),
+	}
+	if progress.StartedBy != "" {
+		page.StartedBy = progress.StartedName
+	}
+	listed, earlier, later := neighbours(r, progress.Organisations, organisationsPerPage)
+	page.Organisations, page.Earlier, page.Later = recallCounts(listed), earlier, later
+	return p.renderOps(r, http.StatusOK, page)
+}
+
+// recallFile sends the progress of all organisations as a file.
+func (p *Portal) recallFile(r *request) error {
+	progress, err := p.findRecall(r)
+	if err != nil {
+		return err
+	}
+	h := r.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="recall.csv"`)
+	h.Set("Cache-Control", "no-store")
+	out := csv.NewWriter(r.w)
+	lines := [][]string{{"code", "organisation", "affected", "replaced", "left"}}
+	for _, c := range progress.Organisations {
+		lines = append(lines, []string{cell(c.Organisation.Code), cell(c.Organisation.Name), decimal(c.Affected), decimal(c.Affected - c.Left), decimal(c.Left)})
+	}
+	return out.WriteAll(lines)
+}
+
+// cell is a text in a CSV file that a spreadsheet does not take for a formula.
+func cell(s string) string {
+	if strings.IndexAny(s, "=+-@\t\r") == 0 {
+		return "'" + s
+	}
+	return s
+}
+
+// undoRecallPage asks before a recall is taken back.
+func (p *Portal) undoRecallPage(r *request) error {
+	progress, err := p.findRecall(r)
+	if err != nil {
+		return err
+	}
+	if recallState(progress.Recall, p.Now()) != "running" {
+		return r.redirect(recallPath(progress.ID))
+	}
+	return p.renderOps(r, http.StatusOK, ui.RecallUndoPage{RecallLine: p.recallLine(progress.Recall), Total: recallCount(progress.Total)})
+}
+
+func (p *Portal) undoRecall(r *request) error {
+	id := staffkey.RecallID(r.PathValue("id"))
+	if err := p.Directory.UndoRecall(r.Context(), r.current.Actor, id); err != nil {
+		return err
+	}
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.recall-undone"}); err != nil {
+		return err
+	}
+	return r.redirect(recallPath(id))
+}
