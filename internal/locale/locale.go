@@ -13,6 +13,7 @@ import (
 	"maps"
 	"path"
 	"slices"
+	"strconv"
 	"strings"
 	"text/template"
 
@@ -141,12 +142,21 @@ func (c *Catalogue) Text(lang, id string, args map[string]any, count *int) strin
 	return id
 }
 
+// Number writes a count with its thousands apart, as English and Welsh do: 1,204,000.
+func Number(n int) string {
+	digits := strconv.Itoa(n)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
 func (t *texts) fill(id string, args map[string]any, count *int) (string, error) {
 	config := &i18n.LocalizeConfig{MessageID: id, TemplateData: args}
 	if count != nil {
 		with := make(map[string]any, len(args)+1)
 		maps.Copy(with, args)
-		with["Count"] = *count
+		with["Count"] = Number(*count)
 		config.TemplateData, config.PluralCount = with, *count
 	}
 	return t.localizer.Localize(config)

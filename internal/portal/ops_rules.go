@@ -114,8 +114,8 @@ var ruleFields = func() []ruleField {
 }()
 
 // page is the field on a page, with what an organisation has decided itself and what holds above it.
-func (f ruleField) page(own *staffkey.KeyRules, above staffkey.KeyRules) ui.RuleField {
-	shown := ui.RuleField{Name: f.name, Finding: strings.ToLower(string(f.finding)), Choices: f.choices, Above: f.read(above)}
+func (f ruleField) page(own *staffkey.KeyRules, above staffkey.KeyRules, root bool) ui.RuleField {
+	shown := ui.RuleField{Name: f.name, Root: root, Finding: strings.ToLower(string(f.finding)), Choices: f.choices, Above: f.read(above)}
 	if own != nil {
 		shown.Value = f.read(*own)
 	}
@@ -147,9 +147,9 @@ func (p *Portal) keyRules(r *request) (ui.KeyRulesPage, staffkey.Organisation, *
 	page := ui.KeyRulesPage{Where: whereOf(o), Version: version, MinPINAbove: *above.MinPIN, Named: p.namedModels(own, holds)}
 	for _, f := range ruleFields {
 		if f.finding != "" {
-			page.Findings = append(page.Findings, f.page(own, above))
+			page.Findings = append(page.Findings, f.page(own, above, o.Parent == ""))
 		} else {
-			page.Fields = append(page.Fields, f.page(own, above))
+			page.Fields = append(page.Fields, f.page(own, above, o.Parent == ""))
 		}
 	}
 	if own != nil && own.MinPIN != nil {
@@ -231,7 +231,7 @@ func (p *Portal) ruleChanges(before, after staffkey.KeyRules) []ui.RuleChange {
 		if was == is {
 			continue
 		}
-		shown := f.page(nil, before)
+		shown := f.page(nil, before, false)
 		what := ui.Text{ID: "ops.rules." + f.name}
 		if f.finding != "" {
 			what.ID = "ops.finding." + shown.Finding

@@ -115,8 +115,10 @@ type RuleField struct {
 	Name    string
 	Finding string
 	Choices []string
-	// Value is the organisation's own choice, "" for none; Above what holds without one.
+	// Value is the organisation's own choice, "" for none; Above what holds without one, which nobody has decided where there is only the
+	// Root.
 	Value, Above string
+	Root         bool
 }
 
 // ChoiceText is what a choice says.
@@ -132,7 +134,11 @@ func (f RuleField) ChoiceText(choice string) Text {
 
 // AboveText says what holds without a choice.
 func (f RuleField) AboveText() Text {
-	return Text{ID: "ops.rules.above", Args: map[string]any{"Value": f.ChoiceText(f.Above)}}
+	id := "ops.rules.above"
+	if f.Root {
+		id = "ops.rules.default"
+	}
+	return Text{ID: id, Args: map[string]any{"Value": f.ChoiceText(f.Above)}}
 }
 
 // NamedModel is a model that rules name.

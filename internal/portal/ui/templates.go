@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	texts "staffkey/internal/locale"
 )
 
 //go:embed layout parts pages unsupported.html
@@ -110,14 +112,8 @@ func (v *view) Day(t time.Time) string {
 	return v.dayMonth(t) + " " + strconv.Itoa(t.Year())
 }
 
-// Number is a count with its thousands apart, as both languages write it: 1,204,000.
-func (*view) Number(n int) string {
-	digits := strconv.Itoa(n)
-	for i := len(digits) - 3; i > 0; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
-}
+// Number is a count with its thousands apart.
+func (*view) Number(n int) string { return texts.Number(n) }
 
 // RuleWord is what a rule for models says of those that are not named.
 func (v *view) RuleWord(rule string) string {

@@ -36,7 +36,7 @@ func filters() []ui.ModelFilter {
 
 func ruleFields() (fields, findings []ui.RuleField) {
 	fields = []ui.RuleField{
-		{Name: "others", Choices: []string{"allow", "review", "deny"}, Above: "allow", Value: "review"},
+		{Name: "others", Choices: []string{"allow", "review", "deny"}, Above: "allow", Value: "review", Root: true},
 		{Name: "attestation", Choices: []string{"any", "proven"}, Above: "any"},
 		{Name: "level", Choices: []string{"none", "L1", "L1+", "L2", "L2+", "L3", "L3+"}, Above: "L1", Value: "L2"},
 		{Name: "synced", Choices: []string{"yes", "no"}, Above: "yes"}, {Name: "verify_person", Choices: []string{"yes", "no"}, Above: "no"},
