@@ -152,11 +152,8 @@ func (p *Portal) takeBody(r *request, needs requirement) error {
 		if err := needs(r); err != nil {
 			return err
 		}
-		control := http.NewResponseController(r.w)
-		now := time.Now()
-		// Where there is no such limit, as in a test, there is none to move.
-		_ = control.SetReadDeadline(now.Add(uploadWait))
-		_ = control.SetWriteDeadline(now.Add(uploadWait + time.Minute))
+		r.mayTake(uploadWait + time.Minute)
+		_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(uploadWait)) // as there
 		defer func() { r.current, r.signedIn = signin.Current{}, false }()
 	}
 	return r.takeBody()

@@ -27,6 +27,9 @@ func (p *Portal) renderOps(r *request, status int, page ui.Page) error {
 	return p.render(r, status, "ops", page)
 }
 
+// countWait is how long counting may take: everybody in a federation is looked at.
+const countWait = 5 * time.Minute
+
 // where is the organisation that a page is about: the one whose code is asked for, or the operator's.
 func (p *Portal) where(r *request) (staffkey.Organisation, error) {
 	reference := staffkey.OrganisationID(strings.TrimSpace(r.FormValue("organisation")))

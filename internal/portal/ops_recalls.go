@@ -96,6 +96,7 @@ func (p *Portal) checkRecall(r *request) error {
 	}
 	var preview directory.RecallProgress
 	if err == nil {
+		r.mayTake(countWait)
 		preview, err = p.Directory.PreviewRecall(r.Context(), r.current.Actor, recall)
 	}
 	if errs := fieldError(err, "organisation/organisation.unknown", "ops.where.unknown"); errs != nil {
@@ -134,6 +135,7 @@ func (p *Portal) startRecall(r *request) error {
 const organisationsPerPage = 50
 
 func (p *Portal) findRecall(r *request) (directory.RecallProgress, error) {
+	r.mayTake(countWait)
 	return p.Directory.FindRecall(r.Context(), r.current.Actor, staffkey.RecallID(r.PathValue("id")))
 }
 

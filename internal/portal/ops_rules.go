@@ -203,6 +203,7 @@ func (p *Portal) showRulesCheck(r *request, o staffkey.Organisation, rules *staf
 	if rules != nil && rules.IsEmpty() {
 		rules = nil
 	}
+	r.mayTake(countWait)
 	preview, err := p.Directory.PreviewKeyRules(r.Context(), r.current.Actor, o.ID, rules)
 	if err != nil {
 		return err

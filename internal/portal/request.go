@@ -305,5 +305,11 @@ func localPath(path, fallback string) string {
 	return path
 }
 
+// mayTake lets an answer take so long, where everybody is counted. Other answers end after what the server allows.
+func (r *request) mayTake(d time.Duration) {
+	// Where there is no such limit, as in a test, there is none to move.
+	_ = http.NewResponseController(r.w).SetWriteDeadline(time.Now().Add(d))
+}
+
 // wholeSeconds rounds a wait up, so that it is over when it says so.
 func wholeSeconds(d time.Duration) int { return int((d + time.Second - 1) / time.Second) }

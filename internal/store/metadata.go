@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,29 +77,36 @@ type ModelUse struct {
 }
 
 // CountModels counts the keys on lists, and the people who have them, by model, within the organisations of a scope and all below
-// them: all models, or one by AAGUID. An empty scope counts none.
+// them: all models, or one by AAGUID. An empty scope counts none. With the organisation above all in it, everybody is counted, and an
+// index is enough.
 func (tx *Tx) CountModels(scope []staffkey.OrganisationID, aaguid string) ([]ModelUse, error) {
 	if len(scope) == 0 {
 		return nil, nil
 	}
-	var list []ModelUse
-	args := make([]any, len(scope), len(scope)+1)
-	for i, id := range scope {
-		args[i] = id
+	root, err := tx.FindRootOrganisation()
+	if err != nil {
+		return nil, err
 	}
-	one := ""
+	var args []any
+	query := "SELECT k.aaguid, COUNT(*), COUNT(DISTINCT k.person_id) FROM security_keys k WHERE k.state IN ('active', 'suspended')"
+	if !slices.Contains(scope, root.ID) {
+		for _, id := range scope {
+			args = append(args, id)
+		}
+		query += ` AND k.person_id IN (SELECT id FROM people WHERE organisation_id IN
+			(SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN ` + placeholders(1, len(scope)) + "))"
+	}
 	if aaguid != "" {
 		args = append(args, aaguid)
-		one = " AND k.aaguid = " + dollar(len(args))
+		query += " AND k.aaguid = " + dollar(len(args))
 	}
-	err := tx.rows(func(r *sql.Rows) error {
+	var list []ModelUse
+	err = tx.rows(func(r *sql.Rows) error {
 		var u ModelUse
 		err := r.Scan(&u.AAGUID, &u.Keys, &u.People)
 		list = append(list, u)
 		return err
-	}, `SELECT k.aaguid, COUNT(*), COUNT(DISTINCT k.person_id) FROM security_keys k JOIN people p ON p.id = k.person_id
-		WHERE k.state IN ('active', 'suspended')`+one+` AND p.organisation_id IN
-		(SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (`+strings.Trim(placeholders(1, len(scope)), "()")+`)) GROUP BY k.aaguid ORDER BY 3 DESC, 1`, args...)
+	}, query+" GROUP BY k.aaguid ORDER BY 3 DESC, 1", args...)
 	return list, err
 }
 
