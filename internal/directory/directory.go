@@ -13,6 +13,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -99,6 +101,9 @@ func isSignedIn(tx *store.Tx, event staffkey.AuditEvent) (bool, error) {
 // organisationByReference finds an organisation by its id or its code: an id is longer than any code may be, so that one
 // is never taken for the other. ErrInvalid on the given field says that there is none.
 func organisationByReference(tx *store.Tx, field string, reference staffkey.OrganisationID) (staffkey.Organisation, error) {
+	if strings.ContainsRune(string(reference), 0) || !utf8.ValidString(string(reference)) { // PostgreSQL takes no such text, not even to look for it
+		return staffkey.Organisation{}, staffkey.Invalid(field, "organisation.unknown", "Code", strings.ToValidUTF8(strings.ReplaceAll(string(reference), "\x00", ""), ""))
+	}
 	o, err := tx.FindOrganisation(reference)
 	if errors.Is(err, staffkey.ErrNotFound) {
 		o, err = tx.FindOrganisationByCode(string(reference))
