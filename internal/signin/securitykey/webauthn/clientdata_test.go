@@ -1,6 +1,7 @@
 package webauthn
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 )
@@ -38,6 +39,8 @@ func TestCheckClientData(t *testing.T) {
 		{"the same name at two depths", good + `,"x":{"origin":1}}`, ""},
 		{"nested as deeply as may be", good + `,"x":` + strings.Repeat("[", maxDepth-1) + strings.Repeat("]", maxDepth-1) + `}`, ""},
 		{"nested too deeply", good + `,"x":` + strings.Repeat("[", maxDepth+1) + strings.Repeat("]", maxDepth+1) + `}`, "client_data"},
+		{"as many members as may be", good + strings.Join(numbered(maxMembers-3), "") + `}`, ""},
+		{"too many members", good + strings.Join(numbered(maxMembers-2), "") + `}`, "client_data"},
 		{"no origin", `{` + rest + `}`, "origin"},
 		{"origin that is no text", `{` + rest + `,"origin":1}`, "origin"},
 		{"origin null", `{` + rest + `,"origin":null}`, "origin"},
@@ -131,4 +134,13 @@ func TestCheckClientData_in_frames(t *testing.T) {
 			t.Errorf("%s: got code %q, want %q", more, got, want)
 		}
 	}
+}
+
+// numbered are members of client data that nobody knows.
+func numbered(n int) []string {
+	list := make([]string, n)
+	for i := range list {
+		list[i] = fmt.Sprintf(`,"x%d":%d`, i, i)
+	}
+	return list
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/elliptic"
 	"encoding/json"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -312,6 +313,11 @@ func TestRegistration_answer(t *testing.T) {
 		{"client data that is empty", func(b map[string]any) { response(b)["clientDataJSON"] = "" }, CodeAnswerClientData, nil},
 		{"no attestation object", func(b map[string]any) { delete(response(b), "attestationObject") }, CodeAnswerAttestation, nil},
 		{"an attestation object that is no text", func(b map[string]any) { response(b)["attestationObject"] = true }, CodeAnswerAttestation, nil},
+		{"more members than anybody writes", func(b map[string]any) {
+			for n := range maxMembers {
+				response(b)[fmt.Sprintf("later %d", n)] = n
+			}
+		}, CodeAnswer, nil},
 		{"an answer that is too long", func(b map[string]any) { b["later"] = strings.Repeat("x", MaxAnswer) }, CodeAnswer, nil},
 	}
 	for _, test := range tests {

@@ -11,8 +11,8 @@ import (
 // refuses one that stands twice, which encoding/json would not tell. What it accepts is JSON to every other reader
 // (FuzzObject compares).
 
-// maxDepth bounds nesting.
-const maxDepth = 16
+// maxDepth bounds nesting, and maxMembers an object: each name is compared with all before it, and browsers write about ten.
+const maxDepth, maxMembers = 16, 64
 
 var errJSON = errors.New("is no JSON object")
 
@@ -79,7 +79,9 @@ func (s *scanner) object(depth int, visit func(name string, value []byte)) error
 				return fmt.Errorf("names %.40q twice", name)
 			}
 		}
-		seen = append(seen, name)
+		if seen = append(seen, name); len(seen) > maxMembers {
+			return errors.New("has too many members")
+		}
 		if s.space(); !s.next(':') {
 			return errJSON
 		}

@@ -84,8 +84,8 @@ func parseNewPublicKey(raw []byte) (publicKey, error) {
 	if err != nil {
 		return k, refuse(CodePublicKey, "is no COSE key: %v", err)
 	}
-	// The members inside are of one size, so their own form was checked by reading them: here it is their order, and others.
-	if !bytes.Equal(raw, again) {
+	// Writing type and algorithm again shows their form, the order, and members that should not be; the others were written as they came.
+	if !bytes.Equal(raw, again) || !isShortest(members.M1) || !isShortest(members.M2) || !isShortest(members.M3) {
 		return k, refuse(CodePublicKey, "is not in canonical form, or has members beside those of its type")
 	}
 	switch key := k.key.(type) {
@@ -135,11 +135,35 @@ func parsePublicKey(raw []byte) (publicKey, error) {
 	return p, err
 }
 
+// isShortest reports a number or a byte string whose head is as short as can be (CTAP 2.2 §8), or nothing.
+func isShortest(item cbor.RawMessage) bool {
+	if len(item) == 0 {
+		return true
+	}
+	switch argument := item[1:]; item[0] & 0x1f {
+	case 24:
+		return argument[0] >= 24
+	case 25:
+		return argument[0] != 0
+	case 26, 27: // nothing in a key is that large
+		return false
+	}
+	return true
+}
+
+// bytesOf returns a member that is a byte string, nil when it is something else: the reader takes a list of small numbers for one.
+func bytesOf(item cbor.RawMessage) (b []byte) {
+	if !isBytes(item) || strictCBOR.Unmarshal(item, &b) != nil {
+		return nil
+	}
+	return b
+}
+
 // ecdsa reads an uncompressed point (§5.8.5: compressed ones are not allowed).
 func (k coseKey) ecdsa(curve elliptic.Curve, number int) (*ecdsa.PublicKey, error) {
 	var crv int
-	var x, y []byte
-	if strictCBOR.Unmarshal(k.M1, &crv) != nil || strictCBOR.Unmarshal(k.M2, &x) != nil || strictCBOR.Unmarshal(k.M3, &y) != nil || crv != number {
+	x, y := bytesOf(k.M2), bytesOf(k.M3)
+	if strictCBOR.Unmarshal(k.M1, &crv) != nil || x == nil || y == nil || crv != number {
 		return nil, refuse(CodePublicKey, "is no uncompressed key on the curve of algorithm %d", k.Algorithm)
 	}
 	size := (curve.Params().BitSize + 7) / 8
@@ -157,23 +181,23 @@ func (k coseKey) ecdsa(curve elliptic.Curve, number int) (*ecdsa.PublicKey, erro
 
 func (k coseKey) edwards(number, size int) ([]byte, error) {
 	var crv int
-	var x []byte
-	if strictCBOR.Unmarshal(k.M1, &crv) != nil || strictCBOR.Unmarshal(k.M2, &x) != nil || crv != number || len(x) != size || k.M3 != nil {
+	x := bytesOf(k.M2)
+	if strictCBOR.Unmarshal(k.M1, &crv) != nil || crv != number || len(x) != size || k.M3 != nil {
 		return nil, refuse(CodePublicKey, "is no key on the curve of algorithm %d", k.Algorithm)
 	}
 	return x, nil
 }
 
 func (k coseKey) rsa() (*rsa.PublicKey, error) {
-	var n, e []byte
-	if strictCBOR.Unmarshal(k.M1, &n) != nil || strictCBOR.Unmarshal(k.M2, &e) != nil || k.M3 != nil {
+	n, e := bytesOf(k.M1), bytesOf(k.M2)
+	if n == nil || e == nil || k.M3 != nil {
 		return nil, refuse(CodePublicKey, "is no RSA key")
 	}
 	modulus, exponent := new(big.Int).SetBytes(n), new(big.Int).SetBytes(e)
 	if len(n) == 0 || n[0] == 0 || modulus.BitLen() < minRSA || modulus.BitLen() > maxRSA || modulus.Bit(0) == 0 {
 		return nil, refuse(CodePublicKey, "modulus of %d bits", modulus.BitLen())
 	}
-	if exponent.BitLen() > 31 || exponent.Int64() < 3 || exponent.Bit(0) == 0 {
+	if len(e) == 0 || e[0] == 0 || exponent.BitLen() > 31 || exponent.Int64() < 3 || exponent.Bit(0) == 0 {
 		return nil, refuse(CodePublicKey, "exponent is not odd and small")
 	}
 	return &rsa.PublicKey{N: modulus, E: int(exponent.Int64())}, nil

@@ -144,6 +144,16 @@ func TestNewPublicKey(t *testing.T) {
 		{"RSA modulus with a zero in front", rsaKey(2048, 1, 0, 1).but(-1, append([]byte{0}, rsaKey(2048, 1, 0, 1)[-1].([]byte)...)).encode(t), CodePublicKey},
 		{"members in another order", reordered(t, p256), CodePublicKey},
 		{"a number written longer than it must be", longer(t, p256), CodePublicKey},
+		{"a curve written longer than it must be", bytes.Replace(p256.encode(t), []byte{0x20, 0x01}, []byte{0x20, 0x18, 0x01}, 1), CodePublicKey},
+		{"x with a length of two bytes", headed(t, p256, 0x59, 0, 0x20), CodePublicKey},
+		{"x with a length of four bytes", headed(t, p256, 0x5a, 0, 0, 0, 0x20), CodePublicKey},
+		{"x with a length of eight bytes", headed(t, p256, 0x5b, 0, 0, 0, 0, 0, 0, 0, 0x20), CodePublicKey},
+		{"x as a list of numbers", p256.but(-2, numbers(p256[-2])).encode(t), CodePublicKey},
+		{"y as a list of numbers", p256.but(-3, numbers(p256[-3])).encode(t), CodePublicKey},
+		{"EdDSA as a list of numbers", ed.but(-2, numbers(ed[-2])).encode(t), CodePublicKey},
+		{"RSA modulus as a list of numbers", rsaKey(2048, 1, 0, 1).but(-1, numbers(rsaKey(2048)[-1])).encode(t), CodePublicKey},
+		{"RSA exponent as a list of numbers", rsaKey(2048, 1, 0, 1).but(-2, []int{1, 0, 1}).encode(t), CodePublicKey},
+		{"RSA exponent with a zero in front", rsaKey(2048, 0, 1, 0, 1).encode(t), CodePublicKey},
 		{"EdDSA off the curve", ed.but(-2, notEdwards(t)).encode(t), CodePublicKey},
 		{"nothing", nil, CodePublicKey},
 		{"no map", []byte{0x80}, CodePublicKey},
@@ -190,6 +200,20 @@ func pieces(t testing.TB, c cose) []byte {
 	whole := append([]byte{0x58, 0x20}, x...)
 	parts := slices.Concat([]byte{0x5f, 0x50}, x[:16], []byte{0x50}, x[16:], []byte{0xff})
 	return bytes.Replace(raw, whole, parts, 1)
+}
+
+// headed is a key whose x has another head.
+func headed(t testing.TB, c cose, head ...byte) []byte {
+	x := c[-2].([]byte)
+	return bytes.Replace(c.encode(t), slices.Concat([]byte{0x58, 0x20}, x), slices.Concat(head, x), 1)
+}
+
+// numbers are bytes as a list of numbers.
+func numbers(b any) (list []int) {
+	for _, n := range b.([]byte) {
+		list = append(list, int(n))
+	}
+	return list
 }
 
 // notEdwards returns 32 bytes that are no point of edwards25519: about every second y has no x.
