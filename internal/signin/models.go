@@ -12,6 +12,9 @@ type Models interface {
 	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
 	// Facts returns what is known of a key by what its row says.
 	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
+	// NeedsRegistration reports whether Facts needs the bytes of a key's registration to tell its own model and findings from
+	// those of others; without them, whatever may concern it does.
+	NeedsRegistration(k staffkey.SecurityKey) bool
 	// RecallsOf returns the recalls that concern a key's model and firmware, in whichever organisation they hold.
 	RecallsOf(k staffkey.SecurityKey) []staffkey.Recall
 }
@@ -24,6 +27,8 @@ func (noModels) Judge(staffkey.SecurityKey) (staffkey.Trust, int) { return staff
 func (noModels) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
 	return staffkey.KeyFacts{Model: staffkey.Model{AAGUID: k.AAGUID}, Trust: k.Trust}
 }
+
+func (noModels) NeedsRegistration(staffkey.SecurityKey) bool { return false }
 
 func (noModels) RecallsOf(staffkey.SecurityKey) []staffkey.Recall { return nil }
 
@@ -51,13 +56,19 @@ func (s *Service) judgeNew(k *staffkey.SecurityKey, p staffkey.Policy, event *st
 
 // judgeInUse asks of a key that signs in whether policy still takes its model, and notes a finding and what a recall leaves of its proof.
 func (s *Service) judgeInUse(tx *store.Tx, h holder, v *Verified) error {
-	facts := s.models.Facts(v.Key)
+	asked := v.Key
+	var err error
+	if s.models.NeedsRegistration(asked) {
+		if asked.AttestationObject, asked.ClientDataJSON, err = tx.FindRegistration(asked.ID); err != nil {
+			return err
+		}
+	}
+	facts := s.models.Facts(asked)
 	verdict := policy.JudgeKey(h.policy.Keys, v.Key, facts, false)
 	if err := verdict.Err(facts); err != nil {
 		return err
 	}
 	v.Finding = verdict.Finding
-	var err error
 	v.Proof, err = s.onRecall(tx, h.person, v.Key, v.Proof, facts)
 	return err
 }

@@ -1,6 +1,7 @@
 package signin_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -104,6 +105,37 @@ func TestModels_with_a_finding(t *testing.T) {
 		if e.Kind != staffkey.EventSignedIn || e.Detail["finding"] != string(staffkey.FindingPhysicalCompromise) {
 			t.Errorf("last event %s with %v, want a sign-in that tells the finding", e.Kind, e.Detail)
 		}
+	})
+}
+
+// F81: a finding about some certificates concerns a key that signs in by the bytes of its registration, which are read where they matter.
+func TestModels_with_a_finding_about_certificates(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		w.Models.Set(staffkey.TrustProven, staffkey.Model{Findings: []staffkey.Finding{{Kind: staffkey.FindingAttestationKey}}})
+		var object []byte
+		w.Read(t, func(tx *store.Tx) error {
+			var client []byte
+			var err error
+			object, client, err = tx.FindRegistration(w.keys(t, p)[0].ID)
+			if len(client) == 0 {
+				t.Error("no client data is stored")
+			}
+			return err
+		})
+		w.Models.Spare([]byte("another registration"))
+		w.Refused(t, "model_finding", func() error { _, err := w.signIn(t, signin.Attempt{}, key); return err })
+		w.Models.Spare(object)
+		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
+			t.Errorf("not concerned: got error %v", err)
+		}
+		w.Read(t, func(tx *store.Tx) error {
+			if _, _, err := tx.FindRegistration("nobody's"); !errors.Is(err, staffkey.ErrNotFound) {
+				t.Errorf("no such key: got error %v, want not found", err)
+			}
+			return nil
+		})
 	})
 }
 

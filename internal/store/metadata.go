@@ -65,6 +65,12 @@ func (tx *Tx) ListKeysToJudge(number int, after staffkey.SecurityKeyID, limit in
 	return keys, err
 }
 
+// FindRegistration returns the bytes of a key's registration: the attestation object, and the client data of the ceremony.
+func (tx *Tx) FindRegistration(id staffkey.SecurityKeyID) (attestationObject, clientData []byte, err error) {
+	err = tx.q.queryRow("SELECT attestation_object, client_data_json FROM security_keys WHERE id = $1", id).Scan(&attestationObject, &clientData)
+	return attestationObject, clientData, found(err)
+}
+
 // NoteTrust keeps how far a key's attestation can be believed, by which metadata. ErrNotFound: there is no such key any more.
 func (tx *Tx) NoteTrust(id staffkey.SecurityKeyID, trust staffkey.Trust, number int) error {
 	return tx.one(staffkey.ErrNotFound, "UPDATE security_keys SET trust = $1, judged_by = $2 WHERE id = $3", trust, number, id)

@@ -24,7 +24,9 @@ type Catalogue struct {
 // shelf is one metadata BLOB with the models that were asked for.
 type shelf struct {
 	payload *mds.Payload
-	models  sync.Map // AAGUID → *model
+	models  sync.Map // AAGUID, or key identifier of an attestation certificate, → *model
+	// u2f says that there are models of FIDO U2F, which have no AAGUID.
+	u2f bool
 }
 
 // model is an entry, read.
@@ -33,7 +35,12 @@ type model struct {
 	plain staffkey.Model
 	// byKey says that findings or the level depend on the key's firmware or certificates, and not on the model alone.
 	byKey bool
+	// byCertificate says that they depend on the certificates, which only the registration's bytes have.
+	byCertificate bool
 }
+
+// noModel is the AAGUID of keys that do not tell their model, those of FIDO U2F among them.
+const noModel = "00000000-0000-0000-0000-000000000000"
 
 // NewCatalogue returns a catalogue without metadata. The zero Trust is the FIDO Alliance.
 func NewCatalogue(trust mds.Trust, now func() time.Time) *Catalogue {
@@ -51,7 +58,7 @@ func (c *Catalogue) Verify(blob []byte, previous int, at time.Time) (staffkey.Me
 		return staffkey.Metadata{}, nil, err
 	}
 	about := staffkey.Metadata{Number: p.No, NextUpdate: p.NextUpdate, Models: p.Len(), Skipped: len(p.Skipped)}
-	return about, func() { c.in.Store(&shelf{payload: p}) }, nil
+	return about, func() { c.in.Store(&shelf{payload: p, u2f: p.HasKeyIdentifiers()}) }, nil
 }
 
 // Loaded returns what the metadata in use says of itself; the zero value without any.
@@ -135,9 +142,44 @@ func (c *Catalogue) read(e *mds.Entry) *model {
 	_, m.plain.Icon = e.Icon()
 	m.plain.Level, m.plain.Findings = c.weigh(e, mds.Key{})
 	for _, r := range e.Reports {
-		m.byKey = m.byKey || r.AuthenticatorVersion != 0 || r.Status == mds.Status(staffkey.FindingAttestationKey)
+		m.byCertificate = m.byCertificate || r.Status == mds.AttestationKeyCompromise
+		m.byKey = m.byKey || m.byCertificate || r.AuthenticatorVersion != 0
 	}
 	return m
+}
+
+// of returns the model of a key: by its AAGUID, or by its attestation certificate, where the key was registered by FIDO U2F.
+func (c *Catalogue) of(k staffkey.SecurityKey) *model {
+	if s := c.in.Load(); s != nil && s.u2f && k.AAGUID == noModel {
+		if chain := chainOf(k); len(chain) > 0 {
+			return c.certifiedBy(s, chain[0])
+		}
+	}
+	return c.find(k.AAGUID)
+}
+
+func (c *Catalogue) certifiedBy(s *shelf, certificate *x509.Certificate) *model {
+	identifier := mds.KeyIdentifier(certificate)
+	if m, ok := s.models.Load(identifier); ok {
+		return m.(*model)
+	}
+	e, ok := s.payload.FindKeyIdentifier(identifier)
+	if !ok {
+		return &model{plain: staffkey.Model{AAGUID: noModel}}
+	}
+	m := c.read(e)
+	m.plain.AAGUID = noModel
+	s.models.Store(identifier, m)
+	return m
+}
+
+// NeedsRegistration implements signin.Models.
+func (c *Catalogue) NeedsRegistration(k staffkey.SecurityKey) bool {
+	s := c.in.Load()
+	if s == nil || k.Trust == staffkey.TrustNone {
+		return false
+	}
+	return s.u2f && k.AAGUID == noModel || c.find(k.AAGUID).byCertificate
 }
 
 // weigh returns the level and the findings that count for a key of a model.
@@ -149,10 +191,9 @@ func (c *Catalogue) weigh(e *mds.Entry, k mds.Key) (staffkey.CertificationLevel,
 	return staffkey.CertificationLevel(e.Level(c.now(), k)), findings
 }
 
-// Facts implements signin.Models. Which certificates attested the key is known only where its registration's bytes were read, which
-// a sign-in does not: then a leak of any attestation key of the model concerns it.
+// Facts implements signin.Models.
 func (c *Catalogue) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
-	m := c.find(k.AAGUID)
+	m := c.of(k)
 	f := staffkey.KeyFacts{Model: m.plain, Trust: k.Trust}
 	if m.byKey {
 		f.Model.Level, f.Model.Findings = c.weigh(m.entry, mds.Key{Firmware: staffkey.FirmwareNumber(k.Firmware), Chain: chainOf(k)})
@@ -183,7 +224,7 @@ func (c *Catalogue) Judge(k staffkey.SecurityKey) (staffkey.Trust, int) {
 	case a.Type == webauthn.AttestationNone || a.Type == webauthn.AttestationSelf:
 		return staffkey.TrustNone, number
 	}
-	m := c.find(k.AAGUID)
+	m := c.of(k)
 	if m.entry == nil || !m.plain.Attestation {
 		return staffkey.TrustUnknown, number
 	}

@@ -1,6 +1,7 @@
 package signintest
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"sync"
@@ -47,6 +48,8 @@ type Models struct {
 	model staffkey.Model
 	// recalls are those of any model.
 	recalls []staffkey.Recall
+	// certified is what a key's registration has to be for the findings to spare it, nil when that is not looked at.
+	certified []byte
 }
 
 // Set changes what is said: how far attestations can be believed, and what is known of the model.
@@ -61,6 +64,20 @@ func (m *Models) Recall(recalls ...staffkey.Recall) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.recalls = recalls
+}
+
+// Spare makes the findings concern other certificates than those of a registration.
+func (m *Models) Spare(attestationObject []byte) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.certified = attestationObject
+}
+
+// NeedsRegistration implements signin.Models.
+func (m *Models) NeedsRegistration(staffkey.SecurityKey) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.certified != nil
 }
 
 // RecallsOf implements signin.Models.
@@ -87,6 +104,9 @@ func (m *Models) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
 	defer m.mu.Unlock()
 	f := staffkey.KeyFacts{Model: m.model, Trust: k.Trust}
 	f.Model.AAGUID = k.AAGUID
+	if m.certified != nil && bytes.Equal(k.AttestationObject, m.certified) {
+		f.Model.Findings = nil
+	}
 	return f
 }
 

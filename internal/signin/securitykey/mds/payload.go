@@ -1,6 +1,10 @@
 package mds
 
 import (
+	"crypto/sha1" //nolint:gosec // RFC 5280 §4.2.1.2 names keys by it
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -55,6 +59,22 @@ func (p *Payload) FindKeyIdentifier(identifier string) (*Entry, bool) {
 	i, ok := p.byKeyIdentifier[strings.ToLower(identifier)]
 	return p.at(i, ok)
 }
+
+// KeyIdentifier returns the key identifier of a certificate, as FindKeyIdentifier takes it.
+func KeyIdentifier(c *x509.Certificate) string {
+	var info struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Key       asn1.BitString
+	}
+	if _, err := asn1.Unmarshal(c.RawSubjectPublicKeyInfo, &info); err != nil {
+		return "" // crypto/x509 has read it, so this is not reached
+	}
+	sum := sha1.Sum(info.Key.Bytes) //nolint:gosec // a name, not a proof: the path is verified to the model's trust anchors
+	return hex.EncodeToString(sum[:])
+}
+
+// HasKeyIdentifiers reports whether there are models that are found by a key identifier.
+func (p *Payload) HasKeyIdentifiers() bool { return len(p.byKeyIdentifier) > 0 }
 
 func (p *Payload) at(i int, ok bool) (*Entry, bool) {
 	if !ok {
