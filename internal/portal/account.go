@@ -123,7 +123,7 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 	return p.render(r, status, "selfservice", page)
 }
 
-// cookieSignal holds what to tell the browser about a key that was just renamed or removed.
+// cookieSignal holds what to tell the browser about a key that was just renamed, removed or brought back.
 const cookieSignal = "staffkey-signal"
 
 func (p *Portal) editPage(r *request) error {
@@ -168,14 +168,19 @@ func (p *Portal) edit(r *request) error {
 	if err != nil {
 		return err
 	}
-	signal := ui.Signal{Kind: "details", RPID: p.RPID, UserID: encodeID(k.UserHandle), Name: r.current.Person.Username, DisplayName: clean}
-	if err := r.putSealed(cookieSignal, signal, 0); err != nil {
+	if err := p.signalName(r, k, clean); err != nil {
 		return err
 	}
 	if err := r.setFlash(flash{Kind: "success", ID: "flash.renamed", Args: map[string]string{"Nickname": clean}}); err != nil {
 		return err
 	}
 	return r.redirect("/me/tokens")
+}
+
+// signalName has the browser show a token by its nickname from now on.
+func (p *Portal) signalName(r *request, k staffkey.SecurityKey, nickname string) error {
+	signal := ui.Signal{Kind: "details", RPID: p.RPID, UserID: encodeID(k.UserHandle), Name: r.current.Person.Username, DisplayName: nickname}
+	return r.putSealed(cookieSignal, signal, 0)
 }
 
 func (p *Portal) removePage(r *request) error { return p.showRemove(r, http.StatusOK) }
@@ -212,7 +217,7 @@ func (p *Portal) remove(r *request) error {
 	if err := p.Directory.RemoveKey(r.Context(), actor, actor.Person, id); err != nil {
 		return err
 	}
-	if err := r.putSealed(cookieSignal, ui.Signal{Kind: "unknown", RPID: p.RPID, Credential: encodeID(removal.Key.CredentialID)}, 0); err != nil {
+	if err := r.putSealed(cookieSignal, ui.Signal{Kind: "accepted", RPID: p.RPID, UserID: encodeID(removal.Key.UserHandle)}, 0); err != nil {
 		return err
 	}
 	f := flash{Kind: "success", ID: "flash.removed", Args: map[string]string{"Nickname": removal.Key.Nickname}, Undo: "/me/tokens/" + url.PathEscape(string(id)) + "/restore"}
@@ -236,6 +241,10 @@ func (p *Portal) restore(r *request) error {
 		return r.redirect("/me/tokens")
 	}
 	if err != nil {
+		return err
+	}
+	signal := ui.Signal{Kind: "accepted", RPID: p.RPID, UserID: encodeID(k.UserHandle), Credential: encodeID(k.CredentialID)}
+	if err := r.putSealed(cookieSignal, signal, 0); err != nil {
 		return err
 	}
 	if err := r.setFlash(flash{Kind: "success", ID: "flash.restored", Args: map[string]string{"Nickname": k.Nickname}}); err != nil {

@@ -219,6 +219,11 @@ func (p *Portal) name(r *request) error {
 	if err != nil {
 		return err
 	}
+	if clean, err := staffkey.ValidateNickname(nickname); err == nil { // it was taken a moment ago
+		if err := p.signalName(r, k, clean); err != nil {
+			return err
+		}
+	}
 	if k.StopReason == staffkey.StopReview {
 		if err := r.setFlash(flash{Kind: "warn", ID: "flash.token-review", Args: map[string]string{"Nickname": nickname}}); err != nil {
 			return err

@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -217,5 +218,43 @@ func TestUnknownKey_is_told_to_the_browser(t *testing.T) {
 	stopped.touch(h.key, "/signin/options", "/signin/passwordless")
 	if page := stopped.get("/signin/outcome"); strings.Contains(page.body, "data-signal") {
 		t.Error("the browser is told to forget a key on hold")
+	}
+}
+
+// What has changed on the list is told to the browser, once, so that it can tidy its own (WebAuthn Level 3 §5.1.10).
+func TestChanges_are_told_to_the_browser(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	s.giveKey(h, "Desk")
+	b := s.session(h)
+	path := "/me/tokens/" + string(h.keyID)
+	keys := s.keys(h)
+	k := keys[slices.IndexFunc(keys, func(k staffkey.SecurityKey) bool { return k.ID == h.keyID })]
+	about := func(kind, credential, name, displayName string) string {
+		id := base64.RawURLEncoding.EncodeToString
+		if credential != "" {
+			credential = id(k.CredentialID)
+		}
+		user := id(k.UserHandle)
+		return `data-signal="` + kind + `" data-rp-id="signin.example" data-credential="` + credential + `" data-user-id="` + user + `" data-name="` + name + `" data-display-name="` + displayName + `"`
+	}
+	for _, change := range []struct {
+		name, path string
+		form       url.Values
+		want       string
+	}{
+		{"renamed", path + "/edit", url.Values{"nickname": {" Locker "}}, about("details", "", "amara", "Locker")},
+		{"removed", path + "/remove", url.Values{}, about("accepted", "", "", "")},
+		{"brought back", path + "/restore", url.Values{"undo": {"1"}}, about("accepted", "yes", "", "")},
+	} {
+		if a := b.post(change.path, change.form); a.location() != "/me/tokens" {
+			t.Fatalf("%s: leads to %q", change.name, a.location())
+		}
+		b.get("/me/tokens").shows(t, change.name, http.StatusOK, change.want)
+		if body := b.get("/me/tokens").body; strings.Contains(body, "data-signal") {
+			t.Errorf("%s: told twice", change.name)
+		}
 	}
 }

@@ -75,15 +75,18 @@ type OtherOption struct {
 // Signal tells the browser about a change, so that it can tidy its own list of
 // passkeys (WebAuthn Level 3, section 5.1.10). Browsers without it ignore it.
 type Signal struct {
-	// Kind is "unknown" (a credential that we no longer accept) or "details"
-	// (new names for a person's credentials).
+	// Kind is "unknown" (a credential that nobody knows), "accepted" (which
+	// credential of a user handle is good: each has one, or none any more) or
+	// "details" (new names). A browser hides what is not accepted, and shows it
+	// again when it is; what is unknown it deletes.
 	Kind string
 	// RPID is the relying party id.
 	RPID string
-	// Credential is the credential id in base64url, for "unknown".
+	// Credential is the credential id in base64url, for "unknown" and for
+	// "accepted"; empty in the latter when it was removed.
 	Credential string
-	// UserID is the user handle in base64url, for "details"; with it Name and
-	// DisplayName.
+	// UserID is the user handle in base64url, for "accepted" and "details"; Name
+	// and DisplayName are for "details".
 	UserID, Name, DisplayName string
 }
 

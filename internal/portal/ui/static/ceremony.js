@@ -205,10 +205,11 @@
 
   // Tell the browser's own list what has changed here. Only a hint.
   for (const { dataset: d } of document.querySelectorAll("[data-signal]")) {
-    const P = window.PublicKeyCredential;
-    const done = d.signal === "unknown"
-      ? P?.signalUnknownCredential?.({ rpId: d.rpId, credentialId: d.credential })
-      : P?.signalCurrentUserDetails?.({ rpId: d.rpId, userId: d.userId, name: d.name, displayName: d.displayName });
-    done?.catch(() => {});
+    const [signal, about] = {
+      unknown: ["signalUnknownCredential", { credentialId: d.credential }],
+      accepted: ["signalAllAcceptedCredentials", { userId: d.userId, allAcceptedCredentialIds: d.credential ? [d.credential] : [] }],
+      details: ["signalCurrentUserDetails", { userId: d.userId, name: d.name, displayName: d.displayName }],
+    }[d.signal];
+    window.PublicKeyCredential?.[signal]?.({ rpId: d.rpId, ...about })?.catch(() => {});
   }
 }
