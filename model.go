@@ -151,7 +151,7 @@ type KeyRules struct {
 	Attestation *AttestationRule `json:"attestation,omitempty"`
 	// Synced says whether keys that can be copied to other devices are taken (backup eligibility, WebAuthn Level 3 §6.1.3).
 	Synced *bool `json:"synced,omitempty"`
-	// VerifyPerson asks for a key that checks its person.
+	// VerifyPerson asks for a key that checks its person; unless it is false, browsers take no other.
 	VerifyPerson *bool `json:"verify_person,omitempty"`
 	// MinPIN is the least length of PIN, in characters, that a new key must tell that it asks for (minPinLength, CTAP 2.2 §12.4).
 	MinPIN *int `json:"min_pin,omitempty"`

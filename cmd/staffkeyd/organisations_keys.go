@@ -22,7 +22,7 @@ type keyRuleFlags struct {
 	Level        *string           `help:"The least FIDO certification: none, L1, L1+, L2, L2+, L3, L3+." placeholder:"LEVEL" env:"-"`
 	Attestation  *string           `help:"What a key must prove of where it comes from: any (nothing) or proven (by the FIDO metadata)." placeholder:"RULE" env:"-"`
 	Synced       *bool             `help:"Whether keys are taken that can be copied to other devices." placeholder:"BOOL" env:"-"`
-	VerifyPerson *bool             `help:"Whether a key must check its person." placeholder:"BOOL" env:"-"`
+	VerifyPerson *bool             `help:"Whether a key must check its person; false takes keys of FIDO U2F too, which count beside a password only." placeholder:"BOOL" env:"-"`
 	MinPin       *int              `help:"The least length of PIN that a new key must tell that it asks for; 0 for any." placeholder:"N" env:"-"`
 	Finding      map[string]string `help:"What happens to keys of a model that the metadata warns of: refuse, flag or ignore. For example REVOKED=refuse." placeholder:"FINDING=RULE" env:"-"`
 	Conveyance   *string           `help:"What browsers are asked to tell of a key: none, indirect, direct or enterprise." placeholder:"WHAT" env:"-"`

@@ -235,13 +235,13 @@ func AtStation(idle time.Duration) time.Duration { return min(idle, staffkey.Sta
 
 func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
 
-// AcceptsKey decides whether a key that was just verified may be registered: it must have checked the person (F4), and a
-// credential id must be of a length that every server can keep.
-func AcceptsKey(k staffkey.SecurityKey) error {
+// AcceptsKey decides whether a key that was just verified may be registered: it must have checked the person (F4), unless the rules take
+// keys that cannot, and a credential id must be of a length that every server can keep.
+func AcceptsKey(rules staffkey.KeyRules, k staffkey.SecurityKey) error {
 	switch {
 	case len(k.CredentialID) == 0 || len(k.CredentialID) > staffkey.MaxCredentialID:
 		return staffkey.Refused("credential_id_length", "key.model")
-	case !k.UserVerified:
+	case AsksForPerson(rules) && !k.UserVerified:
 		return staffkey.Refused("user_verification", "key.uv")
 	}
 	return nil

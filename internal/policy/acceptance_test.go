@@ -237,14 +237,18 @@ func TestAtStation(t *testing.T) {
 
 func TestAcceptsKey(t *testing.T) {
 	t.Parallel()
-	key := func(id int, verified bool) error {
-		return policy.AcceptsKey(staffkey.SecurityKey{CredentialID: make([]byte, id), UserVerified: verified})
+	under := func(rules staffkey.KeyRules, id int, verified bool) error {
+		return policy.AcceptsKey(rules, staffkey.SecurityKey{CredentialID: make([]byte, id), UserVerified: verified})
 	}
+	key := func(id int, verified bool) error { return under(policy.Effective(nil).Keys, id, verified) }
 	allow(t, "shortest credential id", key(1, true))
 	allow(t, "longest credential id", key(staffkey.MaxCredentialID, true))
 	deny(t, "no credential id", "credential_id_length", key(0, true))
 	deny(t, "credential id too long", "credential_id_length", key(staffkey.MaxCredentialID+1, true))
 	deny(t, "person not verified", "user_verification", key(32, false))
+	deny(t, "person not verified, by settings that were not laid together", "user_verification", under(staffkey.KeyRules{}, 32, false))
+	deny(t, "person not verified, which is asked for", "user_verification", under(staffkey.KeyRules{VerifyPerson: new(true)}, 32, false))
+	allow(t, "person not verified, where policy takes such keys", under(staffkey.KeyRules{VerifyPerson: new(false)}, 32, false))
 }
 
 func TestSignsIn(t *testing.T) {

@@ -9,11 +9,11 @@ import (
 	"staffkey"
 )
 
-// defaultKeyRules are what holds where nobody has decided: every key is taken, except of models with a finding that lets others
-// use it.
+// defaultKeyRules are what holds where nobody has decided: every key is taken that checks its person, except of models with a finding
+// that lets others use it.
 var defaultKeyRules = staffkey.KeyRules{
 	Others: new(staffkey.ModelAllow), Level: new(staffkey.NotCertified), Attestation: new(staffkey.AttestationAny),
-	Synced: new(true), VerifyPerson: new(false), MinPIN: new(0), Conveyance: new(staffkey.ConveyDirect),
+	Synced: new(true), VerifyPerson: new(true), MinPIN: new(0), Conveyance: new(staffkey.ConveyDirect),
 	Findings: map[staffkey.FindingKind]staffkey.FindingRule{
 		staffkey.FindingRevoked: staffkey.FindingRefuse, staffkey.FindingRemoteCompromise: staffkey.FindingRefuse,
 		staffkey.FindingVerificationBypass: staffkey.FindingRefuse, staffkey.FindingPhysicalCompromise: staffkey.FindingRefuse,
@@ -113,6 +113,12 @@ func isModelRule(r staffkey.ModelRule) bool {
 	return r == staffkey.ModelAllow || r == staffkey.ModelReview || r == staffkey.ModelDeny
 }
 
+// AsksForPerson reports whether a new key must check its person (F4). Keys of FIDO U2F cannot: who wants them has to say so (F80), and
+// they count as possession only.
+func AsksForPerson(rules staffkey.KeyRules) bool {
+	return rules.VerifyPerson == nil || *rules.VerifyPerson
+}
+
 // Answer is what becomes of a key.
 type Answer int
 
@@ -172,7 +178,7 @@ func JudgeKey(rules staffkey.KeyRules, k staffkey.SecurityKey, f staffkey.KeyFac
 		return refuse("model_level")
 	case !*rules.Synced && k.BackupEligible:
 		return refuse("model_synced")
-	case *rules.VerifyPerson && !k.UserVerified:
+	case AsksForPerson(rules) && !k.UserVerified:
 		return refuse("model_verification")
 	case isNew && k.MinPINLength < *rules.MinPIN:
 		return refuse("model_pin")

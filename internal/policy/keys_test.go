@@ -56,7 +56,9 @@ func TestJudgeKey(t *testing.T) {
 		existing Verdict
 	}{
 		{"no rules", staffkey.KeyRules{}, key, proven, ok, ok},
-		{"no rules, nothing known", staffkey.KeyRules{}, staffkey.SecurityKey{}, staffkey.KeyFacts{}, ok, ok},
+		{"no rules, nothing known", staffkey.KeyRules{}, staffkey.SecurityKey{UserVerified: true}, staffkey.KeyFacts{}, ok, ok},
+		{"no rules, nothing known, and only touched", staffkey.KeyRules{}, staffkey.SecurityKey{}, staffkey.KeyFacts{}, refused("model_verification"), refused("model_verification")},
+		{"only touched, which may be", staffkey.KeyRules{VerifyPerson: new(false)}, unverified, proven, ok, ok},
 		{"denied", models(staffkey.ModelAllow, map[string]staffkey.ModelRule{modelA: staffkey.ModelDeny}), key, proven, refused("model_denied"), refused("model_denied")},
 		{"denied by its claim alone", models(staffkey.ModelAllow, map[string]staffkey.ModelRule{modelA: staffkey.ModelDeny}), key, claimed(staffkey.TrustNone), refused("model_denied"), refused("model_denied")},
 		{"another is denied", models(staffkey.ModelAllow, map[string]staffkey.ModelRule{modelB: staffkey.ModelDeny}), key, proven, ok, ok},

@@ -38,7 +38,8 @@ func (s *Service) BeginEnrolment(ctx context.Context, actor staffkey.Actor, kind
 	}
 	begun := s.begun(h, kind)
 	challenge, err := m.BeginEnrolment(ctx, Enrolling{
-		Subject: begun.Subject, Actor: actor, Again: o.Again || o.Replaces != "", Before: s.stateBefore(actor, kind, o.Refused), Now: s.now(),
+		Subject: begun.Subject, Actor: actor, Again: o.Again || o.Replaces != "", TouchOnly: !policy.AsksForPerson(h.policy.Keys),
+		Before: s.stateBefore(actor, kind, o.Refused), Now: s.now(),
 	})
 	if err != nil {
 		return Begun{}, err

@@ -51,6 +51,8 @@ type Enrolling struct {
 	Actor staffkey.Actor
 	// Again registers a key that is known to be on the list under another nickname (F24), and so does a key that replaces one.
 	Again bool
+	// TouchOnly says that policy takes keys that cannot check their person (F80).
+	TouchOnly bool
 	// Before is the state of the ceremony whose answer has just been refused, so that the same secret can be shown again; or nil.
 	Before []byte
 	Now    time.Time

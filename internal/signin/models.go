@@ -43,7 +43,7 @@ func (s *Service) judgeNew(k *staffkey.SecurityKey, p staffkey.Policy, event *st
 	if k.Firmware != "" {
 		event.Detail["firmware"] = k.Firmware
 	}
-	if err := policy.AcceptsKey(*k); err != nil {
+	if err := policy.AcceptsKey(p.Keys, *k); err != nil {
 		return err
 	}
 	facts := s.models.Facts(*k)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/ctap/softkey"
 	"staffkey/internal/signin"
 	"staffkey/internal/store"
 )
@@ -73,6 +74,38 @@ func TestModels_at_sign_in(t *testing.T) {
 		if _, err := w.signIn(t, signin.Attempt{}, key); err != nil {
 			t.Errorf("allowed again: got error %v", err)
 		}
+	})
+}
+
+// F80, F4: a key that cannot check its person is taken where policy says so, and counts beside a password only.
+func TestModels_of_keys_that_only_know_a_touch(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p := w.person(t, "amara")
+		in := w.Enter(t, p)
+		o := keyOptions()
+		o.UserVerification = false
+		touched := softkey.New(o)
+		// A browser does not offer such a key where it is not taken; one that answers all the same is refused.
+		liar := o
+		liar.UserVerification = true
+		liar.Tamper = func(stage softkey.Stage, parts *softkey.Parts) {
+			if stage == softkey.CreateBeforeSigning {
+				parts.AuthenticatorData[32] &^= 0x04
+			}
+		}
+		w.Refused(t, "user_verification", func() error { _, err := w.register(t, in, softkey.New(liar), false); return err })
+		w.rules(t, staffkey.KeyRules{VerifyPerson: new(false)})
+		if k := w.addKey(t, in, touched, "Old one"); k.UserVerified {
+			t.Error("the key is said to have checked its person")
+		}
+		got, err := w.signIn(t, w.Attempt(p), touched)
+		// NIST SP 800-63B-4 §2.3: a password with a cryptographic device of one factor reaches the third level.
+		if want := (staffkey.Assurance{Level: 3, PhishingResistant: true}); err != nil || got.Session.Assurance != want {
+			t.Errorf("with a password: assurance %+v, error %v, want %+v", got.Session.Assurance, err, want)
+		}
+		w.rules(t, staffkey.KeyRules{})
+		w.Refused(t, "model_verification", func() error { _, err := w.signIn(t, w.Attempt(p), touched); return err })
 	})
 }
 

@@ -134,7 +134,7 @@ func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.C
 	st, challenge := newState()
 	st.UserHandle = make([]byte, userHandleBytes)
 	_, _ = rand.Read(st.UserHandle) // never fails, as above
-	st.VerifyPerson, st.Again = true, e.Again
+	st.VerifyPerson, st.Again = !e.TouchOnly, e.Again
 	var o creationOptions
 	o.RP.ID, o.RP.Name = m.rp.ID, m.name
 	o.User.ID = base64.RawURLEncoding.EncodeToString(st.UserHandle)
@@ -146,7 +146,11 @@ func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.C
 	if !e.Again {
 		o.Exclude = descriptors(e.Keys)
 	}
-	o.Selection = map[string]any{"residentKey": "preferred", "requireResidentKey": false, "userVerification": "required"}
+	verification, protection := "required", "userVerificationRequired"
+	if !st.VerifyPerson { // a key that has no PIN could not be used again
+		verification, protection = "preferred", "userVerificationOptionalWithCredentialIDList"
+	}
+	o.Selection = map[string]any{"residentKey": "preferred", "requireResidentKey": false, "userVerification": verification}
 	o.Hints, o.Attestation = []string{"security-key"}, staffkey.ConveyDirect
 	if c := e.Policy.Keys.Conveyance; c != nil {
 		o.Attestation = *c
@@ -156,7 +160,7 @@ func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.C
 	// how long its PIN must be to the relying parties that the key's owner allows it (§12.4).
 	o.Extensions = map[string]any{
 		"credProps": true, "minPinLength": true,
-		"credentialProtectionPolicy": "userVerificationRequired", "enforceCredentialProtectionPolicy": false,
+		"credentialProtectionPolicy": protection, "enforceCredentialProtectionPolicy": false,
 	}
 	return challengeOf(o, st)
 }
