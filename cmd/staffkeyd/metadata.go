@@ -121,9 +121,12 @@ func (s *server) watchModels(ctx context.Context, cfg *metadataConfig) {
 	}
 	tick := time.NewTicker(modelsEvery)
 	defer tick.Stop()
+	// Drawn anew at each fetch only: drawn at each look, the shortest that there is would come up soon, everywhere.
+	interval := jittered(cfg.MetadataInterval)
 	for {
 		if cfg.MetadataURL != "" {
-			tell("metadata not fetched", s.directory.FetchMetadata(ctx, jittered(cfg.MetadataInterval), cfg.MetadataURL, func(ctx context.Context) ([]byte, error) {
+			tell("metadata not fetched", s.directory.FetchMetadata(ctx, interval, cfg.MetadataURL, func(ctx context.Context) ([]byte, error) {
+				interval = jittered(cfg.MetadataInterval)
 				return fetchMetadata(ctx, cfg.MetadataURL)
 			}))
 		}
