@@ -13,6 +13,7 @@ type personCommands struct {
 	Import   personImport   `cmd:"" help:"Add and change people from a CSV file. The same file may be imported again."`
 	List     personList     `cmd:"" help:"List people."`
 	Link     personLink     `cmd:"" help:"Print a new link with which a person chooses a first password."`
+	Keys     personKeys     `cmd:"" help:"List a person's keys: model, serial number, firmware, and how far they prove it."`
 	Unfreeze personUnfreeze `cmd:"" help:"Open an account again that was frozen by \"This was not me\"."`
 	Resume   personResume   `cmd:"" help:"Put a token that is on hold back in use."`
 }

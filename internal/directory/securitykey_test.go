@@ -51,6 +51,37 @@ func (w *world) session(t testing.TB, p staffkey.Person, id staffkey.SessionID, 
 	}
 }
 
+// F81: who looks after people sees what their keys prove of themselves, and nobody else does.
+func TestKeysOf(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		p, other, admin := w.person(t, "amara", "A1"), w.person(t, "other", "B"), w.person(t, "admin", "A")
+		w.grant(t, admin, staffkey.RoleLocalAdministrator, "A")
+		k := staffkey.SecurityKey{
+			ID: store.NewID[staffkey.SecurityKeyID](), Person: p.ID, State: staffkey.SecurityKeyActive, Nickname: "Blue", CredentialID: []byte("c"), PublicKey: []byte("k"),
+			UserHandle: []byte("h"), AttestationObject: []byte("a"), ClientDataJSON: []byte("c"), RegisteredAt: w.clock.Now(), Serial: "0102a0", Firmware: "5.7.1", Trust: staffkey.TrustProven,
+		}
+		if err := w.store.Change(t.Context(), staffkey.Event(staffkey.EventKeyNamed, console), func(tx *store.Tx) error { return tx.InsertSecurityKey(k) }); err != nil {
+			t.Fatal(err)
+		}
+		for name, actor := range map[string]staffkey.Actor{"console": console, "themselves": w.actor(t, p), "their administrator": w.actor(t, admin)} {
+			keys, err := w.KeysOf(t.Context(), actor, p.ID)
+			if err != nil || len(keys) != 1 || keys[0].Serial != "0102a0" || keys[0].Firmware != "5.7.1" || keys[0].Trust != staffkey.TrustProven {
+				t.Errorf("%s: keys %+v, error %v, want the one with its serial number", name, keys, err)
+			}
+		}
+		if _, err := w.KeysOf(t.Context(), w.actor(t, other), p.ID); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("somebody else: got error %v, want not found", err)
+		}
+		if _, err := w.KeysOf(t.Context(), w.actor(t, admin), other.ID); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("an administrator of elsewhere: got error %v, want not found", err)
+		}
+		if _, err := w.KeysOf(t.Context(), console, "nobody"); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("nobody: got error %v, want not found", err)
+		}
+	})
+}
+
 func TestListKeys(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *world) {

@@ -2,6 +2,7 @@ package browser
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 
 	"github.com/chromedp/cdproto/webauthn"
@@ -104,4 +105,7 @@ func TestAttestation_of_every_kind(t *testing.T) {
 		b.signOut()
 		b.byKey("Old one")
 	})
+	if out := p.run(t, "person", "keys", b.account.Username, "--csv"); !strings.Contains(out, ",Old one,active,"+noModel+",,,,fido-u2f,unknown,") {
+		t.Errorf("keys of the person:\n%s\nwant the old one by fido-u2f", out)
+	}
 }
