@@ -196,7 +196,11 @@ func (c *Catalogue) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
 	m := c.of(k)
 	f := staffkey.KeyFacts{Model: m.plain, Trust: k.Trust}
 	if m.byKey {
-		f.Model.Level, f.Model.Findings = c.weigh(m.entry, mds.Key{Firmware: staffkey.FirmwareNumber(k.Firmware), Chain: chainOf(k)})
+		about := mds.Key{Chain: chainOf(k)}
+		if k.Trust == staffkey.TrustProven { // a certificate that anybody made could claim a firmware that nothing is known against
+			about.Firmware = staffkey.FirmwareNumber(k.Firmware)
+		}
+		f.Model.Level, f.Model.Findings = c.weigh(m.entry, about)
 	}
 	return f
 }

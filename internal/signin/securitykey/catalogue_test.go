@@ -114,18 +114,21 @@ func TestCatalogue_facts(t *testing.T) {
 	if png, ok := c.Icon(testModel); !ok || len(png) == 0 {
 		t.Error("there is no picture")
 	}
-	kinds := func(firmware string) (list []staffkey.FindingKind) {
-		for _, f := range c.Facts(staffkey.SecurityKey{AAGUID: testModel, Firmware: firmware}).Model.Findings {
+	kinds := func(firmware string, trust staffkey.Trust) (list []staffkey.FindingKind) {
+		for _, f := range c.Facts(staffkey.SecurityKey{AAGUID: testModel, Firmware: firmware, Trust: trust}).Model.Findings {
 			list = append(list, f.Kind)
 		}
 		return list
 	}
 	bypass, update := staffkey.FindingVerificationBypass, staffkey.FindingUpdateAvailable
 	for firmware, want := range map[string][]staffkey.FindingKind{"": {update, bypass}, "5.2.4": {update, bypass}, "5.4.3": nil, "5.7": nil} {
-		got := kinds(firmware)
+		got := kinds(firmware, staffkey.TrustProven)
 		slices.Sort(got)
 		if !slices.Equal(got, want) {
 			t.Errorf("firmware %q: findings %v, want %v", firmware, got, want)
+		}
+		if got := kinds(firmware, staffkey.TrustBroken); len(got) != 2 {
+			t.Errorf("firmware %q that is claimed only: findings %v, want both", firmware, got)
 		}
 	}
 	if got := c.Model("00000000-0000-0000-0000-000000000001").Name; got != "A name of its own" {

@@ -150,6 +150,29 @@ func TestRegistration_keeps_what_the_key_says(t *testing.T) {
 	}
 }
 
+// F81: asked for enterprise attestation, a key tells its serial number, and it is kept; asked for less, it does not.
+func TestRegistration_with_a_serial_number(t *testing.T) {
+	t.Parallel()
+	o := goodKey()
+	o.EnterpriseSerial = []byte{0x15, 0x44, 0x28, 0x71}
+	for conveyance, want := range map[staffkey.Conveyance]string{staffkey.ConveyEnterprise: "15442871", staffkey.ConveyDirect: "", staffkey.ConveyNone: ""} {
+		m := testMethod()
+		e := signin.Enrolling{Subject: signin.Subject{Person: amara, Policy: staffkey.Policy{Keys: staffkey.KeyRules{Conveyance: &conveyance}}}, Now: testNow}
+		begun, err := m.BeginEnrolment(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer, err := softkey.New(o).Create(testOrigin, begun.Options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		k, err := finishEnrolment(t.Context(), m, staffkey.Ceremony{Purpose: staffkey.PurposeEnrol, State: begun.State}, answer)
+		if err != nil || k.Serial != want {
+			t.Errorf("%s: serial number %q, error %v, want %q", conveyance, k.Serial, err, want)
+		}
+	}
+}
+
 // An authenticator written by others reads our options and is read by us.
 func TestCeremonies_with_an_independent_authenticator(t *testing.T) {
 	t.Parallel()
