@@ -38,16 +38,32 @@ func TestDeliver(t *testing.T) {
 		g.deliver(0)
 
 		reference := "ref-" + string(got[0].ID)
-		if err := g.NoteReceipt(t.Context(), notify.Receipt{Provider: "a", Reference: "other", State: staffkey.DeliveryDelivered}); !errors.Is(err, staffkey.ErrNotFound) {
-			t.Errorf("receipt of another message: got error %v, want ErrNotFound", err)
-		}
 		if err := g.NoteReceipt(t.Context(), notify.Receipt{Provider: "a", Reference: reference, State: staffkey.DeliveryDelivered}); err != nil {
 			t.Error(err)
+		}
+		g.expect(staffkey.DeliveryDelivered, "")
+		if err := g.NoteReceipt(t.Context(), notify.Receipt{Provider: "a", Reference: reference, State: staffkey.DeliveryFailed}); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("a second receipt: got error %v, want ErrNotFound", err)
 		}
 		g.expect(staffkey.DeliveryDelivered, "")
 		if diff := cmp.Diff([]string{"text a sent"}, g.observed()); diff != "" {
 			t.Errorf("observed (-want +got)\n%s", diff)
 		}
+	})
+}
+
+// A receipt that the provider posts before it has answered us is not lost.
+func TestDeliver_a_receipt_before_the_answer(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		a := textProvider("a")
+		g := newStageOn(t, s, clock, a)
+		a.does(func(ctx context.Context, m notify.Message) (string, error) {
+			return "early", g.NoteReceipt(ctx, notify.Receipt{Provider: "a", Reference: "early", State: staffkey.DeliveryFailed, Problem: "unreachable"})
+		})
+		g.put(code(clock.Now().Add(10 * time.Minute)))
+		g.deliver(1)
+		g.expect(staffkey.DeliveryFailed, "unreachable")
 	})
 }
 

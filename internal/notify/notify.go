@@ -128,7 +128,8 @@ type Receipt struct {
 	Problem string
 }
 
-// NoteReceipt notes a receipt. ErrNotFound: the message is not known, or its end was known; a provider need not hear of that.
+// NoteReceipt notes a receipt, also one that comes before our own note that the provider took the message. ErrNotFound: what became of
+// the message was known; a provider need not hear of that.
 func (s *Service) NoteReceipt(ctx context.Context, r Receipt) error {
 	err := s.Store.Housekeep(ctx, func(tx *store.Tx) error { return tx.NoteReceipt(r.Provider, r.Reference, r.State, r.Problem) })
 	if err != nil {

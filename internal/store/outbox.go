@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -76,11 +77,25 @@ func (tx *Tx) TakeOutgoing(channel staffkey.ChannelKind, lease time.Duration, li
 	return list, err
 }
 
-// FinishOutgoing notes that a provider has taken a message, under which reference, and erases its text. ErrNotFound: it is not
-// waiting any more.
+// FinishOutgoing notes that a provider has taken a message, under which reference, and erases its text. A receipt that was faster than
+// this note ends the message at once. ErrNotFound: it is not waiting any more.
 func (tx *Tx) FinishOutgoing(id staffkey.OutgoingID, provider, reference string) error {
-	return tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = 'sent', provider = $1, provider_ref = $2, finished_at = $3, payload = $4, problem = ''
+	err := tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = 'sent', provider = $1, provider_ref = $2, finished_at = $3, payload = $4, problem = ''
 		WHERE id = $5 AND state = 'waiting'`, provider, text(reference), tx.Now, []byte{}, id)
+	if err != nil || reference == "" {
+		return err
+	}
+	var state staffkey.DeliveryState
+	var problem string
+	err = found(tx.q.queryRow("DELETE FROM receipts WHERE provider = $1 AND provider_ref = $2 RETURNING state, problem", provider, text(reference)).
+		Scan(&state, &problem))
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return tx.NoteReceipt(provider, reference, state, problem)
 }
 
 // RetryOutgoing puts a message back until a later instant. The problem is a short text without secrets.
@@ -94,11 +109,28 @@ func (tx *Tx) FailOutgoing(id staffkey.OutgoingID, problem string) error {
 		WHERE id = $4 AND state = 'waiting'`, text(problem), tx.Now, []byte{}, id)
 }
 
-// NoteReceipt notes what a provider says later about a message that it took: delivered, or failed. ErrNotFound: there is no such
-// message, or that was known.
+// receiptLife is how long a receipt waits for the note that its message was taken. That note is written as soon as the provider has
+// answered; after a crash between the two it never is, because the message is then sent again under another reference.
+const receiptLife = time.Hour
+
+// NoteReceipt notes what a provider says later about a message that it took: delivered, or failed. Providers can be faster than our own
+// note that they took it, and few say it twice: a receipt of a message that is not known yet is kept for [Tx.FinishOutgoing].
+// ErrNotFound: what became of the message was known.
 func (tx *Tx) NoteReceipt(provider, reference string, state staffkey.DeliveryState, problem string) error {
-	return tx.one(staffkey.ErrNotFound, "UPDATE outbox SET state = $1, problem = $2, finished_at = $3 WHERE provider = $4 AND provider_ref = $5 AND state = 'sent'",
+	err := tx.one(staffkey.ErrNotFound, "UPDATE outbox SET state = $1, problem = $2, finished_at = $3 WHERE provider = $4 AND provider_ref = $5 AND state = 'sent'",
 		state, text(problem), tx.Now, provider, text(reference))
+	if !errors.Is(err, staffkey.ErrNotFound) {
+		return err
+	}
+	var known int
+	if err := tx.q.queryRow("SELECT COUNT(*) FROM outbox WHERE provider = $1 AND provider_ref = $2", provider, text(reference)).Scan(&known); err != nil {
+		return err
+	}
+	if known > 0 {
+		return staffkey.ErrNotFound
+	}
+	return tx.exec(`INSERT INTO receipts (provider, provider_ref, state, problem, received_at) VALUES ($1, $2, $3, $4, $5)
+		ON CONFLICT (provider, provider_ref) DO NOTHING`, provider, text(reference), state, text(problem), tx.Now)
 }
 
 // OutgoingFilter narrows a list of messages. Zero fields do not narrow.

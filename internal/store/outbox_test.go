@@ -156,9 +156,6 @@ func TestOutboxFinish(t *testing.T) {
 		want := store.Delivery{Channel: staffkey.ChannelText, Template: "code.text", State: staffkey.DeliveryWaiting, CreatedAt: created}
 		expect("while it waits", want)
 
-		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error {
-			return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryDelivered, "")
-		})
 		clock.Advance(time.Second)
 		change(t, s, func(tx *store.Tx) error { return tx.FinishOutgoing(m.ID, "twilio", "SM1") })
 		want.State, want.FinishedAt = staffkey.DeliverySent, clock.Now()
@@ -167,13 +164,12 @@ func TestOutboxFinish(t *testing.T) {
 			"finish": func(tx *store.Tx) error { return tx.FinishOutgoing(m.ID, "twilio", "SM2") },
 			"retry":  func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, created, "late") },
 			"fail":   func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "late") },
-			"receipt of another provider": func(tx *store.Tx) error {
-				return tx.NoteReceipt("http", "SM1", staffkey.DeliveryFailed, "late")
-			},
 		} {
 			t.Log(name)
 			refused(t, s, staffkey.ErrNotFound, again)
 		}
+		// Another provider may use the same references.
+		change(t, s, func(tx *store.Tx) error { return tx.NoteReceipt("http", "SM1", staffkey.DeliveryFailed, "late") })
 		expect("after what comes too late", want)
 
 		clock.Advance(time.Second)
@@ -188,6 +184,83 @@ func TestOutboxFinish(t *testing.T) {
 		clock.Advance(24 * time.Hour)
 		if got := takeOutgoing(t, s, staffkey.ChannelText, 1); len(got) != 0 {
 			t.Error("took a message that was sent")
+		}
+	})
+}
+
+// A provider may be faster than our own note that it took the message, and says what it says once.
+func TestReceiptBeforeTheNote(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		take := func() staffkey.OutgoingID {
+			t.Helper()
+			insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+			return takeOutgoing(t, s, staffkey.ChannelText, 1)[0].ID
+		}
+		receipt := func(provider string, state staffkey.DeliveryState, problem string) {
+			t.Helper()
+			change(t, s, func(tx *store.Tx) error { return tx.NoteReceipt(provider, "SM1", state, problem) })
+		}
+		finish := func(id staffkey.OutgoingID, reference string) store.Delivery {
+			t.Helper()
+			change(t, s, func(tx *store.Tx) error { return tx.FinishOutgoing(id, "twilio", reference) })
+			return get(t, s, func(tx *store.Tx) (store.Delivery, error) {
+				return tx.FindLatestDelivery(amara.ID, staffkey.ChannelText)
+			})
+		}
+		id := take()
+		receipt("http", staffkey.DeliveryDelivered, "")
+		receipt("twilio", staffkey.DeliveryFailed, "unreachable\x00")
+		receipt("twilio", staffkey.DeliveryDelivered, "") // what came first holds, as it does after the note
+		clock.Advance(time.Second)
+		if d := finish(id, "SM1"); d.State != staffkey.DeliveryFailed || d.Problem != "unreachable\uFFFD" || !d.FinishedAt.Equal(clock.Now()) {
+			t.Errorf("after the note: %+v, want it failed now, as the receipt said", d)
+		}
+		if d := finish(take(), "SM1"); d.State != staffkey.DeliverySent {
+			t.Errorf("another message of that reference: %+v, want it sent; the receipt was used", d)
+		}
+		if d := finish(take(), ""); d.State != staffkey.DeliverySent {
+			t.Errorf("a message without a reference: %+v, want it sent", d)
+		}
+
+		change(t, s, func(tx *store.Tx) error {
+			return tx.NoteReceipt("twilio", "SM9", staffkey.DeliveryFailed, "unreachable")
+		})
+		clock.Advance(time.Hour + time.Microsecond)
+		change(t, s, (*store.Tx).Sweep)
+		if d := finish(take(), "SM9"); d.State != staffkey.DeliverySent {
+			t.Errorf("after an hour: %+v, want the receipt forgotten", d)
+		}
+	})
+}
+
+// Note and receipt at the same moment, in either order, come to the same.
+func TestReceiptAndNoteAtOnce(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		for round := range 20 {
+			insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+			id, reference := takeOutgoing(t, s, staffkey.ChannelText, 1)[0].ID, fmt.Sprint("SM", round)
+			for _, err := range parallel(2, func(i int) error {
+				return s.Housekeep(t.Context(), func(tx *store.Tx) error {
+					if i == 0 {
+						return tx.FinishOutgoing(id, "twilio", reference)
+					}
+					return tx.NoteReceipt("twilio", reference, staffkey.DeliveryDelivered, "")
+				})
+			}) {
+				if err != nil {
+					t.Error(err)
+				}
+			}
+			d := get(t, s, func(tx *store.Tx) (store.Delivery, error) {
+				return tx.FindLatestDelivery(amara.ID, staffkey.ChannelText)
+			})
+			if d.State != staffkey.DeliveryDelivered {
+				t.Fatalf("round %d: %s, want delivered", round, d.State)
+			}
 		}
 	})
 }

@@ -133,8 +133,9 @@ func (tx *Tx) SpendCeremony(id staffkey.CeremonyID, expiresAt time.Time) error {
 // sweepKeep is how long ended sessions and used links stay, for the questions of the day after.
 const sweepKeep = 30 * 24 * time.Hour
 
-// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles, checked devices, and messages long gone. Nothing expires before it begins, so
-// a ceremony or session that is due has an id from before that instant; the ids narrow the search to the old end.
+// Sweep deletes what has expired: spent ceremonies, old sessions, links and throttles, checked devices, receipts of nothing, and
+// messages long gone. Nothing expires before it begins, so a ceremony or session that is due has an id from before that instant; the
+// ids narrow the search to the old end.
 func (tx *Tx) Sweep() error {
 	ceremonies, sessions := tx.Now.Add(-staffkey.CeremonyLife), tx.Now.Add(-sweepKeep)
 	if err := tx.exec("DELETE FROM spent_ceremonies WHERE id < $1 AND expires_at < $2", firstID(ceremonies), instant(ceremonies)); err != nil {
@@ -150,6 +151,9 @@ func (tx *Tx) Sweep() error {
 		return err
 	}
 	if err := tx.exec("DELETE FROM device_checks WHERE expires_at < $1", tx.Now); err != nil {
+		return err
+	}
+	if err := tx.exec("DELETE FROM receipts WHERE received_at < $1", instant(tx.Now.Add(-receiptLife))); err != nil {
 		return err
 	}
 	return tx.exec("DELETE FROM outbox WHERE state <> 'waiting' AND id < $1", firstID(sessions))
