@@ -233,6 +233,13 @@ func SessionLife(p staffkey.Policy, a staffkey.Assurance) (idle, absolute time.D
 // AtStation shortens the idle limit of a session at a shared station (F6).
 func AtStation(idle time.Duration) time.Duration { return min(idle, staffkey.StationIdleLimit) }
 
+// LearnsLanguage reports whether the language that a person signs in with is theirs from now on: messages go where no browser says which
+// one to use. Only who has chosen none learns one, never at a shared station, and never English: that is what people get who have chosen
+// none, and it would stand against a browser at home that asks for Welsh.
+func LearnsLanguage(p staffkey.Person, o staffkey.Origin) bool {
+	return p.Language == "" && o.Station == "" && o.Language != "" && o.Language != "en"
+}
+
 func minutes(n int) time.Duration { return time.Duration(n) * time.Minute }
 
 // AcceptsKey decides whether a key that was just verified may be registered: it must have checked the person (F4), unless the rules take

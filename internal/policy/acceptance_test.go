@@ -235,6 +235,25 @@ func TestAtStation(t *testing.T) {
 	}
 }
 
+func TestLearnsLanguage(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name, persons string
+		from          staffkey.Origin
+		want          bool
+	}{
+		{"none chosen, pages in Welsh", "", staffkey.Origin{Language: "cy"}, true},
+		{"none chosen, pages in English", "", staffkey.Origin{Language: "en"}, false},
+		{"none chosen, no pages", "", staffkey.Origin{}, false},
+		{"English chosen", "en", staffkey.Origin{Language: "cy"}, false},
+		{"a shared station in Welsh", "", staffkey.Origin{Language: "cy", Station: "ward-6"}, false},
+	} {
+		if got := policy.LearnsLanguage(staffkey.Person{Language: c.persons}, c.from); got != c.want {
+			t.Errorf("%s: want %t, got %t", c.name, c.want, got)
+		}
+	}
+}
+
 func TestAcceptsKey(t *testing.T) {
 	t.Parallel()
 	under := func(rules staffkey.KeyRules, id int, verified bool) error {

@@ -244,7 +244,7 @@ func (s *Service) RenewAfter(ctx context.Context, actor staffkey.Actor, done Enr
 		}
 		in = s.newSession(actor.Origin, h, proofs, assurance)
 		tx.Event.Session, tx.Event.Detail = in.Session.ID, map[string]string{"level": levelText(assurance)}
-		return s.startSession(tx, in, before)
+		return s.startSession(tx, actor.Origin, in, before)
 	})
 	if errors.Is(err, errNothing) {
 		return SignedIn{}, nil

@@ -128,7 +128,7 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 		proofs := Attempt{Person: person.ID, ProvedAt: tx.Now}.proofs()
 		in = s.newSession(origin, h, proofs, policy.AssuranceOf(proofs...))
 		tx.Event.Session = in.Session.ID
-		return s.startSession(tx, in, staffkey.Session{})
+		return s.startSession(tx, origin, in, staffkey.Session{})
 	})
 	if errors.Is(err, staffkey.ErrConflict) {
 		return in, staffkey.Invalid("username", "username.taken")

@@ -51,8 +51,9 @@ func stillSignedIn(tx *store.Tx, actor staffkey.Actor) error {
 	return err
 }
 
-// startSession stores a new session and ends the one that the browser had before.
-func (s *Service) startSession(tx *store.Tx, in SignedIn, before staffkey.Session) error {
+// startSession stores a new session and ends the one that the browser had before. Notices of the sign-in itself come before it: a thief
+// does not choose their language.
+func (s *Service) startSession(tx *store.Tx, origin staffkey.Origin, in SignedIn, before staffkey.Session) error {
 	if before.ID != "" {
 		if err := tx.EndSession(before.Person, before.ID); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
 			return err
@@ -62,7 +63,14 @@ func (s *Service) startSession(tx *store.Tx, in SignedIn, before staffkey.Sessio
 	if errors.Is(err, staffkey.ErrNotFound) { // disabled between look and entry
 		return staffkey.Refused("person_disabled", "person.disabled")
 	}
-	return err
+	if err != nil || !policy.LearnsLanguage(in.Person, origin) {
+		return err
+	}
+	if tx.Event.Detail == nil {
+		tx.Event.Detail = map[string]string{}
+	}
+	tx.Event.Detail["language"] = origin.Language
+	return tx.LearnLanguage(in.Person.ID, origin.Language)
 }
 
 func methodNames(kinds []staffkey.MethodKind) string {

@@ -56,3 +56,56 @@ func TestSignIn_by_key_in_a_new_place_tells(t *testing.T) {
 		}
 	})
 }
+
+// Who reads Welsh at sign-in and has chosen nothing gets messages in Welsh from then on. The notice of that very sign-in is not in a
+// language that a thief chose, and a choice that was made stands.
+func TestSignIn_learns_the_language(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		signIn := func(language string, station staffkey.StationID) (notice string) {
+			t.Helper()
+			b, from := w.begin(t, signin.Attempt{}), origin
+			from.SeenKeys, from.Language, from.Station = []staffkey.SecurityKeyID{}, language, station
+			if _, err := w.Service.FinishSignIn(t.Context(), from, signin.Attempt{}, answer(b, staffkey.MethodSecurityKey, get(t, key, b.Options)), nowhere); err != nil {
+				t.Fatal(err)
+			}
+			list := w.messages(t, p, "notice.key_new_place")
+			if len(list) == 0 {
+				return ""
+			}
+			return list[len(list)-1].Language
+		}
+		chosen := func(want string) {
+			t.Helper()
+			var got staffkey.Person
+			w.Change(t, func(tx *store.Tx) (err error) {
+				got, err = tx.FindPerson(p.ID)
+				return err
+			})
+			if got.Language != want {
+				t.Errorf("the person's language: want %q, got %q", want, got.Language)
+			}
+		}
+		signIn("cy", "ward-7")
+		signIn("en", "")
+		chosen("")
+		if got := signIn("cy", ""); got != "" {
+			t.Errorf("the notice of the first sign-in in Welsh is in %q, want the installation's own", got)
+		}
+		chosen("cy")
+		if got := signIn("en", ""); got != "cy" {
+			t.Errorf("the notice of the next sign-in is in %q, want cy", got)
+		}
+		chosen("cy")
+		said := 0
+		for _, e := range w.events(t, staffkey.EventSignedIn) {
+			if e.Detail["language"] == "cy" {
+				said++
+			}
+		}
+		if said != 1 {
+			t.Errorf("events that say that the language is Welsh now: want 1, got %d", said)
+		}
+	})
+}

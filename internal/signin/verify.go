@@ -293,7 +293,7 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, h holder, p
 		if err := s.tellOfSignIn(tx, origin, h, v, in); err != nil {
 			return err
 		}
-		return s.startSession(tx, in, before)
+		return s.startSession(tx, origin, in, before)
 	})
 	return in, err
 }
@@ -383,7 +383,7 @@ func (s *Service) enterByPassword(ctx context.Context, actor staffkey.Actor, a A
 		in = s.newSession(origin, h, a.proofs(), assurance)
 		tx.Event.ActorName, tx.Event.Organisation, tx.Event.Session = h.person.Name, h.person.Organisation, in.Session.ID
 		tx.Event.Detail = map[string]string{"methods": string(staffkey.MethodPassword), "level": levelText(assurance)}
-		return s.startSession(tx, in, before)
+		return s.startSession(tx, origin, in, before)
 	})
 	if r := (*staffkey.Refusal)(nil); errors.As(err, &r) && r.Rule == policy.NeedsSecond {
 		if !nothing {
@@ -457,7 +457,7 @@ func (s *Service) prove(ctx context.Context, actor staffkey.Actor, purpose staff
 					return err
 				}
 			}
-			return s.startSession(tx, in, before)
+			return s.startSession(tx, actor.Origin, in, before)
 		})
 		if errors.Is(err, errLookAgain) {
 			return err

@@ -190,6 +190,11 @@ func (tx *Tx) SetLanguage(person staffkey.PersonID, language string) error {
 	return tx.one(staffkey.ErrNotFound, "UPDATE people SET language = $1 WHERE id = $2", language, person)
 }
 
+// LearnLanguage notes the language that a person reads; once they have chosen one it changes nothing.
+func (tx *Tx) LearnLanguage(person staffkey.PersonID, language string) error {
+	return tx.exec("UPDATE people SET language = $1 WHERE id = $2 AND language = ''", language, person)
+}
+
 // NoteAsked notes when a person was first asked to set up what policy asks for; later calls change nothing.
 func (tx *Tx) NoteAsked(person staffkey.PersonID) error {
 	return tx.exec("UPDATE people SET asked_at = $1 WHERE id = $2 AND asked_at IS NULL", tx.Now, person)
