@@ -77,6 +77,7 @@ var templates = map[string]template{
 	"admin.key_suspended": {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason"}, afterAdministrators},
 	"admin.frozen":        {staffkey.ChannelEmail, []string{"Name"}, afterAdministrators},
 	"admin.review":        {staffkey.ChannelEmail, []string{"Name", "Nickname", "Model"}, afterAdministrators},
+	"admin.sending":       {staffkey.ChannelEmail, []string{"Organisation", "Sent", "Typed"}, []string{"admin.look"}},
 	"admin.replacement":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Place", "Note"}, afterAdministrators},
 }
 

@@ -238,13 +238,19 @@ func (s *Service) maySend(tx *store.Tx, h holder, number string, unconfirmed boo
 	return s.watchSending(tx, h.person)
 }
 
-// noteTyped counts a code that was typed rightly, against those that were sent.
+// noteTyped counts a code that was typed rightly, against those that were sent: for the same day as they, or the codes typed in weeks
+// before would hide that none is typed now.
 func (s *Service) noteTyped(tx *store.Tx, organisation staffkey.OrganisationID) error {
-	_, err := tx.CountFailure("code/typed/"+string(organisation), tx.Now.Add(day))
+	sent, err := tx.FindThrottle("code/sent/" + string(organisation))
+	if err != nil || sent.Failures == 0 { // it was sent at the end of a day that is over
+		return err
+	}
+	_, err = tx.CountWithin("code/typed/"+string(organisation), sent.Failures, sent.ForgetAt)
 	return err
 }
 
-// watchSending raises an alarm, once a day and organisation, when many codes are sent and few are typed.
+// watchSending raises an alarm, once a day and organisation, when many codes are sent and few are typed: the log has it, and the Local
+// Administrators get a mail, because whoever pays for the codes has to hear of it.
 func (s *Service) watchSending(tx *store.Tx, p staffkey.Person) error {
 	sent, err := tx.FindCount("code/sent/" + string(p.Organisation))
 	if err != nil || sent < alarmFrom {
@@ -260,7 +266,15 @@ func (s *Service) watchSending(tx *store.Tx, p staffkey.Person) error {
 	}
 	event := staffkey.Event(staffkey.EventSendingAlarm, staffkey.Actor{})
 	event.Organisation, event.Detail = p.Organisation, map[string]string{"sent": strconv.Itoa(sent), "typed": strconv.Itoa(typed)}
-	return tx.Record(event)
+	if err := tx.Record(event); err != nil {
+		return err
+	}
+	organisation, err := tx.FindOrganisation(p.Organisation)
+	if err != nil {
+		return err
+	}
+	return tx.InsertOrganisationNotice("admin.sending", p.Organisation,
+		map[string]string{"Organisation": organisation.Name, "Sent": event.Detail["sent"], "Typed": event.Detail["typed"]})
 }
 
 // Last2 are the last two digits of an enrolment's confirmed number, and Pending of the number that waits for its first code; "" when

@@ -109,7 +109,7 @@ func TestThrottle(t *testing.T) {
 		count(2)
 		until := clock.Now().Add(time.Minute + 123*time.Microsecond)
 		change(t, s, func(tx *store.Tx) error { return tx.BlockUntil("amara", until) })
-		if diff := cmp.Diff(store.Throttle{Failures: 2, BlockedUntil: until}, find(), exactTimes); diff != "" {
+		if diff := cmp.Diff(store.Throttle{Failures: 2, BlockedUntil: until, ForgetAt: clock.Now().Add(time.Hour)}, find(), exactTimes); diff != "" {
 			t.Errorf("blocked (-want +got)\n%s", diff)
 		}
 		clock.Advance(time.Hour)

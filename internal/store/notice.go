@@ -70,6 +70,25 @@ func (tx *Tx) InsertAlert(template string, p staffkey.Person, number string) err
 	})
 }
 
+// InsertOrganisationNotice tells the nearest Local Administrators of an organisation, as far as they have an address, of something that is
+// about nobody in particular.
+func (tx *Tx) InsertOrganisationNotice(template string, organisation staffkey.OrganisationID, args map[string]string) error {
+	administrators, err := tx.nearestAdministrators(organisation, maxNotified, " AND p.email <> ''")
+	if err != nil {
+		return err
+	}
+	for _, a := range administrators {
+		err := tx.InsertOutgoing(staffkey.Outgoing{
+			Channel: staffkey.ChannelEmail, To: a.Email, Template: template, Language: a.Language, Args: args,
+			Organisation: organisation, ExpiresAt: tx.Now.Add(noticeLife),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // InsertAdministratorNotice tells the Local Administrators of a person of what the transaction does: the nearest who have an address
 // and are not the person themself.
 func (tx *Tx) InsertAdministratorNotice(template string, p staffkey.Person, args map[string]string) error {

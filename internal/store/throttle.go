@@ -9,16 +9,19 @@ import (
 type Throttle struct {
 	Failures     int
 	BlockedUntil time.Time
+	// ForgetAt is when the failures are forgotten; for a counter of [Tx.CountWithin], when it starts over.
+	ForgetAt time.Time
 }
 
 // FindThrottle returns the failed tries on a subject; none when it is not known or long ago.
 func (tx *Tx) FindThrottle(subject string) (Throttle, error) {
 	var t Throttle
-	err := tx.q.queryRow("SELECT failures, blocked_until FROM throttles WHERE subject = $1 AND forget_at > $2", subject, tx.Now).Scan(&t.Failures, &t.BlockedUntil)
+	err := tx.q.queryRow("SELECT failures, blocked_until, forget_at FROM throttles WHERE subject = $1 AND forget_at > $2", subject, tx.Now).
+		Scan(&t.Failures, &t.BlockedUntil, &t.ForgetAt)
 	if err == sql.ErrNoRows {
 		return Throttle{}, nil
 	}
-	t.BlockedUntil = t.BlockedUntil.UTC()
+	t.BlockedUntil, t.ForgetAt = t.BlockedUntil.UTC(), t.ForgetAt.UTC()
 	return t, err
 }
 

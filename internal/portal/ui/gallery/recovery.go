@@ -59,7 +59,7 @@ func otherWayStates() []State {
 		{"pass", known(), ui.PassPage{Sealed: "c2VhbGVk"}},
 		{"pass-empty", visitor(), ui.PassPage{Username: Markup, Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "username", Message: ui.Text{ID: "username.empty"}}, {Field: "code", Message: ui.Text{ID: "code.empty"}}}}}},
-		{"session-ended-switch", station(visitor()), ui.SessionEndedPage{Reason: "switch"}},
+		{"session-ended-station", station(visitor()), ui.SessionEndedPage{Reason: "idle"}},
 	}
 }
 
