@@ -141,6 +141,10 @@ func MayEnrolMethod(actor staffkey.Actor, person staffkey.PersonID, kind staffke
 	return nil
 }
 
+// PasswordStandsAlone reports whether a person's password is all that they sign in with: until they first set something stronger up, which
+// may take them their whole grace. Such a password has to be longer (NIST SP 800-63B-4 §3.1.1.2, F48).
+func PasswordStandsAlone(p staffkey.Person) bool { return p.SetUpAt.IsZero() }
+
 // isRestricted tells the methods over the telephone network, which NIST SP 800-63B-4 §3.1.3.3 restricts.
 func isRestricted(kind staffkey.MethodKind) bool {
 	return kind == staffkey.MethodTextMessage || kind == staffkey.MethodPhoneCall

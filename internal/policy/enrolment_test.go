@@ -98,6 +98,16 @@ func TestCodesRecover(t *testing.T) {
 }
 
 // Only who was let in by a pass, because they have no password or do not know it, chooses one without the present one.
+func TestPasswordStandsAlone(t *testing.T) {
+	t.Parallel()
+	if !policy.PasswordStandsAlone(staffkey.Person{}) {
+		t.Error("who has set nothing up has the password alone")
+	}
+	if policy.PasswordStandsAlone(staffkey.Person{SetUpAt: now}) {
+		t.Error("who has set something up once needs it beside the password for good")
+	}
+}
+
 func TestNeedsPassword(t *testing.T) {
 	t.Parallel()
 	for by, actor := range map[string]staffkey.Actor{"key": byKey, "app": byApp, "code": bySave, "password": byWord} {

@@ -291,6 +291,7 @@ func (p *Portal) showPassword(r *request, status int, errs []ui.FieldError) erro
 		return err
 	}
 	page := ui.PasswordPage{Username: r.current.Person.Username, NoCurrent: !policy.NeedsPassword(r.current.Actor)}
+	page.Alone = policy.PasswordStandsAlone(r.current.Person)
 	if e != nil {
 		page.ChangedAt = e.ChangedAt
 	}

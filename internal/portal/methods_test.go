@@ -213,6 +213,20 @@ func TestPass_opens_setting_up(t *testing.T) {
 	})
 }
 
+// A password that has another proof beside it may be shorter than one that stands alone (NIST SP 800-63B-4 §3.1.1.2).
+func TestPassword_beside_a_key_may_be_shorter(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		h := s.add("amara", "north")
+		s.giveKey(h, "Lanyard")
+		b := s.session(h)
+		b.get("/me/password").shows(t, "the page", http.StatusOK, `id="password-form"`, "At least 8 characters.")
+		b.post("/me/password", url.Values{"current": {testPassword}, "password": {"oak tab"}}).
+			shows(t, "seven characters", http.StatusUnprocessableEntity, "Use at least 8 characters")
+		b.post("/me/password", url.Values{"current": {testPassword}, "password": {"blue tram nine"}}).leads(t, "fourteen characters", "/me/self-service")
+	})
+}
+
 func TestPassword_is_changed(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *stack) {
@@ -220,10 +234,10 @@ func TestPassword_is_changed(t *testing.T) {
 		b, elsewhere := s.byPassword(h), s.byPassword(h)
 		const next = "a lamp beside the quiet river"
 		s.witness.secret("password", next, "not my password")
-		b.get("/me/password").shows(t, "the page", http.StatusOK, `id="password-form"`, `name="current"`)
+		b.get("/me/password").shows(t, "the page", http.StatusOK, `id="password-form"`, `name="current"`, "At least 15 characters.")
 		for _, test := range []struct{ current, password, text string }{
 			{"", next, "Enter your current password"}, {testPassword, "", "password"}, {"not my password", next, "Your current password is wrong"},
-			{testPassword, "short", "8"}, {testPassword, "password1", "Many people use this password"}, {testPassword, testPassword, "This is your current password."},
+			{testPassword, "blue tram nine", "Use at least 15 characters"}, {testPassword, "passwordpassword", "Many people use this password"}, {testPassword, testPassword, "This is your current password."},
 		} {
 			b.post("/me/password", url.Values{"current": {test.current}, "password": {test.password}}).
 				shows(t, "change with "+test.text, http.StatusUnprocessableEntity, test.text, `id="password-form"`)

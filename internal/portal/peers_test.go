@@ -350,7 +350,7 @@ func TestPeer_CVE_2024_47070(t *testing.T) {
 	h := s.add("amara", "north")
 	b := s.byPassword(h)
 	for _, forwarded := range []string{"nonsense", "999.1.1.1, ::::", "\"", strings.Repeat("1.2.3.4,", 200)} {
-		r := b.request("POST", "/me/password", "application/x-www-form-urlencoded", url.Values{"current": {testPassword}, "password": {"password1"}}.Encode())
+		r := b.request("POST", "/me/password", "application/x-www-form-urlencoded", url.Values{"current": {testPassword}, "password": {"passwordpassword"}}.Encode())
 		r.RemoteAddr = "10.0.0.1:1"
 		r.Header.Set("X-Forwarded-For", forwarded)
 		b.send(r).shows(t, "a password that many use, from "+forwarded[:1], http.StatusUnprocessableEntity, "Many people use this password")

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -83,6 +84,7 @@ func (p *Portal) showReset(r *request, status int, errs []ui.FieldError) error {
 		return err
 	}
 	page := ui.ResetPage{Username: who.Username}
+	page.Alone = policy.PasswordStandsAlone(who)
 	page.Errors = errs
 	return p.render(r, status, "", page)
 }

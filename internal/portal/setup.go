@@ -111,7 +111,7 @@ func (p *Portal) setUpYouPage(r *request) error {
 	if r.signedIn || r.setUpSecret() == "" {
 		return r.redirect("/setup")
 	}
-	return p.render(r, http.StatusOK, "", ui.SetupYouPage{})
+	return p.render(r, http.StatusOK, "", ui.SetupYouPage{NewPassword: ui.NewPassword{Alone: true}})
 }
 
 func (p *Portal) setUpYou(r *request) error {
@@ -128,7 +128,7 @@ func (p *Portal) setUpYou(r *request) error {
 	errs := fieldError(err, "name/field.empty", "person.name.empty", "username/field.empty", "username.new-empty",
 		"email/field.empty", "email.empty", "password/password.empty", "password.new-empty")
 	if errs != nil {
-		page := ui.SetupYouPage{Name: f.Name, Email: f.Email, Username: f.Username}
+		page := ui.SetupYouPage{NewPassword: ui.NewPassword{Alone: true}, Name: f.Name, Email: f.Email, Username: f.Username}
 		page.Errors = errs
 		return p.render(r, http.StatusUnprocessableEntity, "", page)
 	}

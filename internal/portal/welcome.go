@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -27,6 +28,7 @@ func (p *Portal) showWelcome(r *request, status int, secret string, errs []ui.Fi
 		return err
 	}
 	page := ui.FirstPasswordPage{PersonName: who.Name, Username: who.Username, Action: "/welcome", Secret: secret}
+	page.Alone = policy.PasswordStandsAlone(who)
 	page.Errors = errs
 	return p.render(r, status, "", page)
 }

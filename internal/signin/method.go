@@ -55,7 +55,9 @@ type Enrolling struct {
 	TouchOnly bool
 	// Before is the state of the ceremony whose answer has just been refused, so that the same secret can be shown again; or nil.
 	Before []byte
-	Now    time.Time
+	// Alone says that a new password is all that the person has to sign in with, until they set something stronger up.
+	Alone bool
+	Now   time.Time
 }
 
 // Enrolled is what a finished enrolment stores: a key, or a state.

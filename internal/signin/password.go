@@ -217,6 +217,6 @@ func (s *Service) passwordState(ctx context.Context, p staffkey.Person, password
 	if err != nil {
 		return nil, err
 	}
-	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: Subject{Person: p}, Now: s.now()}, staffkey.Ceremony{}, []byte(password))
+	enrolled, err := m.FinishEnrolment(ctx, Enrolling{Subject: Subject{Person: p}, Alone: policy.PasswordStandsAlone(p), Now: s.now()}, staffkey.Ceremony{}, []byte(password))
 	return enrolled.State, err
 }

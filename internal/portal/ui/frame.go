@@ -86,6 +86,12 @@ type FieldError struct {
 	Message Text
 }
 
+// NewPassword is embedded by pages on which a password is chosen.
+type NewPassword struct {
+	// Alone says that the password is all that the person has, so it has to be longer.
+	Alone bool
+}
+
 // Form is embedded by pages that hold a form. Errors are listed at the top of
 // the page and beside their fields, and the title then begins with "Error:".
 type Form struct {

@@ -101,6 +101,7 @@ func (MethodRemovePage) layout() (string, bool) { return "account/method-remove"
 type PasswordPage struct {
 	// Form has errors for "current" and "password".
 	Form
+	NewPassword
 	Username string
 	// NoCurrent leaves the present password out: a pass let the person in.
 	NoCurrent bool

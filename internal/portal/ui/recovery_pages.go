@@ -20,6 +20,7 @@ func (ResetSentPage) layout() (string, bool) { return "signin/reset-sent", false
 type ResetPage struct {
 	// Form has errors for "password".
 	Form
+	NewPassword
 	Username string
 }
 

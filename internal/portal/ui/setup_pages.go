@@ -24,6 +24,7 @@ type SetupTask struct {
 type SetupYouPage struct {
 	// Form has errors for the four fields.
 	Form
+	NewPassword
 	Name, Email, Username string
 }
 

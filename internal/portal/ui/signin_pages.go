@@ -184,6 +184,7 @@ func (ConfirmPage) layout() (string, bool) { return "signin/confirm", false }
 type FirstPasswordPage struct {
 	// Form has errors for "password".
 	Form
+	NewPassword
 	PersonName string
 	// Username is what the person will sign in with.
 	Username string

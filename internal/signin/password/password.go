@@ -78,7 +78,11 @@ func (m *Method) BeginVerification(context.Context, signin.Verifying) (signin.Ch
 
 // FinishEnrolment checks a new password and hashes it.
 func (m *Method) FinishEnrolment(ctx context.Context, e signin.Enrolling, _ staffkey.Ceremony, answer []byte) (signin.Enrolled, error) {
-	password, err := check(string(answer), namesOf(e.Person, m.place))
+	least := MinLength
+	if e.Alone {
+		least = MinAlone
+	}
+	password, err := check(string(answer), namesOf(e.Person, m.place), least)
 	if err != nil {
 		return signin.Enrolled{}, err
 	}

@@ -52,6 +52,31 @@ func verify(ctx context.Context, m *Method, state []byte, password string) (sign
 	return m.FinishVerification(ctx, v, staffkey.Ceremony{}, []byte(password))
 }
 
+// NIST SP 800-63B-4 §3.1.1.2: a password that stands alone has 15 characters, whatever they are.
+func TestFinishEnrolment_alone(t *testing.T) {
+	t.Parallel()
+	m := newMethod(t, Options{Workers: 2, Queue: 100, Cheap: true})
+	for password, message := range map[string]string{
+		"pqmzrtwxkvbnhj":              "password.short", // 14
+		"pqmzrtwxkvbnhjd":             "",
+		strings.Repeat("e\u0301", 14): "password.short", // characters, not bytes, and as they are hashed
+		"ŵŷâêîôûẅ ŵŷâêî":              "password.short",
+		"ŵŷâêîôûẅ ŵŷâêîô":             "",
+		"passwordpassword":            "password.common", // long is not enough
+		"amara okafor 12":             "password.same",
+	} {
+		_, err := m.FinishEnrolment(t.Context(), signin.Enrolling{Subject: signin.Subject{Person: amara}, Alone: true, Now: now}, staffkey.Ceremony{}, []byte(password))
+		var invalid *staffkey.InvalidError
+		errors.As(err, &invalid)
+		switch {
+		case message == "" && err != nil:
+			t.Errorf("%q: %v", password, err)
+		case message != "" && (invalid == nil || invalid.Message.ID != message):
+			t.Errorf("%q: got error %v, want %s", password, err, message)
+		}
+	}
+}
+
 // NIST SP 800-63B-4 §3.1.1.2: length and what is easily guessed, no rules of composition.
 func TestFinishEnrolment_rules(t *testing.T) {
 	t.Parallel()

@@ -14,10 +14,11 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Lengths in characters (NIST SP 800-63B-4 §3.1.1.2): at least 8 beside a second factor, at most enough that nobody's
-// passphrase is cut, and bounded so that hashing is.
+// Lengths in characters (NIST SP 800-63B-4 §3.1.1.2): at least 8 beside a second factor, at least 15 where a password is all that there
+// is, at most enough that nobody's passphrase is cut, and bounded so that hashing is.
 const (
 	MinLength = 8
+	MinAlone  = 15
 	MaxLength = 128
 )
 
@@ -27,9 +28,9 @@ const maxTyped = MaxLength * 4 * 3
 // leastName is the shortest name that is looked for: shorter ones are in too many words.
 const leastName = 4
 
-// check applies the rules for a new password and returns it in the form that is hashed (NFC, so that the same letters
+// check applies the rules for a new password of at least so many characters and returns it in the form that is hashed (NFC, so that the same letters
 // typed on another keyboard are the same password). Its errors name a rule and nothing of what was typed.
-func check(password string, n names) (string, error) {
+func check(password string, n names, least int) (string, error) {
 	if !utf8.ValidString(password) {
 		return "", staffkey.Invalid("password", "password.characters")
 	}
@@ -40,8 +41,8 @@ func check(password string, n names) (string, error) {
 	switch count := utf8.RuneCountInString(password); {
 	case count == 0:
 		return "", staffkey.Invalid("password", "password.empty")
-	case count < MinLength:
-		return "", staffkey.Invalid("password", "password.short", "Count", MinLength)
+	case count < least:
+		return "", staffkey.Invalid("password", "password.short", "Count", least)
 	case count > MaxLength:
 		return "", staffkey.Invalid("password", "password.long", "Count", MaxLength)
 	}

@@ -100,7 +100,7 @@ func TestCheck(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.password, func(t *testing.T) {
 			t.Parallel()
-			got, err := check(test.password, n)
+			got, err := check(test.password, n, MinLength)
 			if test.message == "" {
 				if want := norm.NFC.String(test.password); err != nil || got != want {
 					t.Errorf("got %q and error %v, want %q", got, err, want)
@@ -175,7 +175,7 @@ func TestCheck_refuses_the_whole_list(t *testing.T) {
 				continue
 			}
 			refused++
-			if _, err := check(typed, n); err == nil {
+			if _, err := check(typed, n, MinLength); err == nil {
 				t.Errorf("%s gets through", typed)
 			}
 		}
@@ -196,9 +196,9 @@ func FuzzCheck(f *testing.F) {
 	rules := []string{"password.characters", "password.long", "password.empty", "password.short", "password.same", "password.common", "password.easy"}
 	n := namesOf(nia, nil)
 	f.Fuzz(func(t *testing.T, typed string) {
-		got, err := check(typed, n)
+		got, err := check(typed, n, MinLength)
 		if apart := norm.NFD.String(typed); utf8.ValidString(typed) && norm.NFC.String(apart) == norm.NFC.String(typed) {
-			if other, otherErr := check(apart, n); other != got || (err == nil) != (otherErr == nil) {
+			if other, otherErr := check(apart, n, MinLength); other != got || (err == nil) != (otherErr == nil) {
 				t.Errorf("%q: got %q and error %v, with accents apart %q and error %v", typed, got, err, other, otherErr)
 			}
 		}

@@ -16,8 +16,8 @@ func setupStates() []State {
 		{"setup", frame, ui.SetupPage{Tasks: tasks("todo", "later", "later", "later", "later")}},
 		{"setup-some", frame, ui.SetupPage{Tasks: tasks("done", "skipped", "done", "todo", "todo")}},
 		{"setup-ready", frame, ui.SetupPage{Tasks: tasks("done", "skipped", "done", "done", "done"), Ready: true}},
-		{"setup-you", frame, ui.SetupYouPage{}},
-		{"setup-you-errors", frame, ui.SetupYouPage{Name: Markup, Email: "nobody", Username: "a b", Form: ui.Form{Errors: []ui.FieldError{
+		{"setup-you", frame, ui.SetupYouPage{NewPassword: ui.NewPassword{Alone: true}}},
+		{"setup-you-errors", frame, ui.SetupYouPage{NewPassword: ui.NewPassword{Alone: true}, Name: Markup, Email: "nobody", Username: "a b", Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "name", Message: ui.Text{ID: "person.name.empty"}}, {Field: "email", Message: ui.Text{ID: "email.bad"}},
 			{Field: "username", Message: ui.Text{ID: "username.bad"}}, {Field: "password", Message: ui.Text{ID: "password.common"}}}}}},
 		{"setup-organisation", frame, ui.SetupOrganisationPage{Name: "Northmoor Hospitals", Code: "NORTHMOOR"}},

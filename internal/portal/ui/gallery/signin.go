@@ -59,9 +59,9 @@ func signInStates() []State {
 			Password: true, Next: "sealed", Cancel: "/me/tokens", Form: problem("password", "confirm.wrong")}},
 		{"confirm-everything", hostile(""), ui.ConfirmPage{Username: Markup, Tokens: hostileRows(), Password: true, Ceremony: get("confirm"), Options: codesOption()}},
 
-		{"welcome", visitor(), ui.FirstPasswordPage{PersonName: "Amara Okafor", Username: amara, Action: "/welcome", Secret: "secret"}},
-		{"welcome-short", visitor(), ui.FirstPasswordPage{PersonName: Hebrew, Username: amara, Action: "/welcome",
-			Form: ui.Form{Errors: []ui.FieldError{{Field: "password", Message: ui.Counted("password.short", 8)}}}}},
+		{"welcome", visitor(), ui.FirstPasswordPage{NewPassword: ui.NewPassword{Alone: true}, PersonName: "Amara Okafor", Username: amara, Action: "/welcome", Secret: "secret"}},
+		{"welcome-short", visitor(), ui.FirstPasswordPage{NewPassword: ui.NewPassword{Alone: true}, PersonName: Hebrew, Username: amara, Action: "/welcome",
+			Form: ui.Form{Errors: []ui.FieldError{{Field: "password", Message: ui.Counted("password.short", 15)}}}}},
 		{"link-used", known(), ui.LinkProblemPage{Problem: "used", At: ago(2 * time.Hour)}},
 		{"link-expired", visitor(), ui.LinkProblemPage{Problem: "expired", At: ago(30 * day)}},
 		{"link-unknown", visitor(), ui.LinkProblemPage{Problem: "unknown"}},
