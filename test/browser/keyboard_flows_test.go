@@ -71,13 +71,16 @@ func TestKeyboard_forgotten_PIN(t *testing.T) {
 	b.at("/me", "Home")
 	b.key.refusePIN(false)
 
+	b.count()
 	b.enter(".card-links a[href$='/pin']")
 	b.enter("main a[href$='about=change']")
 	b.at("/me/tokens/*/pin", "Change the PIN of your key")
+	b.took("to the steps that change a PIN, by keyboard", 2, 2)
 	b.tabTo("details summary")
 	b.press("Enter")
 	b.wait("the steps of another system", `document.querySelector("details[open]")`)
 	b.enter(".back a")
+	b.count()
 	b.enter("main a[href$='/replace']")
 	b.key.reset()
 	b.enter("#replace-form button")
@@ -87,6 +90,7 @@ func TestKeyboard_forgotten_PIN(t *testing.T) {
 	b.at("/me/tokens/*/try", "Try your new token")
 	b.enter("#try-form button")
 	b.at("/me/tokens/*/done", "‘Lanyard’ is ready")
+	b.took("a forgotten PIN by keyboard", 4, 4)
 }
 
 // A lost key stopped signed out, and signed in; found again; and a request for another.
@@ -133,8 +137,10 @@ func TestKeyboard_station_and_freeze(t *testing.T) {
 	owner := arrive(t, "Lanyard")
 	owner.key.moveTo(b)
 	b.goTo("/signin")
+	b.count()
 	b.enter("#key-form button")
 	b.at("/me", "Home")
+	b.took("sign-in at a shared station by keyboard", 1, 1)
 	b.enter("header button[name=switch]")
 	b.at("/signin", "Sign in")
 	b.enter("#key-form button")

@@ -28,8 +28,10 @@ func TestShared_station(t *testing.T) {
 	owner.key.moveTo(b)
 
 	b.goTo("/signin")
+	b.count()
 	b.follow("button", "Sign in with your key")
 	b.at("/me", "Home")
+	b.took("sign-in at a shared station", 1, 1)
 	b.is(".station-name", "Shared computer: Ward 6, desk.")
 	b.inspect()
 	b.goTo("/signin") // the next person, who sees that somebody is here
