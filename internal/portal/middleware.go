@@ -50,12 +50,20 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 	if err := guard.AddTrustedOrigin(p.Address); err != nil {
 		return nil, err
 	}
-	guard.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	deny := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p.serve(w, r, anyone, func(r *request) error {
 			return &statusError{http.StatusForbidden, "cross-site request"}
 		})
-	}))
-	inner := guard.Handler(routes)
+	})
+	guard.SetDenyHandler(deny)
+	guarded := guard.Handler(routes)
+	inner := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if p.isOtherOrigin(r) {
+			deny(w, r)
+			return
+		}
+		guarded.ServeHTTP(w, r)
+	})
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurityHeaders(w.Header(), p.secure)
 		start := time.Now()
@@ -76,6 +84,16 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 		}
 		p.Metrics.observeRequest(r.Pattern, counted.status, time.Since(start))
 	}), nil
+}
+
+// isOtherOrigin reports a change that a browser without fetch metadata asks for from another origin than ours. The guard compares names
+// alone for those, and whoever sits on the network can serve a page of our name without TLS.
+func (p *Portal) isOtherOrigin(r *http.Request) bool {
+	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("Sec-Fetch-Site") != "" {
+		return false
+	}
+	origin := r.Header.Get("Origin")
+	return origin != "" && origin != p.Address
 }
 
 // otherHost sends a visitor who came by another name or by number to the configured address: keys work only there.
