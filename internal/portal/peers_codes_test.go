@@ -4,6 +4,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -46,6 +47,10 @@ func TestPeer_AuthQuake(t *testing.T) {
 		nodes, b := []*stack{s, s.otherNode()}, s.byPassword(h)
 		for i := range 5 { // each in a browser, and every other on another node
 			b.twin(nodes[i%2]).guess("app-code", wrong(right)).shows(t, "a wrong code", http.StatusUnauthorized)
+		}
+		told := slices.DeleteFunc(s.messages(h), func(m staffkey.Outgoing) bool { return m.Template != "notice.method_guessed" })
+		if len(told) != 1 || told[0].To != h.Email || told[0].Args["Link"] == "" {
+			t.Errorf("after five wrong codes the owner is told %+v, want one notice with a link that stops it", told)
 		}
 		for _, node := range nodes {
 			b.twin(node).guess("app-code", right).shows(t, "the right code after five wrong ones", http.StatusTooManyRequests, "Wait 1 minute")

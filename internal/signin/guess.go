@@ -16,7 +16,7 @@ const (
 	freeFailures    = 5
 	firstWait       = 30 * time.Second
 	longestWait     = 15 * time.Minute
-	toldFailures    = 10 // then the person is told, if a password comes before the guess
+	toldFailures    = 5 // then the person is told, if a password comes before the guess
 	forgetFailures  = 24 * time.Hour
 	throttlePurpose = "throttle/password"
 )
