@@ -135,8 +135,8 @@ func (p *Portal) existsPage(r *request) error {
 	return p.render(r, http.StatusOK, "selfservice", page)
 }
 
-// nicknameIdeas are what people call their keys; those taken already are left out.
-var nicknameIdeas = []string{"Lanyard", "Desk", "Home", "Spare"}
+// nicknameIdeas are the texts of what people call their keys; those taken already are left out.
+var nicknameIdeas = []string{"name.idea.lanyard", "name.idea.desk", "name.idea.home", "name.idea.spare"}
 
 func (p *Portal) namePage(r *request) error {
 	k, err := p.pendingKey(r)
@@ -178,7 +178,8 @@ func (p *Portal) nicknames(r *request, k staffkey.SecurityKey) (ideas []string, 
 			return nil, old.Nickname, nil
 		}
 	}
-	for _, idea := range nicknameIdeas {
+	for _, id := range nicknameIdeas {
+		idea := p.UI.Text(r.lang(), ui.Text{ID: id})
 		if !directory.IsNicknameTaken(list.Keys, idea) {
 			ideas = append(ideas, idea)
 		}

@@ -159,3 +159,22 @@ func TestForced_colours_and_paper(t *testing.T) {
 		b.prefer("light")
 	}
 }
+
+// Somebody who copies a code from paper sees all of it, on the narrowest screen as well.
+func TestCodes_fit_their_fields(t *testing.T) {
+	t.Parallel()
+	b := open(t, galleryServer(t).URL)
+	for _, width := range []int64{320, 360, 1200} {
+		b.window(width, 640)
+		for page, code := range map[string]string{
+			"code": "w8r9-r4tc-4fse-3w8v", "code-used": "w8r9-r4tc-4fse-3w8v", "pass-empty": "4729-6613-KDMR", "code-app": "274 911",
+		} {
+			b.goTo("/" + page)
+			b.fill("#code", code)
+			if cut := eval[int](b, `document.querySelector("#code").scrollWidth - document.querySelector("#code").clientWidth`); cut > 0 {
+				t.Errorf("%s at %d pixels: %d of the code do not fit", page, width, cut)
+			}
+			b.fits()
+		}
+	}
+}

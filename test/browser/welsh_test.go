@@ -1,6 +1,9 @@
 package browser
 
-import "testing"
+import (
+	"slices"
+	"testing"
+)
 
 // value is what is in a field.
 func (b *tab) value(selector string) string {
@@ -44,8 +47,17 @@ func TestWelsh_keeps_the_page(t *testing.T) {
 
 	// Another browser asks the person in the language of their choice.
 	other := open(t, b.base)
-	b.key.moveTo(other)
+	moved := b.key.moveTo(other)
 	other.goTo("/signin")
 	other.follow("button", "Sign in with your key")
 	other.at("/me", "Hafan")
+
+	// What people call their keys is said in their language too.
+	other.goTo("/me/tokens/register")
+	moved.touch(false) // it stays plugged in, and nobody touches it
+	other.plugIn()
+	other.follow("#register-form button")
+	if ideas := other.texts("[data-fill]"); !slices.Equal(ideas, []string{"Llinyn", "Desg", "Cartref", "Sbâr"}) {
+		t.Errorf("ideas for a nickname: got %q", ideas)
+	}
 }
