@@ -40,7 +40,7 @@ func (c *personKeys) Run(env *environment) error {
 		return err
 	}
 	for _, k := range keys {
-		model := env.catalogue.Name(k.AAGUID)
+		model := env.catalogue.Model(k.AAGUID).Name
 		values := []any{k.Nickname, string(k.State), model, k.Serial, k.Firmware, string(k.Trust)}
 		if c.CSV || c.JSON {
 			values = []any{
