@@ -170,6 +170,7 @@ func keyRulesBelow(tx *store.Tx, at staffkey.OrganisationID, rules *staffkey.Key
 }
 
 // weighKeyRules judges every key in use twice, a person after the other, so that it needs memory for organisations and not for people.
+// The bytes of registrations are not read: a finding that concerns some certificates of a model counts for all its keys here.
 func (d *Directory) weighKeyRules(tx *store.Tx, p *KeyRulesPreview, both map[staffkey.OrganisationID]beforeAfter) error {
 	var person staffkey.PersonID
 	var where staffkey.OrganisationID
