@@ -39,7 +39,7 @@ func (b *tab) holding(options webauthn.VirtualAuthenticatorOptions, do func()) {
 	call(b, webauthn.Enable, webauthn.EnableParams{})
 	added := call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &options})
 	do()
-	call(b, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams{AuthenticatorID: added.AuthenticatorID})
+	call(b, webauthn.RemoveVirtualAuthenticator, webauthn.RemoveVirtualAuthenticatorParams(added))
 }
 
 // F80, F81, F82: every attestation that the browser's keys make arrives as the organisation asks for it, and is judged.
