@@ -249,6 +249,27 @@ type Recall struct {
 // RecallID identifies a recall.
 type RecallID string
 
+// RecallState is how far a recall is.
+type RecallState string
+
+// The states of a recall.
+const (
+	RecallRunning RecallState = "running"
+	RecallOver    RecallState = "over" // its keys are refused
+	RecallUndone  RecallState = "undone"
+)
+
+// State returns how far a recall is.
+func (r Recall) State(now time.Time) RecallState {
+	switch {
+	case !r.UndoneAt.IsZero():
+		return RecallUndone
+	case now.After(r.Until):
+		return RecallOver
+	}
+	return RecallRunning
+}
+
 // Concerns reports whether a recall holds and is about keys of a model and firmware.
 func (r Recall) Concerns(aaguid, firmware string) bool {
 	return r.UndoneAt.IsZero() && r.AAGUID == aaguid && r.Covers(firmware)

@@ -98,21 +98,11 @@ func (c *recallList) Run(env *environment) error {
 		return err
 	}
 	for _, r := range recalls {
-		if err := list.line(string(r.ID), r.AAGUID, recallState(r, env.now()), r.Until.Format(time.RFC3339), r.Reason); err != nil {
+		if err := list.line(string(r.ID), r.AAGUID, string(r.State(env.now())), r.Until.Format(time.RFC3339), r.Reason); err != nil {
 			return err
 		}
 	}
 	return list.close()
-}
-
-func recallState(r staffkey.Recall, now time.Time) string {
-	switch {
-	case !r.UndoneAt.IsZero():
-		return "undone"
-	case now.After(r.Until):
-		return "over"
-	}
-	return "running"
 }
 
 type recallShow struct {

@@ -90,7 +90,7 @@ func (p *Portal) opsHome(r *request) error {
 		return err
 	}
 	for _, recall := range recalls {
-		if recallState(recall, p.Now()) != "running" {
+		if recall.State(p.Now()) != staffkey.RecallRunning {
 			continue
 		}
 		page.Running++

@@ -4,7 +4,6 @@ import (
 	"encoding/csv"
 	"net/http"
 	"strings"
-	"time"
 
 	"staffkey"
 	"staffkey/internal/directory"
@@ -13,21 +12,10 @@ import (
 
 func recallPath(id staffkey.RecallID) string { return "/ops/recalls/" + string(id) }
 
-// recallState is how far a recall is: running, over or undone.
-func recallState(r staffkey.Recall, now time.Time) string {
-	switch {
-	case !r.UndoneAt.IsZero():
-		return "undone"
-	case now.After(r.Until):
-		return "over"
-	}
-	return "running"
-}
-
 func (p *Portal) recallLine(r staffkey.Recall) ui.RecallLine {
 	return ui.RecallLine{
 		ID: string(r.ID), Model: p.Directory.Model(r.AAGUID).Name, AAGUID: r.AAGUID, From: r.FirmwareFrom, Below: r.FirmwareBelow, Until: r.Until,
-		State: recallState(r, p.Now()), Reason: r.Reason,
+		State: string(r.State(p.Now())), Reason: r.Reason,
 	}
 }
 
@@ -189,7 +177,7 @@ func (p *Portal) undoRecallPage(r *request) error {
 	if err != nil {
 		return err
 	}
-	if recallState(progress.Recall, p.Now()) != "running" {
+	if progress.State(p.Now()) != staffkey.RecallRunning {
 		return r.redirect(recallPath(progress.ID))
 	}
 	return p.renderOps(r, http.StatusOK, ui.RecallUndoPage{RecallLine: p.recallLine(progress.Recall), Total: recallCount(progress.Total)})
