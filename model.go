@@ -229,7 +229,7 @@ type Recall struct {
 	ID     RecallID
 	AAGUID string
 	// FirmwareFrom and FirmwareBelow bound the firmware concerned: from the first, up to but without the second. Empty is no bound.
-	// With a bound, a key that does not tell its firmware is concerned: it may be one of them.
+	// With a bound, a key that does not prove its firmware is concerned: it may be one of them.
 	FirmwareFrom, FirmwareBelow string
 	// Organisation is where it holds, with all below.
 	Organisation OrganisationID

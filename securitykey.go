@@ -85,6 +85,15 @@ type SecurityKey struct {
 	Replaces SecurityKeyID
 }
 
+// ProvenFirmware is the key's firmware as far as it can be relied on: a certificate that anybody made could claim one that nothing is known
+// against. Empty when it was not proven, or not told.
+func (k SecurityKey) ProvenFirmware() string {
+	if k.Trust != TrustProven {
+		return ""
+	}
+	return k.Firmware
+}
+
 // StopReason is why a key was put on hold.
 type StopReason string
 

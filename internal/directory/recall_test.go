@@ -19,14 +19,19 @@ func (a *alliance) modelKey(t *testing.T, p staffkey.Person, firmware string) st
 	return a.keyOf(t, p, testModel, firmware)
 }
 
-// keyOf puts a key of a model and firmware on a person's list.
+// keyOf puts a key of a proven model and firmware on a person's list.
 func (a *alliance) keyOf(t *testing.T, p staffkey.Person, model, firmware string) staffkey.SecurityKeyID {
 	t.Helper()
+	return a.keyLike(t, p, staffkey.SecurityKey{AAGUID: model, Firmware: firmware, Trust: staffkey.TrustProven, UserVerified: true})
+}
+
+// keyLike puts a key like another on a person's list.
+func (a *alliance) keyLike(t *testing.T, p staffkey.Person, k staffkey.SecurityKey) staffkey.SecurityKeyID {
+	t.Helper()
 	id := store.NewID[staffkey.SecurityKeyID]()
-	k := staffkey.SecurityKey{
-		ID: id, Person: p.ID, State: staffkey.SecurityKeyActive, Nickname: "Blue " + firmware, AAGUID: model, Firmware: firmware,
-		CredentialID: []byte(id), PublicKey: []byte("key"), UserHandle: []byte(id), AttestationObject: []byte{}, ClientDataJSON: []byte{}, RegisteredAt: a.clock.Now(), RegisteredBy: p.ID, JudgedBy: -1,
-	}
+	k.ID, k.Person, k.State, k.Nickname = id, p.ID, staffkey.SecurityKeyActive, "Blue "+k.Firmware
+	k.CredentialID, k.PublicKey, k.UserHandle, k.AttestationObject, k.ClientDataJSON = []byte(id), []byte("key"), []byte(id), []byte{}, []byte{}
+	k.RegisteredAt, k.RegisteredBy, k.JudgedBy = a.clock.Now(), p.ID, -1
 	err := a.store.Change(t.Context(), staffkey.Event(staffkey.EventKeyNamed, console), func(tx *store.Tx) error { return tx.InsertSecurityKey(k) })
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +121,7 @@ func TestRecall_progress(t *testing.T) {
 		lowKey := w.modelKey(t, low, "5.2")
 		w.modelKey(t, low, "5.6.9")
 		w.modelKey(t, high, "5.7")
-		w.modelKey(t, untold, "")
+		w.keyLike(t, untold, staffkey.SecurityKey{AAGUID: testModel, Firmware: "5.7", Trust: staffkey.TrustBroken, UserVerified: true}) // claimed, not proven
 		w.modelKey(t, other, "5.2")
 		preview, err := w.PreviewRecall(t.Context(), console, w.recall("A"))
 		if diff := cmp.Diff([]string{"all 2 2", "A 1 1", "A1 1 1"}, counted(preview)); err != nil || diff != "" {
@@ -130,8 +135,11 @@ func TestRecall_progress(t *testing.T) {
 		if got := w.catalogue.RecallsOf(k); len(got) != 1 || got[0].ID != r.ID {
 			t.Errorf("this node knows recalls %v, want %s", got, r.ID)
 		}
-		if got := w.catalogue.RecallsOf(staffkey.SecurityKey{AAGUID: testModel, Firmware: "5.7"}); len(got) != 0 {
+		if got := w.catalogue.RecallsOf(staffkey.SecurityKey{AAGUID: testModel, Firmware: "5.7", Trust: staffkey.TrustProven}); len(got) != 0 {
 			t.Errorf("of a newer firmware: %v, want none", got)
+		}
+		if got := w.catalogue.RecallsOf(staffkey.SecurityKey{AAGUID: testModel, Firmware: "5.7", Trust: staffkey.TrustUnknown}); len(got) != 1 {
+			t.Errorf("of a newer firmware that is claimed only: %v, want one", got)
 		}
 		w.clock.Advance(time.Hour)
 		progress := func(want ...string) {

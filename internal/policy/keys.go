@@ -226,7 +226,7 @@ const (
 func RecallOf(recalls []staffkey.Recall, chain Chain, k staffkey.SecurityKey, now time.Time) (staffkey.Recall, RecallPhase) {
 	var first staffkey.Recall
 	for _, r := range recalls {
-		if !r.Concerns(k.AAGUID, k.Firmware) || !slices.Contains(chain, r.Organisation) {
+		if !r.Concerns(k.AAGUID, k.ProvenFirmware()) || !slices.Contains(chain, r.Organisation) {
 			continue
 		}
 		if first.ID == "" || r.Until.Before(first.Until) {

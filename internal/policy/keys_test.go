@@ -224,7 +224,9 @@ func TestRecallOf(t *testing.T) {
 		return r
 	}
 	same := func(*staffkey.Recall) {}
-	key := staffkey.SecurityKey{AAGUID: modelA, Firmware: "5.4.3"}
+	key := staffkey.SecurityKey{AAGUID: modelA, Firmware: "5.4.3", Trust: staffkey.TrustProven}
+	claimed := key
+	claimed.Trust = staffkey.TrustBroken
 	tests := []struct {
 		name    string
 		recalls []staffkey.Recall
@@ -245,6 +247,7 @@ func TestRecallOf(t *testing.T) {
 		{"firmware from", []staffkey.Recall{recall("a", func(r *staffkey.Recall) { r.FirmwareFrom = "5.4.3" })}, key, "a", RecallRunning},
 		{"firmware before", []staffkey.Recall{recall("a", func(r *staffkey.Recall) { r.FirmwareFrom = "5.5" })}, key, "", NotRecalled},
 		{"firmware not told", []staffkey.Recall{recall("a", func(r *staffkey.Recall) { r.FirmwareBelow = "5.0" })}, staffkey.SecurityKey{AAGUID: modelA}, "a", RecallRunning},
+		{"firmware claimed only", []staffkey.Recall{recall("a", func(r *staffkey.Recall) { r.FirmwareBelow = "5.0" })}, claimed, "a", RecallRunning},
 		{"the one that ends first", []staffkey.Recall{recall("a", same), recall("b", func(r *staffkey.Recall) { r.Until = now.Add(time.Minute) })}, key, "b", RecallRunning},
 	}
 	for _, test := range tests {

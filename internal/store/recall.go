@@ -72,7 +72,8 @@ type RecalledKey struct {
 	Person       staffkey.PersonID
 	Organisation staffkey.OrganisationID
 	Nickname     string
-	Firmware     string
+	// Firmware as far as the key has proved it.
+	Firmware string
 	// OnList says that the key is still on the person's list.
 	OnList bool
 }
@@ -95,7 +96,7 @@ func (tx *Tx) EachRecalledKey(r staffkey.Recall, scope []staffkey.OrganisationID
 			return err
 		}
 		return fn(k)
-	}, `SELECT k.person_id, p.organisation_id, k.nickname, k.firmware, k.state IN ('active', 'suspended')
+	}, `SELECT k.person_id, p.organisation_id, k.nickname, CASE k.trust WHEN 'proven' THEN k.firmware ELSE '' END, k.state IN ('active', 'suspended')
 		FROM security_keys k JOIN people p ON p.id = k.person_id
 		WHERE k.aaguid = `+dollar(n+1)+` AND (k.state IN ('active', 'suspended') OR k.state = 'removed' AND k.removed_at >= `+dollar(n+2)+`)
 		AND p.organisation_id IN (SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (`+strings.Trim(placeholders(1, n), "()")+`))
@@ -111,7 +112,7 @@ func (tx *Tx) ListRecalledKeys(r staffkey.Recall, limit int) ([]RecalledKey, err
 		err := rows.Scan(&k.Person, &k.Organisation, &k.Nickname, &k.Firmware)
 		keys = append(keys, k)
 		return err
-	}, `SELECT k.person_id, p.organisation_id, k.nickname, k.firmware FROM security_keys k JOIN people p ON p.id = k.person_id
+	}, `SELECT k.person_id, p.organisation_id, k.nickname, CASE k.trust WHEN 'proven' THEN k.firmware ELSE '' END FROM security_keys k JOIN people p ON p.id = k.person_id
 		WHERE k.aaguid = $1 AND k.state IN ('active', 'suspended') AND k.person_id > $2 AND p.state <> 'disabled'
 		AND p.organisation_id IN (SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id = $3)
 		ORDER BY k.person_id, k.registered_at, k.id LIMIT $4`, r.AAGUID, r.ToldTo, r.Organisation, limit)

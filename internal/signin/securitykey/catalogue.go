@@ -99,7 +99,7 @@ func (c *Catalogue) RecallsOf(k staffkey.SecurityKey) []staffkey.Recall {
 	}
 	var concerned []staffkey.Recall
 	for _, r := range *all {
-		if r.Concerns(k.AAGUID, k.Firmware) {
+		if r.Concerns(k.AAGUID, k.ProvenFirmware()) {
 			concerned = append(concerned, r)
 		}
 	}
@@ -196,10 +196,7 @@ func (c *Catalogue) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
 	m := c.of(k)
 	f := staffkey.KeyFacts{Model: m.plain, Trust: k.Trust}
 	if m.byKey {
-		about := mds.Key{Chain: chainOf(k)}
-		if k.Trust == staffkey.TrustProven { // a certificate that anybody made could claim a firmware that nothing is known against
-			about.Firmware = staffkey.FirmwareNumber(k.Firmware)
-		}
+		about := mds.Key{Firmware: staffkey.FirmwareNumber(k.ProvenFirmware()), Chain: chainOf(k)}
 		f.Model.Level, f.Model.Findings = c.weigh(m.entry, about)
 	}
 	return f
