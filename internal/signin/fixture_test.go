@@ -34,7 +34,7 @@ type installation struct {
 
 func newInstallation(t testing.TB, s *store.Store, clock *storetest.Clock) *installation {
 	t.Helper()
-	passwords, err := password.New(password.Options{Workers: 2, Queue: 200})
+	passwords, err := password.New(password.Options{Workers: 2, Queue: 200, Cheap: true})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,7 +38,7 @@ func allMethods(s *store.Store, passwords ...signin.Method) []signin.Method {
 // eachEquipped is each in an installation with every method, all of which policy allows.
 func eachEquipped(t *testing.T, body func(t *testing.T, w *installation)) {
 	t.Helper()
-	passwords, err := password.New(password.Options{Workers: 2, Queue: 200})
+	passwords, err := password.New(password.Options{Workers: 2, Queue: 200, Cheap: true})
 	if err != nil {
 		t.Fatal(err)
 	}
