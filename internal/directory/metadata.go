@@ -91,17 +91,24 @@ func (d *Directory) ImportMetadata(ctx context.Context, actor staffkey.Actor, bl
 	return about, nil
 }
 
-// FetchMetadata looks for newer metadata, unless another node has within the interval: get fetches it from a source. What goes wrong is
-// kept for those who look, and told in the log once for each thing that went wrong.
+// retryMetadata is how soon metadata is looked for again after it could not be had: a source that is away for a minute must not cost a day.
+const retryMetadata = time.Hour
+
+// FetchMetadata looks for newer metadata, unless another node has within the interval, or within an hour after a try that went wrong: get
+// fetches it from a source. What goes wrong is kept for those who look, and told in the log once for each thing that went wrong.
 func (d *Directory) FetchMetadata(ctx context.Context, interval time.Duration, source string, get func(context.Context) ([]byte, error)) error {
 	var mine bool
 	var before staffkey.Metadata
 	err := d.store.Housekeep(ctx, func(tx *store.Tx) error {
 		var err error
-		if mine, err = tx.TakeMetadataCheck(tx.Now.Add(-interval)); err != nil || !mine {
+		if before, err = tx.FindMetadata(); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
 			return err
 		}
-		before, err = tx.FindMetadata()
+		wait := interval
+		if before.Problem != "" {
+			wait = min(wait, retryMetadata)
+		}
+		mine, err = tx.TakeMetadataCheck(tx.Now.Add(-wait))
 		return err
 	})
 	if err != nil || !mine {
