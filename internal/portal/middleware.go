@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -67,6 +68,7 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurityHeaders(w.Header(), p.secure)
 		start := time.Now()
+		r.Body = &boundBody{http.MaxBytesReader(w, r.Body, maxBody), r.Body}
 		counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		switch {
 		case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
@@ -75,11 +77,7 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 			inner.ServeHTTP(counted, r) // asked where the address was before
 		case r.Host != p.host:
 			p.otherHost(counted, r)
-		case r.URL.Path == uploadPath:
-			r.Body = http.MaxBytesReader(w, r.Body, maxUpload)
-			inner.ServeHTTP(counted, r)
 		default:
-			r.Body = http.MaxBytesReader(w, r.Body, maxBody)
 			inner.ServeHTTP(counted, r)
 		}
 		p.Metrics.observeRequest(r.Pattern, counted.status, time.Since(start))
@@ -161,9 +159,16 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requiremen
 	}
 }
 
-// takeBody reads the body. A large one is taken from those only who may use the route: from anybody else, it would fill the memory.
+// boundBody is the body of a request as everybody may send it, with the whole one behind it.
+type boundBody struct {
+	io.ReadCloser
+	whole io.ReadCloser
+}
+
+// takeBody reads the body. A large one is taken from those only who may use the route: from anybody else, it would fill the memory. The route
+// is told by its pattern, which a request that was refused before it does not have.
 func (p *Portal) takeBody(r *request, needs requirement) error {
-	if r.Method == http.MethodPost && r.URL.Path == uploadPath {
+	if body, ok := r.Body.(*boundBody); ok && r.Pattern == http.MethodPost+" "+uploadPath {
 		if err := p.findSession(r); err != nil {
 			return err
 		}
@@ -172,6 +177,7 @@ func (p *Portal) takeBody(r *request, needs requirement) error {
 		}
 		r.mayTake(uploadWait + time.Minute)
 		_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(uploadWait)) // as there
+		r.Body = http.MaxBytesReader(r.w, body.whole, maxUpload)
 		defer func() { r.current, r.signedIn = signin.Current{}, false }()
 	}
 	return r.takeBody()

@@ -72,6 +72,10 @@ func TestOperators_deny_a_model(t *testing.T) {
 		if home := s.session(h).get("/me"); strings.Contains(home.body, `href="/ops"`) {
 			t.Error("a person without a role is shown the way to the operators' pages")
 		}
+		op.get("/ops/models?organisation=north").shows(t, "the models of an organisation", http.StatusOK, `href="/ops/models/`+model+`?organisation=north"`, ">1</td>",
+			`type="hidden" name="organisation" value="north"`)
+		op.get("/ops/models/"+model+"?organisation=north").shows(t, "the model in an organisation", http.StatusOK, `href="/ops/models?organisation=north"`,
+			`href="/ops/recall?organisation=north&model=`+model+`"`)
 		op.get("/ops/models").shows(t, "the models", http.StatusOK, model, ">2</td>", "Not named")
 		page := op.get("/ops/models/" + model)
 		page.shows(t, "the model", http.StatusOK, "2 people", "As for all models that are not named: Allowed.")
@@ -90,7 +94,7 @@ func TestOperators_deny_a_model(t *testing.T) {
 		s.browser().touch(h.key, "/signin/options", "/signin/passwordless").leads(t, "the key before", "/me")
 
 		save := check.hidden("save-form")
-		op.post("/ops/rules/save", save).leads(t, "saving", "/ops/models/"+model)
+		op.post("/ops/rules/save", save).leads(t, "saving", "/ops/models/"+model+"?organisation=north")
 		op.get("/ops/models/"+model+"?organisation=north").shows(t, "the model after", http.StatusOK, "Saved. It holds from now on.", `id="rule-deny" checked`)
 		s.browser().touch(h.key, "/signin/options", "/signin/passwordless").leads(t, "the key after", "/signin/outcome")
 
@@ -99,7 +103,7 @@ func TestOperators_deny_a_model(t *testing.T) {
 		again.shows(t, "saving twice", http.StatusOK, "Somebody else has changed these rules meanwhile", "This changes nothing")
 		free := again.hidden("save-form")
 		free.Set("rules", "null")
-		op.post("/ops/rules/save", free).leads(t, "taking it back", "/ops/models/"+model)
+		op.post("/ops/rules/save", free).leads(t, "taking it back", "/ops/models/"+model+"?organisation=north")
 		s.browser().touch(h.key, "/signin/options", "/signin/passwordless").leads(t, "the key in the end", "/me")
 	})
 }
@@ -171,7 +175,7 @@ func TestOperators_set_rules(t *testing.T) {
 	}
 	check := op.post("/ops/rules", form)
 	check.shows(t, "the check", http.StatusOK, "Need a review", "L1+", "Its model and serial number", "Told and listed; new keys need a review", "Nothing")
-	op.post("/ops/rules/save", check.hidden("save-form")).leads(t, "saving", "/ops/rules")
+	op.post("/ops/rules/save", check.hidden("save-form")).leads(t, "saving", "/ops/rules?organisation=north")
 	own, _, _, err := s.directory.KeyRules(t.Context(), staffkey.ConsoleActor(), "north")
 	if err != nil {
 		t.Fatal(err)
@@ -245,6 +249,48 @@ func TestOperators_import_metadata(t *testing.T) {
 			}
 		}
 	})
+}
+
+// counted is a body without an end that counts what is read of it.
+type counted struct{ n int64 }
+
+func (c *counted) Read(p []byte) (int, error) {
+	c.n += int64(len(p))
+	return len(p), nil
+}
+
+// Nobody makes the server hold a large body: not by the path that takes one, when the request is refused before it, and not by a path
+// that answers everybody.
+func TestBodies_are_bounded(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	op, _ := s.operator()
+	for _, test := range []struct {
+		who                *browser
+		path, host, header string
+	}{
+		{s.browser(), "/ops/metadata", "", "cross-site"}, {op, "/ops/metadata", "", "cross-site"}, {s.browser(), "/ops/metadata", "other.example", ""}, {op, "/ops/metadata/x", "", ""},
+		{s.browser(), "/healthz", "", ""}, {s.browser(), "/readyz", "", ""}, {s.browser(), "/.well-known/webauthn", "", ""}, {s.browser(), "/signin", "", ""}, {s.browser(), "/nowhere", "", ""},
+	} {
+		r := test.who.request("POST", test.path, "multipart/form-data; boundary=x", "")
+		body := &counted{}
+		r.Body, r.ContentLength = io.NopCloser(body), -1
+		if test.host != "" {
+			r.Host = test.host
+		}
+		if test.header != "" {
+			r.Header.Set("Sec-Fetch-Site", test.header)
+		}
+		a := test.who.send(r)
+		if a.StatusCode < 400 || a.StatusCode >= 500 || body.n > 256<<10 {
+			t.Errorf("POST %s at %q, %s: status %d after %d bytes, want a refusal after 64 KB", test.path, test.host, test.header, a.StatusCode, body.n)
+		}
+	}
+	r := op.request("POST", "/ops/metadata", "multipart/form-data; boundary=x", "")
+	r.Body, r.ContentLength = io.NopCloser(&counted{}), -1
+	if a := op.send(r); a.StatusCode != http.StatusRequestEntityTooLarge {
+		t.Errorf("a file without an end: status %d, want 413", a.StatusCode)
+	}
 }
 
 // F83: a recall from a page, seen by whom it concerns before it starts, and taken back.
