@@ -64,13 +64,21 @@ func (d *Directory) KeyRules(ctx context.Context, actor staffkey.Actor, organisa
 	return own, version, holds, nil
 }
 
-// KeyRulesAbove returns the rules that would hold in an organisation if it had decided nothing itself.
-func (d *Directory) KeyRulesAbove(ctx context.Context, organisation staffkey.OrganisationID) (staffkey.KeyRules, error) {
+// KeyRulesAbove returns the rules that would hold in an organisation, by id or code, if it had decided nothing itself. ErrNotFound: there is no
+// such organisation where the actor sees.
+func (d *Directory) KeyRulesAbove(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) (staffkey.KeyRules, error) {
 	var chain []staffkey.PolicySettings
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		o, err := organisationByReference(tx, "organisation", organisation)
+		chain = nil
+		scope, err := scopeBelow(tx, actor, organisation)
+		if err != nil {
+			return err
+		}
+		if len(scope) != 1 {
+			return staffkey.ErrNotFound
+		}
+		o, err := tx.FindOrganisation(scope[0])
 		if err != nil || o.Parent == "" {
-			chain = nil
 			return err
 		}
 		chain, err = tx.ListPolicyChain(o.Parent)
@@ -195,7 +203,11 @@ func (d *Directory) weighKeyRules(tx *store.Tx, p *KeyRulesPreview, both map[sta
 			finish()
 			person, where, refused, freed, kept = k.Person, organisation, false, false, false
 		}
-		facts, rules := d.models.Facts(k), both[organisation]
+		rules, ok := both[organisation]
+		if !ok { // added since the rules were read
+			return nil
+		}
+		facts := d.models.Facts(k)
 		before := policy.JudgeKey(rules.before, k, facts, false).Answer != policy.Refuse
 		after := policy.JudgeKey(rules.after, k, facts, false).Answer != policy.Refuse
 		refused, freed, kept = refused || before && !after, freed || after && !before, kept || after

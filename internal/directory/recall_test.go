@@ -123,6 +123,12 @@ func TestRecall_progress(t *testing.T) {
 		w.modelKey(t, high, "5.7")
 		w.keyLike(t, untold, staffkey.SecurityKey{AAGUID: testModel, Firmware: "5.7", Trust: staffkey.TrustBroken, UserVerified: true}) // claimed, not proven
 		w.modelKey(t, other, "5.2")
+		gone := w.person(t, "gone", "A1") // who may not sign in is not waited for
+		w.modelKey(t, gone, "5.2")
+		gone.State = staffkey.PersonDisabled
+		if err := w.ChangePerson(t.Context(), console, gone); err != nil {
+			t.Fatal(err)
+		}
 		preview, err := w.PreviewRecall(t.Context(), console, w.recall("A"))
 		if diff := cmp.Diff([]string{"all 2 2", "A 1 1", "A1 1 1"}, counted(preview)); err != nil || diff != "" {
 			t.Errorf("preview: error %v (-want +got):\n%s", err, diff)

@@ -48,6 +48,7 @@ func whereOf(o staffkey.Organisation) ui.Where { return ui.Where{Code: o.Code, N
 // opsHome is what needs doing.
 func (p *Portal) opsHome(r *request) error {
 	ctx, actor := r.Context(), r.current.Actor
+	r.mayTake(countWait)
 	metadata, err := p.metadataFacts(r)
 	if err != nil {
 		return err
@@ -205,7 +206,7 @@ func (p *Portal) approve(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := p.SignIn.ResumeKeyFor(r.Context(), r.current.Actor, staffkey.PersonID(person), staffkey.SecurityKeyID(key)); err != nil {
+	if err := p.SignIn.ApproveKey(r.Context(), r.current.Actor, staffkey.PersonID(person), staffkey.SecurityKeyID(key)); err != nil {
 		return err
 	}
 	if err := r.setFlash(flash{Kind: "success", ID: "flash.reviewed", Args: map[string]string{"Name": profile.Name}}); err != nil {

@@ -18,8 +18,7 @@ func decimal(n int) string { return strconv.Itoa(n) }
 
 const modelsPerPage = 25
 
-// picturePath is where the picture of a model is, or "". The number of the metadata makes it another address when the picture may
-// have changed.
+// picturePath is where the picture of a model is, or "".
 func (p *Portal) picturePath(m staffkey.Model) string {
 	if !m.Icon {
 		return ""
@@ -40,7 +39,7 @@ func (p *Portal) picture(r *request) error {
 	h := r.w.Header()
 	h.Set("Content-Type", "image/png")
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
-	h.Set("Cache-Control", "private, max-age=86400")
+	h.Set("Cache-Control", "private, max-age=3600")
 	h.Set("Content-Length", decimal(len(png)))
 	_, err := r.w.Write(png)
 	return err
@@ -69,6 +68,7 @@ var modelFilters = []struct {
 
 // models lists the models of keys.
 func (p *Portal) models(r *request) error {
+	r.mayTake(countWait)
 	o, err := p.where(r)
 	if err != nil {
 		return err
@@ -108,7 +108,7 @@ func (p *Portal) models(r *request) error {
 			filter.Count++
 			if filter.Current {
 				line := p.modelLine(m.Model)
-				line.Keys, line.People, line.Rule = m.Keys, m.People, string(m.Rule)
+				line.People, line.Rule = m.People, string(m.Rule)
 				shown = append(shown, line)
 			}
 		}
@@ -140,6 +140,7 @@ func (p *Portal) modelPage(r *request) error {
 }
 
 func (p *Portal) modelDetail(r *request) (ui.ModelPage, directory.ModelDetail, error) {
+	r.mayTake(countWait)
 	o, err := p.where(r)
 	if err != nil {
 		return ui.ModelPage{}, directory.ModelDetail{}, err
@@ -153,7 +154,7 @@ func (p *Portal) modelDetail(r *request) (ui.ModelPage, directory.ModelDetail, e
 		Where: whereOf(o), Model: p.modelLine(m.Model), Verifies: m.Verifies, Attestation: m.Attestation, Version: m.Version,
 		Holds: string(m.Rule), HoldsFirmware: m.Holds.Firmware[aaguid], Others: string(*m.Holds.Others),
 	}
-	page.Model.Keys, page.Model.People = m.Keys, m.People
+	page.Model.People = m.People
 	if m.Own != nil {
 		page.Rule, page.Firmware = string(m.Own.Models[aaguid]), m.Own.Firmware[aaguid]
 	}
@@ -198,7 +199,7 @@ func (p *Portal) checkModel(r *request) error {
 	if firmware != "" {
 		rules.Firmware[m.AAGUID] = firmware
 	}
-	err = p.showRulesCheck(r, m.Where, &rules, r.PostFormValue("version"), "/ops/models/"+m.AAGUID, false)
+	err = p.showRulesCheck(r, m.Where, &rules, r.PostFormValue("version"), whereOf(m.Where).In("/ops/models/"+m.AAGUID), false)
 	if errs := fieldError(err); errs != nil {
 		errs[0].Field = "rule"
 		if errs[0].Message.ID == "policy.keys.firmware" {
@@ -213,21 +214,19 @@ func (p *Portal) checkModel(r *request) error {
 // namedModels are the models that rules name, by name.
 func (p *Portal) namedModels(own *staffkey.KeyRules, holds staffkey.KeyRules) []ui.NamedModel {
 	var list []ui.NamedModel
-	add := func(aaguid string) {
-		if slices.ContainsFunc(list, func(n ui.NamedModel) bool { return n.AAGUID == aaguid }) {
-			return
-		}
+	named := make(map[string]bool)
+	for aaguid := range holds.Models {
+		named[aaguid] = true
+	}
+	for aaguid := range holds.Firmware {
+		named[aaguid] = true
+	}
+	for aaguid := range named {
 		n := ui.NamedModel{AAGUID: aaguid, Name: p.Directory.Model(aaguid).Name, Rule: string(holds.Models[aaguid]), Firmware: holds.Firmware[aaguid]}
 		if own != nil {
 			n.Own = own.Models[aaguid] != "" || own.Firmware[aaguid] != ""
 		}
 		list = append(list, n)
-	}
-	for aaguid := range holds.Models {
-		add(aaguid)
-	}
-	for aaguid := range holds.Firmware {
-		add(aaguid)
 	}
 	slices.SortFunc(list, func(a, b ui.NamedModel) int {
 		return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.AAGUID, b.AAGUID))

@@ -140,7 +140,7 @@ func (p *Portal) keyRules(r *request) (ui.KeyRulesPage, staffkey.Organisation, *
 	if err != nil {
 		return ui.KeyRulesPage{}, o, nil, err
 	}
-	above, err := p.Directory.KeyRulesAbove(r.Context(), o.ID)
+	above, err := p.Directory.KeyRulesAbove(r.Context(), r.current.Actor, o.ID)
 	if err != nil {
 		return ui.KeyRulesPage{}, o, nil, err
 	}
@@ -186,7 +186,7 @@ func (p *Portal) checkRules(r *request) error {
 		rules.MinPIN = &n
 	}
 	if len(page.Errors) == 0 {
-		err := p.showRulesCheck(r, o, &rules, r.PostFormValue("version"), "/ops/rules", false)
+		err := p.showRulesCheck(r, o, &rules, r.PostFormValue("version"), page.Where.In("/ops/rules"), false)
 		if page.Errors = fieldError(err); page.Errors == nil {
 			return err
 		}

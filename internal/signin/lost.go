@@ -138,6 +138,16 @@ func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffk
 
 // ResumeKeyFor puts somebody's key back in use, by an administrator who has looked.
 func (s *Service) ResumeKeyFor(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+	return s.resumeFor(ctx, actor, person, id, func(staffkey.SecurityKey) bool { return true })
+}
+
+// ApproveKey puts somebody's key in use that waits for a review (F82), by an administrator who has looked. ErrNotFound when it does not wait, or not for that
+// any more: its owner may have reported it lost since.
+func (s *Service) ApproveKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+	return s.resumeFor(ctx, actor, person, id, func(k staffkey.SecurityKey) bool { return k.StopReason == staffkey.StopReview })
+}
+
+func (s *Service) resumeFor(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, may func(staffkey.SecurityKey) bool) error {
 	event := staffkey.Event(staffkey.EventKeyResumed, actor)
 	event.Person, event.Subject = person, string(id)
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
@@ -150,6 +160,9 @@ func (s *Service) ResumeKeyFor(ctx context.Context, actor staffkey.Actor, person
 			return err
 		}
 		tx.Event.SubjectName = key.Nickname
+		if !may(key) {
+			return staffkey.ErrNotFound
+		}
 		if err := tx.ResumeSecurityKey(person, id); err != nil {
 			return err
 		}

@@ -261,6 +261,9 @@ func TestResumeKeyFor(t *testing.T) {
 		weak := administrator
 		weak.Assurance = staffkey.Assurance{Level: 2}
 		w.Refused(t, "role_needs_key", func() error { return w.Service.ResumeKeyFor(t.Context(), weak, p.ID, id) })
+		if err := w.Service.ApproveKey(t.Context(), administrator, p.ID, id); !errors.Is(err, staffkey.ErrNotFound) || w.state(t, p, id) != staffkey.SecurityKeySuspended {
+			t.Errorf("a review of a key that does not wait for one: got error %v, want not found, and the key on hold", err)
+		}
 		own := w.addStoredKey(t, staffkey.Person{ID: administrator.Person}, staffkey.SecurityKeySuspended)
 		w.Refused(t, "rank", func() error { return w.Service.ResumeKeyFor(t.Context(), administrator, administrator.Person, own) })
 		if _, err := w.Service.FindStoppedKey(t.Context(), administrator, p.ID, "no such"); !errors.Is(err, staffkey.ErrNotFound) {

@@ -83,7 +83,7 @@ type ModelUse struct {
 }
 
 // CountModels counts the keys on lists, and the people who have them, by model, within the organisations of a scope and all below
-// them: all models, or one by AAGUID. An empty scope counts none. With the organisation above all in it, everybody is counted, and an
+// them: all models, or one by AAGUID; people who may not sign in at present are counted too. An empty scope counts none. With the organisation above all in it, everybody is counted, and an
 // index is enough.
 func (tx *Tx) CountModels(scope []staffkey.OrganisationID, aaguid string) ([]ModelUse, error) {
 	if len(scope) == 0 {

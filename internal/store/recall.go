@@ -78,7 +78,7 @@ type RecalledKey struct {
 	OnList bool
 }
 
-// EachRecalledKey calls fn for each key of a recall's model that was on a list when the recall started or is now, in the
+// EachRecalledKey calls fn for each key, of people who may sign in, of a recall's model that was on a list when the recall started or is now, in the
 // organisations of a scope and below, a person's keys one after the other. Which firmware is concerned is the caller's to ask.
 func (tx *Tx) EachRecalledKey(r staffkey.Recall, scope []staffkey.OrganisationID, fn func(RecalledKey) error) error {
 	if len(scope) == 0 {
@@ -98,7 +98,7 @@ func (tx *Tx) EachRecalledKey(r staffkey.Recall, scope []staffkey.OrganisationID
 		return fn(k)
 	}, `SELECT k.person_id, p.organisation_id, k.nickname, CASE k.trust WHEN 'proven' THEN k.firmware ELSE '' END, k.state IN ('active', 'suspended')
 		FROM security_keys k JOIN people p ON p.id = k.person_id
-		WHERE k.aaguid = `+dollar(n+1)+` AND (k.state IN ('active', 'suspended') OR k.state = 'removed' AND k.removed_at >= `+dollar(n+2)+`)
+		WHERE k.aaguid = `+dollar(n+1)+` AND p.state <> 'disabled' AND (k.state IN ('active', 'suspended') OR k.state = 'removed' AND k.removed_at >= `+dollar(n+2)+`)
 		AND p.organisation_id IN (SELECT organisation_id FROM organisation_ancestors WHERE ancestor_id IN (`+strings.Trim(placeholders(1, n), "()")+`))
 		ORDER BY p.organisation_id, k.person_id, k.registered_at, k.id`, args...)
 }

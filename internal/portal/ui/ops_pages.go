@@ -1,6 +1,9 @@
 package ui
 
-import "time"
+import (
+	"net/url"
+	"time"
+)
 
 // The operators' pages (/ops): which models of keys there are and what holds for them, what is known of them, and recalls.
 
@@ -20,7 +23,7 @@ type OpsTask struct {
 // OpsPage is /ops.
 type OpsPage struct {
 	Tasks []OpsTask
-	// Models are those in use, People who have a key, Running the recalls under way.
+	// Models are those in use, Running the recalls under way.
 	Models, Running int
 	Metadata        MetadataFacts
 }
@@ -29,6 +32,11 @@ func (OpsPage) layout() (string, bool) { return "ops/home", true }
 
 // Where is the organisation whose rules a page shows.
 type Where struct{ Code, Name string }
+
+// In is the address of another page about the same organisation.
+func (w Where) In(path string) string {
+	return path + "?" + url.Values{"organisation": {w.Code}}.Encode()
+}
 
 // ModelLine is one model in a list.
 type ModelLine struct {
@@ -40,8 +48,8 @@ type ModelLine struct {
 	// Level is its certification, "none" when it has none.
 	Level string
 	// Known says that the metadata has it.
-	Known        bool
-	Keys, People int
+	Known  bool
+	People int
 	// Findings are the kinds of what was found against it, in small letters.
 	Findings []string
 	// Rule is allow, review, deny, or "" when no rule names it.

@@ -20,10 +20,10 @@ func operator() ui.Frame {
 
 func modelLines() []ui.ModelLine {
 	return []ui.ModelLine{
-		{AAGUID: aaguid, Name: "YubiKey 5 Series with NFC", Picture: Picture, Level: "L1", Known: true, Keys: 1310, People: 1204, Rule: "allow"},
-		{AAGUID: "833b721a-ff5f-4d00-bb2e-bdda3ec01e29", Name: "Feitian ePass FIDO2", Level: "L1+", Known: true, Keys: 12, People: 12, Findings: []string{"user_verification_bypass", "update_available"}, Rule: "review"},
-		{AAGUID: "0bb43545-fd2c-4185-87dd-feb0b2916ace", Name: Markup, Level: "none", Known: true, Keys: 1, People: 1, Findings: []string{"revoked"}, Rule: "deny"},
-		{AAGUID: "00000000-0000-0000-0000-000000000000", Level: "none", Keys: 2, People: 2},
+		{AAGUID: aaguid, Name: "YubiKey 5 Series with NFC", Picture: Picture, Level: "L1", Known: true, People: 1204, Rule: "allow"},
+		{AAGUID: "833b721a-ff5f-4d00-bb2e-bdda3ec01e29", Name: "Feitian ePass FIDO2", Level: "L1+", Known: true, People: 12, Findings: []string{"user_verification_bypass", "update_available"}, Rule: "review"},
+		{AAGUID: "0bb43545-fd2c-4185-87dd-feb0b2916ace", Name: Markup, Level: "none", Known: true, People: 1, Findings: []string{"revoked"}, Rule: "deny"},
+		{AAGUID: "00000000-0000-0000-0000-000000000000", Level: "none", People: 2},
 	}
 }
 
