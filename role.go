@@ -54,16 +54,25 @@ type Actor struct {
 	Person  PersonID
 	Name    string
 	Session SessionID
-	Grants  []RoleGrant
+	Origin  Origin
+	// Console marks the operator at the machine itself (the commands of staffkeyd): whoever can read the database and
+	// the sealing key is above every rule, and is recorded as the console.
+	Console bool
+}
+
+// Authority is what an actor may do as it is in one transaction: read there, by the store, and good for nothing outside of it. Rules ask
+// it and never an [Actor], so that what was true when a request began decides nothing when it changes something.
+type Authority struct {
+	Actor
+	Grants []RoleGrant
 	// Assurance is the strength of the session, and ProvedAt the instant of its latest proof.
 	Assurance Assurance
 	ProvedAt  time.Time
 	// Recovery is how the session was recovered, if it was.
 	Recovery Recovery
-	Origin   Origin
-	// Console marks the operator at the machine itself (the commands of staffkeyd): whoever can read the database and
-	// the sealing key is above every rule, and is recorded as the console.
-	Console bool
+	// Lineage is what led to the session, and Methods by what it was proved.
+	Lineage Lineage
+	Methods []MethodKind
 }
 
 // ConsoleActor is the actor of the commands of staffkeyd.

@@ -83,6 +83,10 @@ type SecurityKey struct {
 	StopReason StopReason
 	// Replaces is the entry that goes when this one, still pending, is named (F27).
 	Replaces SecurityKeyID
+	// Lineage is what led to the session that registered it.
+	Lineage Lineage
+	// SuspectedAt is when it last answered with a counter that had gone back, so that it may have been copied; zero when it never did.
+	SuspectedAt time.Time
 }
 
 // ProvenFirmware is the key's firmware as far as it can be relied on: a certificate that anybody made could claim one that nothing is known
@@ -106,6 +110,8 @@ const (
 	StopReview StopReason = "review"
 	// StopFrozen: the person's account was frozen and has been opened again; what was new then stays on hold.
 	StopFrozen StopReason = "frozen"
+	// StopMade: it was set up by somebody who came in by a key or a pass that was in other hands.
+	StopMade StopReason = "made"
 )
 
 // ParseStopReason returns the reason of that name, of those that people give.

@@ -1,6 +1,10 @@
 package staffkey
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // SessionID identifies a session in lists and events. It is not the secret: the cookie's value is, and only its hash
 // is stored.
@@ -27,6 +31,52 @@ type Session struct {
 	Recovery Recovery
 	// Station is the shared station that it runs on, or empty.
 	Station StationID
+	// KnownAt is when the password in it was last typed; zero when none was. A session that rests on a password does not outlive the
+	// limits that began then, however often something else renews it.
+	KnownAt time.Time
+	// Before is what led to it besides its own proofs, through every renewal.
+	Before Lineage
+}
+
+// Lineage returns everything that led to the session: what led to those before it, and its own key.
+func (s Session) Lineage() Lineage {
+	l := s.Before
+	if s.SecurityKey != "" {
+		l = l.With(KeyAncestor(s.SecurityKey))
+	}
+	return l.With(SessionAncestor(s.ID))
+}
+
+// Lineage is what led to a session, a key or a method: each key and pass that was proved, and each session, on the way there. What
+// one of them opened is found by it when it turns out to have been in other hands.
+type Lineage []string
+
+// KeyAncestor, PassAncestor and SessionAncestor name one of a [Lineage].
+func KeyAncestor(id SecurityKeyID) string { return "key:" + string(id) }
+
+// PassAncestor is told at KeyAncestor.
+func PassAncestor(id EnrolmentID) string { return "pass:" + string(id) }
+
+// SessionAncestor is told at KeyAncestor.
+func SessionAncestor(id SessionID) string { return "session:" + string(id) }
+
+// With returns the lineage with one more ancestor, or as it is when that is in it already.
+func (l Lineage) With(ancestor string) Lineage {
+	if slices.Contains(l, ancestor) {
+		return l
+	}
+	return append(slices.Clip(l), ancestor)
+}
+
+// String writes a lineage as it is stored, ancestors apart by spaces.
+func (l Lineage) String() string { return strings.Join(l, " ") }
+
+// ParseLineage reads what String wrote.
+func ParseLineage(s string) Lineage {
+	if s == "" {
+		return nil
+	}
+	return strings.Fields(s)
 }
 
 // Alive reports whether the session still counts at that instant.

@@ -90,4 +90,6 @@ type Enrolment struct {
 	// up anew.
 	Failures   int
 	DisabledAt time.Time
+	// Lineage is what led to the session that set it up.
+	Lineage Lineage
 }

@@ -56,14 +56,20 @@ func (c *passRevoke) Run(env *environment) error {
 	if err != nil {
 		return explain(err)
 	}
-	err = env.service.RevokePass(env.ctx, actor, p.ID)
+	ended, err := env.service.RevokePass(env.ctx, actor, p.ID)
 	if errors.Is(err, staffkey.ErrNotFound) {
 		return fmt.Errorf("%s has no pass", p.Name)
 	}
 	if err != nil {
 		return explain(err)
 	}
-	_, err = fmt.Fprintf(env.stdout, "The pass of %s works no more, and nobody is signed in by it.\n", p.Name)
+	_, err = fmt.Fprintf(env.stdout, "The pass of %s works no more. Sessions that it led to and that ended now: %d.\n", p.Name, ended.Sessions)
+	for _, k := range ended.Keys {
+		_, err = fmt.Fprintf(env.stdout, "On hold, because it was set up by whoever came in by the pass: %s\n", k.Nickname)
+	}
+	for _, m := range ended.Methods {
+		_, err = fmt.Fprintf(env.stdout, "Switched off, for the same reason: %s\n", m)
+	}
 	return err
 }
 

@@ -33,7 +33,7 @@ func (d *Directory) Activity(ctx context.Context, actor staffkey.Actor, person s
 	}
 	limit := pageSize(q.Limit)
 	var page ActivityPage
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		filter := store.AuditFilter{Person: person, Before: q.Before, After: q.After, OldestFirst: q.After != "", Limit: limit + 1}
 		events, err := tx.ListAuditEvents(filter)
 		if err != nil {
@@ -82,8 +82,8 @@ type AuditFilter struct {
 // ListAudit returns the newest events of a filter in the organisations that the actor sees, newest first; at most 1,000.
 func (d *Directory) ListAudit(ctx context.Context, actor staffkey.Actor, filter AuditFilter, limit int) ([]staffkey.AuditEvent, error) {
 	var events []staffkey.AuditEvent
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		f, err := scopedFilter(tx, actor, filter)
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		f, err := scopedFilter(tx, may, filter)
 		if err != nil {
 			return err
 		}
@@ -107,8 +107,8 @@ func (d *Directory) ExportAudit(ctx context.Context, actor staffkey.Actor, filte
 	var last staffkey.AuditEventID
 	for {
 		var events []staffkey.AuditEvent
-		err := d.store.Read(ctx, func(tx *store.Tx) error {
-			f, err := scopedFilter(tx, actor, filter)
+		err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+			f, err := scopedFilter(tx, may, filter)
 			if err != nil {
 				return err
 			}
@@ -132,12 +132,12 @@ func (d *Directory) ExportAudit(ctx context.Context, actor staffkey.Actor, filte
 }
 
 // scopedFilter adds what the actor sees to a filter. The console sees what concerns no organisation, too.
-func scopedFilter(tx *store.Tx, actor staffkey.Actor, f AuditFilter) (store.AuditFilter, error) {
+func scopedFilter(tx *store.Tx, may staffkey.Authority, f AuditFilter) (store.AuditFilter, error) {
 	filter := store.AuditFilter{Person: f.Person, Kind: f.Kind, From: f.From, To: f.To}
-	if actor.Console {
+	if may.Console {
 		return filter, nil
 	}
-	scope, err := scopeOf(tx, actor)
+	scope, err := scopeOf(tx, may)
 	filter.Scope = append([]staffkey.OrganisationID{}, scope...) // never nil, which would not limit
 	return filter, err
 }

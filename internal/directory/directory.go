@@ -62,19 +62,16 @@ const conflictTries = 3
 
 // change runs fn with its audit event. When policy refuses, nothing is kept but a record of the refusal, with what fn had
 // put into the event until then.
-func (d *Directory) change(ctx context.Context, event staffkey.AuditEvent, fn func(*store.Tx) error) error {
+func (d *Directory) change(ctx context.Context, actor staffkey.Actor, event staffkey.AuditEvent, fn func(*store.Tx, staffkey.Authority) error) error {
 	var reached staffkey.AuditEvent
-	run := func(tx *store.Tx) error {
-		if live, err := isSignedIn(tx, event); err != nil || !live {
-			return errors.Join(err, staffkey.Expired("session_ended", "ses.lost"))
-		}
-		err := fn(tx)
+	run := func(tx *store.Tx, may staffkey.Authority) error {
+		err := fn(tx, may)
 		reached = tx.Event
 		return err
 	}
-	err := d.store.Change(ctx, event, run)
+	err := d.store.ChangeAs(ctx, actor, event, run)
 	for try := 1; try < conflictTries && errors.Is(err, staffkey.ErrConflict); try++ {
-		err = d.store.Change(ctx, event, run)
+		err = d.store.ChangeAs(ctx, actor, event, run)
 	}
 	if errors.Is(err, errUnchanged) {
 		return nil
@@ -88,14 +85,6 @@ func (d *Directory) change(ctx context.Context, event staffkey.AuditEvent, fn fu
 		}
 	}
 	return err
-}
-
-// isSignedIn reports whether the session that asks is still open: it may have been ended since the request began. The console has none.
-func isSignedIn(tx *store.Tx, event staffkey.AuditEvent) (bool, error) {
-	if event.Session == "" {
-		return true, nil
-	}
-	return tx.HasLiveSession(event.Actor, event.Session)
 }
 
 // organisationByReference finds an organisation by its id or its code: an id is longer than any code may be, so that one
@@ -122,8 +111,8 @@ func chainOf(tx *store.Tx, organisation staffkey.OrganisationID) (policy.Chain, 
 
 // scopeOf returns the nodes of the tree at and below which the actor sees things; none means nothing. The console stands
 // at the root.
-func scopeOf(tx *store.Tx, actor staffkey.Actor) ([]staffkey.OrganisationID, error) {
-	if actor.Console {
+func scopeOf(tx *store.Tx, may staffkey.Authority) ([]staffkey.OrganisationID, error) {
+	if may.Console {
 		root, err := tx.FindRootOrganisation()
 		if errors.Is(err, staffkey.ErrNotFound) {
 			return nil, nil
@@ -131,7 +120,7 @@ func scopeOf(tx *store.Tx, actor staffkey.Actor) ([]staffkey.OrganisationID, err
 		return []staffkey.OrganisationID{root.ID}, err
 	}
 	var nodes []staffkey.OrganisationID
-	for _, g := range actor.Grants {
+	for _, g := range may.Grants {
 		if !slices.Contains(nodes, g.Organisation) {
 			nodes = append(nodes, g.Organisation)
 		}
@@ -141,8 +130,8 @@ func scopeOf(tx *store.Tx, actor staffkey.Actor) ([]staffkey.OrganisationID, err
 
 // scopeBelow narrows what the actor sees to an organisation, given by id or code, and what is below it. ErrNotFound says
 // that it is not there, or that the actor does not see it: the two look alike on purpose.
-func scopeBelow(tx *store.Tx, actor staffkey.Actor, below staffkey.OrganisationID) ([]staffkey.OrganisationID, error) {
-	scope, err := scopeOf(tx, actor)
+func scopeBelow(tx *store.Tx, may staffkey.Authority, below staffkey.OrganisationID) ([]staffkey.OrganisationID, error) {
+	scope, err := scopeOf(tx, may)
 	if err != nil || below == "" {
 		return scope, err
 	}
@@ -165,11 +154,11 @@ func scopeBelow(tx *store.Tx, actor staffkey.Actor, below staffkey.OrganisationI
 
 // seesPerson reports whether the actor may look a person up: themselves, or somebody at or below a node where they hold a
 // role.
-func seesPerson(tx *store.Tx, actor staffkey.Actor, p staffkey.Person) (bool, error) {
-	if actor.Console || actor.Person != "" && actor.Person == p.ID {
+func seesPerson(tx *store.Tx, may staffkey.Authority, p staffkey.Person) (bool, error) {
+	if may.Console || may.Person != "" && may.Person == p.ID {
 		return true, nil
 	}
-	for _, g := range actor.Grants {
+	for _, g := range may.Grants {
 		if within, err := tx.IsWithin(p.Organisation, g.Organisation); within || err != nil {
 			return within, err
 		}

@@ -63,16 +63,13 @@ func (w *world) grant(t testing.TB, p staffkey.Person, role staffkey.Role, organ
 // actor is a person who has just signed in with a key.
 func (w *world) actor(t testing.TB, p staffkey.Person) staffkey.Actor {
 	t.Helper()
-	a := staffkey.Actor{Person: p.ID, Name: p.Name, Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: w.clock.Now()}
-	err := w.store.Read(context.Background(), func(tx *store.Tx) error {
-		var err error
-		a.Grants, err = tx.ListRoleGrants(p.ID)
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return a
+	return storetest.SignIn(t, w.store, p, storetest.Strong, w.clock.Now())
+}
+
+// weakly is a person who has just signed in by two factors that can be phished.
+func (w *world) weakly(t testing.TB, p staffkey.Person) staffkey.Actor {
+	t.Helper()
+	return storetest.SignIn(t, w.store, p, staffkey.Assurance{Level: 2}, w.clock.Now())
 }
 
 // events returns all events of a kind and outcome, oldest first.

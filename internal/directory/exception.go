@@ -18,12 +18,12 @@ func (d *Directory) GrantException(ctx context.Context, actor staffkey.Actor, pe
 	}
 	event := staffkey.Event(staffkey.EventExceptionGranted, actor)
 	event.Person, event.Detail = person, map[string]string{"reason": reason, "length": length.String()}
-	err := d.change(ctx, event, func(tx *store.Tx) error {
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		chain, grants, err := reach(tx, person)
 		if err != nil {
 			return err
 		}
-		if err := policy.MayGrantException(actor, person, chain, grants, length); err != nil {
+		if err := policy.MayGrantException(may, person, chain, grants, length); err != nil {
 			return err
 		}
 		e = staffkey.Exception{
@@ -42,12 +42,12 @@ func (d *Directory) EndExceptions(ctx context.Context, actor staffkey.Actor, per
 	event := staffkey.Event(staffkey.EventExceptionEnded, actor)
 	event.Person = person
 	var n int64
-	err := d.change(ctx, event, func(tx *store.Tx) error {
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		chain, grants, err := reach(tx, person)
 		if err != nil {
 			return err
 		}
-		if err := policy.MayRecover(actor, chain, grants); err != nil {
+		if err := policy.MayRecover(may, chain, grants); err != nil {
 			return err
 		}
 		if n, err = tx.EndExceptions(person); err == nil && n == 0 {
@@ -64,12 +64,12 @@ func (d *Directory) EndExceptions(ctx context.Context, actor staffkey.Actor, per
 // Exceptions returns those that count for a person now, for whoever may see the person.
 func (d *Directory) Exceptions(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) ([]staffkey.Exception, error) {
 	var list []staffkey.Exception
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		p, err := tx.FindPerson(person)
 		if err != nil {
 			return err
 		}
-		sees, err := seesPerson(tx, actor, p)
+		sees, err := seesPerson(tx, may, p)
 		if err != nil {
 			return err
 		}
@@ -107,7 +107,7 @@ func (d *Directory) SetLanguage(ctx context.Context, actor staffkey.Actor, lang 
 	}
 	event := staffkey.Event(staffkey.EventPersonChanged, actor)
 	event.Person, event.Detail = actor.Person, map[string]string{"language": lang}
-	err := d.change(ctx, event, func(tx *store.Tx) error {
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		p, err := tx.FindPerson(actor.Person)
 		if err != nil {
 			return err

@@ -92,8 +92,7 @@ func TestGrantException_is_bounded(t *testing.T) {
 		w.grant(t, hugo, staffkey.RoleHelpdesk, "A")
 		wantRefused(t, grant(administrator, hugo, time.Hour), "rank")
 		wantRefused(t, grant(w.actor(t, hugo), amara, time.Hour), "scope")
-		weak := administrator
-		weak.Assurance = staffkey.Assurance{Level: 2}
+		weak := w.weakly(t, lena)
 		wantRefused(t, grant(weak, amara, time.Hour), "role_needs_key")
 		if got := len(w.events(t, staffkey.EventExceptionGranted, staffkey.OutcomeRefused)); got != 7 {
 			t.Errorf("want each of 7 refusals recorded, got %d", got)

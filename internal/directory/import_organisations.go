@@ -152,11 +152,11 @@ func (d *Directory) loadOrganisations(ctx context.Context, actor staffkey.Actor,
 
 func (d *Directory) loadOrganisationsOnce(ctx context.Context, actor staffkey.Actor, rows []organisationRow) (Report, error) {
 	var done Report
-	err := d.store.Change(ctx, staffkey.Event(staffkey.EventOrganisationAdded, actor), func(tx *store.Tx) error {
+	err := d.store.ChangeAs(ctx, actor, staffkey.Event(staffkey.EventOrganisationAdded, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		done = Report{} // the function may run again
 		var events []staffkey.AuditEvent
 		for _, r := range rows {
-			event, err := takeOrganisation(tx, actor, r, &done)
+			event, err := takeOrganisation(tx, may, r, &done)
 			var refusal *staffkey.Refusal
 			switch {
 			case errors.As(err, &refusal) && errors.Is(refusal, staffkey.ErrRefused):
@@ -185,11 +185,11 @@ func (d *Directory) loadOrganisationsOnce(ctx context.Context, actor staffkey.Ac
 }
 
 // takeOrganisation adds or changes the organisation of one row and returns its event.
-func takeOrganisation(tx *store.Tx, actor staffkey.Actor, r organisationRow, done *Report) (staffkey.AuditEvent, error) {
+func takeOrganisation(tx *store.Tx, may staffkey.Authority, r organisationRow, done *Report) (staffkey.AuditEvent, error) {
 	current, err := tx.FindOrganisationByCode(r.organisation.Code)
 	if errors.Is(err, staffkey.ErrNotFound) {
-		tx.Event = staffkey.Event(staffkey.EventOrganisationAdded, actor)
-		_, err := addOrganisation(tx, actor, r.organisation)
+		tx.Event = staffkey.Event(staffkey.EventOrganisationAdded, may.Actor)
+		_, err := addOrganisation(tx, may, r.organisation)
 		if err == nil {
 			done.Added++
 		}
@@ -205,8 +205,8 @@ func takeOrganisation(tx *store.Tx, actor staffkey.Actor, r organisationRow, don
 	if !r.hasPhone {
 		next.Phone = current.Phone
 	}
-	tx.Event = staffkey.Event(staffkey.EventOrganisationEdit, actor)
-	err = changeOrganisation(tx, actor, current, next)
+	tx.Event = staffkey.Event(staffkey.EventOrganisationEdit, may.Actor)
+	err = changeOrganisation(tx, may, current, next)
 	if err == nil {
 		done.Changed++
 	}

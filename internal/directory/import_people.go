@@ -137,14 +137,14 @@ func (im *peopleImport) load(ctx context.Context, rows []row) error {
 // loadOnce stores rows in one transaction and returns what became of them.
 func (im *peopleImport) loadOnce(ctx context.Context, rows []row) (Report, error) {
 	var done Report
-	err := im.d.store.Change(ctx, staffkey.Event(staffkey.EventPersonAdded, im.actor), func(tx *store.Tx) error {
+	err := im.d.store.ChangeAs(ctx, im.actor, staffkey.Event(staffkey.EventPersonAdded, im.actor), func(tx *store.Tx, may staffkey.Authority) error {
 		done = Report{} // the function may run again
 		b, err := newPeopleBatch(tx, rows)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
-			err := im.take(tx, b, r, &done)
+			err := im.take(tx, may, b, r, &done)
 			if err != nil && !errors.Is(err, staffkey.ErrInvalid) && !errors.Is(err, staffkey.ErrRefused) {
 				return fmt.Errorf("line %d: %w", r.line, err)
 			}
@@ -197,7 +197,7 @@ func newPeopleBatch(tx *store.Tx, rows []row) (*peopleBatch, error) {
 }
 
 // take adds or changes the person of one row, or returns why not.
-func (im *peopleImport) take(tx *store.Tx, b *peopleBatch, r row, done *Report) error {
+func (im *peopleImport) take(tx *store.Tx, may staffkey.Authority, b *peopleBatch, r row, done *Report) error {
 	username, _ := r.get("username")
 	current, exists := b.byUsername[store.Fold(username)]
 	next := mergePerson(current, r)
@@ -215,7 +215,7 @@ func (im *peopleImport) take(tx *store.Tx, b *peopleBatch, r row, done *Report) 
 	if exists {
 		event.Kind, event.Person = staffkey.EventPersonChanged, current.ID
 	}
-	changed, err := im.decide(tx, b, current, &next, exists)
+	changed, err := im.decide(tx, may, b, current, &next, exists)
 	var refusal *staffkey.Refusal
 	switch {
 	case errors.As(err, &refusal) && errors.Is(refusal, staffkey.ErrRefused):
@@ -239,21 +239,21 @@ func (im *peopleImport) take(tx *store.Tx, b *peopleBatch, r row, done *Report) 
 
 // decide asks policy about one person and changes them; new ones wait for the end of the batch. It returns the fields that
 // changed of a person who exists.
-func (im *peopleImport) decide(tx *store.Tx, b *peopleBatch, current staffkey.Person, next *staffkey.Person, exists bool) (string, error) {
+func (im *peopleImport) decide(tx *store.Tx, may staffkey.Authority, b *peopleBatch, current staffkey.Person, next *staffkey.Person, exists bool) (string, error) {
 	var changed string
 	where := next.Organisation
 	if exists {
 		where = current.Organisation
 		changed = personChanges(current, *next)
 	}
-	if err := im.mayManage(tx, where); err != nil {
+	if err := im.mayManage(tx, may, where); err != nil {
 		return "", err
 	}
 	if exists && changed == "" {
 		return "", nil
 	}
 	if exists {
-		if err := mayChangePerson(tx, im.actor, current, *next); err != nil {
+		if err := mayChangePerson(tx, may, current, *next); err != nil {
 			return "", err
 		}
 	}
@@ -293,7 +293,7 @@ func (im *peopleImport) organisation(tx *store.Tx, code string) (staffkey.Organi
 }
 
 // mayManage asks about the people of an organisation, loading what is above it once for all rows.
-func (im *peopleImport) mayManage(tx *store.Tx, organisation staffkey.OrganisationID) error {
+func (im *peopleImport) mayManage(tx *store.Tx, may staffkey.Authority, organisation staffkey.OrganisationID) error {
 	chain, ok := im.chains[organisation]
 	if !ok {
 		var err error
@@ -302,7 +302,7 @@ func (im *peopleImport) mayManage(tx *store.Tx, organisation staffkey.Organisati
 		}
 		im.chains[organisation] = chain
 	}
-	return policy.MayManagePeople(im.actor, chain)
+	return policy.MayManagePeople(may, chain)
 }
 
 // mergePerson lays the columns of a row over what is stored.

@@ -39,8 +39,8 @@ type KeyRulesPreview struct {
 // KeyRules returns what an organisation, by id or code, decides itself about keys, nil when nothing, with a version for
 // [Directory.ChangeKeyRules], and what holds there. ErrNotFound: there is no such organisation where the actor sees.
 func (d *Directory) KeyRules(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) (own *staffkey.KeyRules, version string, holds staffkey.KeyRules, err error) {
-	err = d.store.Read(ctx, func(tx *store.Tx) error {
-		scope, err := scopeBelow(tx, actor, organisation)
+	err = d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		scope, err := scopeBelow(tx, may, organisation)
 		if err != nil {
 			return err
 		}
@@ -68,9 +68,9 @@ func (d *Directory) KeyRules(ctx context.Context, actor staffkey.Actor, organisa
 // such organisation where the actor sees.
 func (d *Directory) KeyRulesAbove(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) (staffkey.KeyRules, error) {
 	var chain []staffkey.PolicySettings
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		chain = nil
-		scope, err := scopeBelow(tx, actor, organisation)
+		scope, err := scopeBelow(tx, may, organisation)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (d *Directory) PreviewKeyRules(ctx context.Context, actor staffkey.Actor, o
 		return KeyRulesPreview{}, err
 	}
 	var preview KeyRulesPreview
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		o, err := organisationByReference(tx, "organisation", organisation)
 		if err != nil {
 			return err
@@ -114,7 +114,7 @@ func (d *Directory) PreviewKeyRules(ctx context.Context, actor staffkey.Actor, o
 		if err != nil {
 			return err
 		}
-		if err := policy.MayChangePolicy(actor, chain); err != nil {
+		if err := policy.MayChangePolicy(may, chain); err != nil {
 			return err
 		}
 		both, err := keyRulesBelow(tx, o.ID, rules)

@@ -97,8 +97,7 @@ func TestKeyRules_by_whom(t *testing.T) {
 		if _, _, _, err := w.KeyRules(t.Context(), w.actor(t, below), "A"); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("rules above: got error %v, want not found", err)
 		}
-		weak := w.actor(t, operator)
-		weak.Assurance.PhishingResistant = false
+		weak := w.weakly(t, operator)
 		_, err = w.PreviewKeyRules(t.Context(), weak, "A", rules)
 		wantRefused(t, err, "role_needs_key")
 		_, err = w.PreviewKeyRules(t.Context(), console, "A", &staffkey.KeyRules{MinPIN: new(99)})

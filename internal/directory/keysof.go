@@ -12,12 +12,12 @@ import (
 // number, firmware, and how far that can be believed (F81). ErrNotFound: there is no such person, or not for this actor.
 func (d *Directory) KeysOf(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) ([]staffkey.SecurityKey, error) {
 	var keys []staffkey.SecurityKey
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		p, err := tx.FindPerson(person)
 		if err != nil {
 			return err
 		}
-		if err := hideUnlessSeen(tx, actor, p); err != nil {
+		if err := hideUnlessSeen(tx, may, p); err != nil {
 			return err
 		}
 		keys, err = tx.ListSecurityKeys(person, inUse...)

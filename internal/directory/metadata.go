@@ -55,8 +55,8 @@ func (d *Directory) ImportMetadata(ctx context.Context, actor staffkey.Actor, bl
 	event.SubjectName = source
 	var about staffkey.Metadata
 	var load func()
-	wrong := d.store.Read(ctx, func(tx *store.Tx) error {
-		if err := d.mayRunMetadata(tx, actor); err != nil {
+	wrong := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		if err := d.mayRunMetadata(tx, may); err != nil {
 			return err
 		}
 		current, err := tx.FindMetadata()
@@ -66,8 +66,8 @@ func (d *Directory) ImportMetadata(ctx context.Context, actor staffkey.Actor, bl
 		about, load, err = d.models.Verify(blob, current.Number, tx.Now)
 		return err
 	})
-	err := d.change(ctx, event, func(tx *store.Tx) error {
-		if err := d.mayRunMetadata(tx, actor); err != nil || wrong != nil {
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		if err := d.mayRunMetadata(tx, may); err != nil || wrong != nil {
 			return errors.Join(err, wrong)
 		}
 		about.Source, about.ImportedBy, about.ImportedAt = source, actor.Person, tx.Now
@@ -137,16 +137,16 @@ func (d *Directory) FetchMetadata(ctx context.Context, interval time.Duration, s
 }
 
 // mayRunMetadata asks whether the actor may change what holds for the whole installation. Before there is an organisation, the console may.
-func (d *Directory) mayRunMetadata(tx *store.Tx, actor staffkey.Actor) error {
+func (d *Directory) mayRunMetadata(tx *store.Tx, may staffkey.Authority) error {
 	root, err := tx.FindRootOrganisation()
-	if errors.Is(err, staffkey.ErrNotFound) && actor.Console {
+	if errors.Is(err, staffkey.ErrNotFound) && may.Console {
 		return nil
 	}
 	if err != nil {
 		return err
 	}
 	tx.Event.Organisation = root.ID // unused in a read
-	return policy.MayRunMetadata(actor, policy.Chain{root.ID})
+	return policy.MayRunMetadata(may, policy.Chain{root.ID})
 }
 
 // RefreshModels loads the recalls that hold, and the metadata that another node or a command has imported. It was verified when it was imported, so its certificates

@@ -63,8 +63,7 @@ func TestImportMetadata_by_whom(t *testing.T) {
 				t.Errorf("%s: got error %v, want a refusal", p.Username, err)
 			}
 		}
-		weak := w.actor(t, operator)
-		weak.Assurance = staffkey.Assurance{Level: 2}
+		weak := w.weakly(t, operator)
 		if _, err := w.ImportMetadata(t.Context(), weak, blob, "blob.jwt"); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("operator without a key: got error %v, want a refusal", err)
 		}

@@ -23,9 +23,9 @@ func (d *Directory) AddOrganisation(ctx context.Context, actor staffkey.Actor, o
 		return staffkey.Organisation{}, err
 	}
 	var added staffkey.Organisation
-	err := d.change(ctx, staffkey.Event(staffkey.EventOrganisationAdded, actor), func(tx *store.Tx) error {
+	err := d.change(ctx, actor, staffkey.Event(staffkey.EventOrganisationAdded, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
-		added, err = addOrganisation(tx, actor, o)
+		added, err = addOrganisation(tx, may, o)
 		return err
 	})
 	if err != nil {
@@ -35,7 +35,7 @@ func (d *Directory) AddOrganisation(ctx context.Context, actor staffkey.Actor, o
 }
 
 // addOrganisation adds one organisation in a change whose event it completes.
-func addOrganisation(tx *store.Tx, actor staffkey.Actor, o staffkey.Organisation) (staffkey.Organisation, error) {
+func addOrganisation(tx *store.Tx, may staffkey.Authority, o staffkey.Organisation) (staffkey.Organisation, error) {
 	tx.Event.SubjectName = o.Name
 	var chain policy.Chain
 	if o.Parent == "" {
@@ -56,7 +56,7 @@ func addOrganisation(tx *store.Tx, actor staffkey.Actor, o staffkey.Organisation
 			return o, err
 		}
 	}
-	if err := policy.MayAddOrganisation(actor, chain); err != nil {
+	if err := policy.MayAddOrganisation(may, chain); err != nil {
 		return o, err
 	}
 	switch _, err := tx.FindOrganisationByCode(o.Code); {
@@ -76,12 +76,12 @@ func (d *Directory) ChangeOrganisation(ctx context.Context, actor staffkey.Actor
 	if err := staffkey.ValidateOrganisation(o); err != nil {
 		return err
 	}
-	err := d.change(ctx, staffkey.Event(staffkey.EventOrganisationEdit, actor), func(tx *store.Tx) error {
+	err := d.change(ctx, actor, staffkey.Event(staffkey.EventOrganisationEdit, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		current, err := tx.FindOrganisation(o.ID)
 		if err != nil {
 			return err
 		}
-		return changeOrganisation(tx, actor, current, o)
+		return changeOrganisation(tx, may, current, o)
 	})
 	if err != nil {
 		return fmt.Errorf("change organisation %s: %w", o.Code, err)
@@ -90,13 +90,13 @@ func (d *Directory) ChangeOrganisation(ctx context.Context, actor staffkey.Actor
 }
 
 // changeOrganisation changes one organisation in a change whose event it completes.
-func changeOrganisation(tx *store.Tx, actor staffkey.Actor, current, o staffkey.Organisation) error {
+func changeOrganisation(tx *store.Tx, may staffkey.Authority, current, o staffkey.Organisation) error {
 	tx.Event.Organisation, tx.Event.Subject, tx.Event.SubjectName = current.ID, string(current.ID), current.Name
 	chain, err := chainOf(tx, current.ID)
 	if err != nil {
 		return err
 	}
-	if err := policy.MayChangeOrganisation(actor, chain); err != nil {
+	if err := policy.MayChangeOrganisation(may, chain); err != nil {
 		return err
 	}
 	changed := changedFields("code", current.Code, o.Code, "name", current.Name, o.Name, "phone", current.Phone, o.Phone)
@@ -118,8 +118,8 @@ func changeOrganisation(tx *store.Tx, actor staffkey.Actor, current, o staffkey.
 // lists everything that the actor sees. ErrNotFound: there is no such organisation where the actor sees.
 func (d *Directory) ListOrganisations(ctx context.Context, actor staffkey.Actor, below staffkey.OrganisationID) ([]OrganisationLine, error) {
 	var list []OrganisationLine
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		scope, err := scopeBelow(tx, actor, below)
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		scope, err := scopeBelow(tx, may, below)
 		if err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func (d *Directory) AddPerson(ctx context.Context, actor staffkey.Actor, p staff
 		return staffkey.Person{}, err
 	}
 	var added staffkey.Person
-	err := d.change(ctx, staffkey.Event(staffkey.EventPersonAdded, actor), func(tx *store.Tx) error {
+	err := d.change(ctx, actor, staffkey.Event(staffkey.EventPersonAdded, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		added = p
 		tx.Event.SubjectName = p.Name
 		o, err := organisationByReference(tx, "organisation", p.Organisation)
@@ -28,7 +28,7 @@ func (d *Directory) AddPerson(ctx context.Context, actor staffkey.Actor, p staff
 			return err
 		}
 		tx.Event.Organisation = o.ID
-		if err := mayManagePeopleOf(tx, actor, o.ID); err != nil {
+		if err := mayManagePeopleOf(tx, may, o.ID); err != nil {
 			return err
 		}
 		added.Organisation = o.ID
@@ -53,7 +53,7 @@ func (d *Directory) ChangePerson(ctx context.Context, actor staffkey.Actor, p st
 	if err := validatePerson(p); err != nil {
 		return err
 	}
-	err := d.change(ctx, staffkey.Event(staffkey.EventPersonChanged, actor), func(tx *store.Tx) error {
+	err := d.change(ctx, actor, staffkey.Event(staffkey.EventPersonChanged, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		current, err := tx.FindPerson(p.ID)
 		if err != nil {
 			return err
@@ -65,7 +65,7 @@ func (d *Directory) ChangePerson(ctx context.Context, actor staffkey.Actor, p st
 		}
 		next := p
 		next.Organisation, next.CreatedAt = o.ID, current.CreatedAt
-		if err := mayChangePerson(tx, actor, current, next); err != nil {
+		if err := mayChangePerson(tx, may, current, next); err != nil {
 			return err
 		}
 		changed := personChanges(current, next)
@@ -86,27 +86,27 @@ func (d *Directory) ChangePerson(ctx context.Context, actor staffkey.Actor, p st
 }
 
 // mayManagePeopleOf asks whether the actor looks after the people of an organisation.
-func mayManagePeopleOf(tx *store.Tx, actor staffkey.Actor, organisation staffkey.OrganisationID) error {
+func mayManagePeopleOf(tx *store.Tx, may staffkey.Authority, organisation staffkey.OrganisationID) error {
 	chain, err := chainOf(tx, organisation)
 	if err != nil {
 		return err
 	}
-	return policy.MayManagePeople(actor, chain)
+	return policy.MayManagePeople(may, chain)
 }
 
 // mayChangePerson asks whether the actor looks after the person where they are and where they go. Somebody who holds
 // roles is changed only by who could have granted them: otherwise a Local Administrator could take over an operator's
 // account through its e-mail address.
-func mayChangePerson(tx *store.Tx, actor staffkey.Actor, current, next staffkey.Person) error {
-	if err := mayManagePeopleOf(tx, actor, current.Organisation); err != nil {
+func mayChangePerson(tx *store.Tx, may staffkey.Authority, current, next staffkey.Person) error {
+	if err := mayManagePeopleOf(tx, may, current.Organisation); err != nil {
 		return err
 	}
 	if next.Organisation != current.Organisation {
-		if err := mayManagePeopleOf(tx, actor, next.Organisation); err != nil {
+		if err := mayManagePeopleOf(tx, may, next.Organisation); err != nil {
 			return err
 		}
 	}
-	if actor.Console { // above every rule, and an import need not load what decides nothing
+	if may.Console { // above every rule, and an import need not load what decides nothing
 		return nil
 	}
 	grants, err := tx.ListRoleGrants(current.ID)
@@ -118,7 +118,7 @@ func mayChangePerson(tx *store.Tx, actor staffkey.Actor, current, next staffkey.
 		if err != nil {
 			return err
 		}
-		if err := policy.MayGrantRole(actor, current.ID, g.Role, chain); err != nil {
+		if err := policy.MayGrantRole(may, current.ID, g.Role, chain); err != nil {
 			return err
 		}
 	}
@@ -199,8 +199,8 @@ type PersonPage struct {
 func (d *Directory) ListPeople(ctx context.Context, actor staffkey.Actor, q PersonQuery) (PersonPage, error) {
 	limit := pageSize(q.Limit)
 	var page PersonPage
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		scope, err := scopeBelow(tx, actor, q.Organisation)
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		scope, err := scopeBelow(tx, may, q.Organisation)
 		if err != nil {
 			return err
 		}
@@ -228,12 +228,12 @@ func pageSize(limit int) int {
 // the actor does not see.
 func (d *Directory) FindPerson(ctx context.Context, actor staffkey.Actor, login string) (staffkey.Person, error) {
 	var p staffkey.Person
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
 		if p, err = tx.FindPersonByLogin(strings.TrimSpace(login)); err != nil {
 			return err
 		}
-		return hideUnlessSeen(tx, actor, p)
+		return hideUnlessSeen(tx, may, p)
 	})
 	if err != nil {
 		return staffkey.Person{}, fmt.Errorf("find person %s: %w", login, err)
@@ -253,12 +253,12 @@ type Profile struct {
 // ErrNotFound.
 func (d *Directory) Profile(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) (Profile, error) {
 	var profile Profile
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
 		if profile.Person, err = tx.FindPerson(person); err != nil {
 			return err
 		}
-		if err := hideUnlessSeen(tx, actor, profile.Person); err != nil {
+		if err := hideUnlessSeen(tx, may, profile.Person); err != nil {
 			return err
 		}
 		o, err := tx.FindOrganisation(profile.Person.Organisation)
@@ -275,8 +275,8 @@ func (d *Directory) Profile(ctx context.Context, actor staffkey.Actor, person st
 	return profile, nil
 }
 
-func hideUnlessSeen(tx *store.Tx, actor staffkey.Actor, p staffkey.Person) error {
-	seen, err := seesPerson(tx, actor, p)
+func hideUnlessSeen(tx *store.Tx, may staffkey.Authority, p staffkey.Person) error {
+	seen, err := seesPerson(tx, may, p)
 	if err == nil && !seen {
 		return staffkey.ErrNotFound
 	}

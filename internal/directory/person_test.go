@@ -57,8 +57,7 @@ func TestManagePeople_by_actor(t *testing.T) {
 		w.grant(t, admin, staffkey.RoleLocalAdministrator, "A")
 		w.grant(t, adminB, staffkey.RoleLocalAdministrator, "B")
 		staff := w.person(t, "staff", "A1")
-		weak := w.actor(t, admin)
-		weak.Assurance.PhishingResistant = false
+		weak := w.weakly(t, admin)
 		for _, c := range []struct {
 			name   string
 			actor  staffkey.Actor

@@ -25,7 +25,7 @@ func (d *Directory) ChangePolicy(ctx context.Context, actor staffkey.Actor, orga
 
 // changePolicy changes the settings of an organisation by a function, in one change. The same settings once more change nothing.
 func (d *Directory) changePolicy(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID, change func(*staffkey.PolicySettings) error) error {
-	return d.change(ctx, staffkey.Event(staffkey.EventPolicyChanged, actor), func(tx *store.Tx) error {
+	return d.change(ctx, actor, staffkey.Event(staffkey.EventPolicyChanged, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		o, err := organisationByReference(tx, "organisation", organisation)
 		if err != nil {
 			return err
@@ -35,7 +35,7 @@ func (d *Directory) changePolicy(ctx context.Context, actor staffkey.Actor, orga
 		if err != nil {
 			return err
 		}
-		if err := policy.MayChangePolicy(actor, chain); err != nil {
+		if err := policy.MayChangePolicy(may, chain); err != nil {
 			return err
 		}
 		settings, err := tx.FindPolicySettings(o.ID)
@@ -68,8 +68,8 @@ func (d *Directory) changePolicy(ctx context.Context, actor staffkey.Actor, orga
 // organisation where the actor sees.
 func (d *Directory) PolicySettings(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) (staffkey.PolicySettings, error) {
 	var settings staffkey.PolicySettings
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		scope, err := scopeBelow(tx, actor, organisation)
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		scope, err := scopeBelow(tx, may, organisation)
 		if err != nil {
 			return err
 		}

@@ -39,9 +39,9 @@ type RecallProgress struct {
 // PreviewRecall says who a recall would concern, and changes nothing. It asks what [Directory.StartRecall] asks.
 func (d *Directory) PreviewRecall(ctx context.Context, actor staffkey.Actor, r staffkey.Recall) (RecallProgress, error) {
 	var progress RecallProgress
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
-		if r, err = d.mayRecall(tx, actor, r); err != nil {
+		if r, err = d.mayRecall(tx, may, r); err != nil {
 			return err
 		}
 		r.StartedAt = tx.Now
@@ -60,9 +60,9 @@ func (d *Directory) PreviewRecall(ctx context.Context, actor staffkey.Actor, r s
 func (d *Directory) StartRecall(ctx context.Context, actor staffkey.Actor, r staffkey.Recall) (staffkey.Recall, error) {
 	event := staffkey.Event(staffkey.EventRecallStarted, actor)
 	event.Subject = r.AAGUID
-	err := d.change(ctx, event, func(tx *store.Tx) error {
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
-		if r, err = d.mayRecall(tx, actor, r); err != nil {
+		if r, err = d.mayRecall(tx, may, r); err != nil {
 			return err
 		}
 		r.ID, r.StartedAt, r.StartedBy, r.StartedName = store.NewID[staffkey.RecallID](), tx.Now, actor.Person, actor.Name
@@ -79,7 +79,7 @@ func (d *Directory) StartRecall(ctx context.Context, actor staffkey.Actor, r sta
 }
 
 // mayRecall checks a recall and asks whether the actor may start it. It returns the recall with its organisation's id.
-func (d *Directory) mayRecall(tx *store.Tx, actor staffkey.Actor, r staffkey.Recall) (staffkey.Recall, error) {
+func (d *Directory) mayRecall(tx *store.Tx, may staffkey.Authority, r staffkey.Recall) (staffkey.Recall, error) {
 	o, err := organisationByReference(tx, "organisation", r.Organisation)
 	if err != nil {
 		return r, err
@@ -89,7 +89,7 @@ func (d *Directory) mayRecall(tx *store.Tx, actor staffkey.Actor, r staffkey.Rec
 		return r, err
 	}
 	tx.Event.Organisation = o.ID // unused in a read
-	if err := policy.MayRecall(actor, chain); err != nil {
+	if err := policy.MayRecall(may, chain); err != nil {
 		return r, err
 	}
 	r.Organisation = o.ID
@@ -120,7 +120,7 @@ func checkRecall(r staffkey.Recall, now time.Time) error {
 // date has passed, or it was taken back already.
 func (d *Directory) UndoRecall(ctx context.Context, actor staffkey.Actor, id staffkey.RecallID) error {
 	event := staffkey.Event(staffkey.EventRecallUndone, actor)
-	err := d.change(ctx, event, func(tx *store.Tx) error {
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		r, err := tx.FindRecall(id)
 		if err != nil {
 			return err
@@ -131,7 +131,7 @@ func (d *Directory) UndoRecall(ctx context.Context, actor staffkey.Actor, id sta
 		if err != nil {
 			return err
 		}
-		if err := policy.MayRecall(actor, chain); err != nil {
+		if err := policy.MayRecall(may, chain); err != nil {
 			return err
 		}
 		if err := tx.UndoRecall(id); !errors.Is(err, staffkey.ErrExpired) {
@@ -148,14 +148,14 @@ func (d *Directory) UndoRecall(ctx context.Context, actor staffkey.Actor, id sta
 // ListRecalls returns the recalls that hold or held for people whom the actor sees, newest first.
 func (d *Directory) ListRecalls(ctx context.Context, actor staffkey.Actor) ([]staffkey.Recall, error) {
 	var list []staffkey.Recall
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		all, err := tx.ListRecalls()
 		if err != nil {
 			return err
 		}
 		list = all[:0]
 		for _, r := range all {
-			scope, err := seenOf(tx, actor, r)
+			scope, err := seenOf(tx, may, r)
 			if err != nil {
 				return err
 			}
@@ -174,12 +174,12 @@ func (d *Directory) ListRecalls(ctx context.Context, actor staffkey.Actor) ([]st
 // FindRecall returns a recall with its progress among the people whom the actor sees; ErrNotFound when it concerns none of them.
 func (d *Directory) FindRecall(ctx context.Context, actor staffkey.Actor, id staffkey.RecallID) (RecallProgress, error) {
 	var progress RecallProgress
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		r, err := tx.FindRecall(id)
 		if err != nil {
 			return err
 		}
-		scope, err := seenOf(tx, actor, r)
+		scope, err := seenOf(tx, may, r)
 		if err != nil {
 			return err
 		}
@@ -196,8 +196,8 @@ func (d *Directory) FindRecall(ctx context.Context, actor staffkey.Actor, id sta
 }
 
 // seenOf returns where an actor sees people under a recall: at the recall's organisation, or below it where they have a role.
-func seenOf(tx *store.Tx, actor staffkey.Actor, r staffkey.Recall) ([]staffkey.OrganisationID, error) {
-	scope, err := scopeOf(tx, actor)
+func seenOf(tx *store.Tx, may staffkey.Authority, r staffkey.Recall) ([]staffkey.OrganisationID, error) {
+	scope, err := scopeOf(tx, may)
 	if err != nil {
 		return nil, err
 	}

@@ -16,8 +16,8 @@ type RoleLine = store.RoleLine
 // GrantRole gives a person a role at an organisation, by id or code, and everything below it. Giving it again changes
 // nothing. An operator runs the whole installation, so that role exists at the first organisation only.
 func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) error {
-	err := d.change(ctx, staffkey.Event(staffkey.EventRoleGranted, actor), func(tx *store.Tx) error {
-		o, err := decideRole(tx, actor, person, role, organisation)
+	err := d.change(ctx, actor, staffkey.Event(staffkey.EventRoleGranted, actor), func(tx *store.Tx, may staffkey.Authority) error {
+		o, err := decideRole(tx, may, person, role, organisation)
 		if err != nil {
 			return err
 		}
@@ -38,10 +38,17 @@ func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person 
 		if err := tx.CancelLinks(store.LinkReset, person); err != nil {
 			return err
 		}
-		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+		pass, err := tx.FindEnrolment(person, staffkey.MethodPass)
+		if errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		if err != nil {
 			return err
 		}
-		return nil
+		if _, err := tx.EndSessionsFrom(person, staffkey.PassAncestor(pass.ID), ""); err != nil {
+			return err
+		}
+		return tx.DeleteEnrolment(person, staffkey.MethodPass)
 	})
 	if err != nil {
 		return fmt.Errorf("grant %s: %w", role, err)
@@ -52,8 +59,8 @@ func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person 
 // RevokeRole takes a role back. The last operator keeps theirs (rule last_operator): without one, nobody could grant any
 // role but from the console. ErrNotFound: the person does not hold it there.
 func (d *Directory) RevokeRole(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) error {
-	err := d.change(ctx, staffkey.Event(staffkey.EventRoleRevoked, actor), func(tx *store.Tx) error {
-		o, err := decideRole(tx, actor, person, role, organisation)
+	err := d.change(ctx, actor, staffkey.Event(staffkey.EventRoleRevoked, actor), func(tx *store.Tx, may staffkey.Authority) error {
+		o, err := decideRole(tx, may, person, role, organisation)
 		if err != nil {
 			return err
 		}
@@ -73,7 +80,7 @@ func (d *Directory) RevokeRole(ctx context.Context, actor staffkey.Actor, person
 }
 
 // decideRole loads what a change of roles is about, completes its event and asks policy.
-func decideRole(tx *store.Tx, actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) (staffkey.Organisation, error) {
+func decideRole(tx *store.Tx, may staffkey.Authority, person staffkey.PersonID, role staffkey.Role, organisation staffkey.OrganisationID) (staffkey.Organisation, error) {
 	tx.Event.Person, tx.Event.Subject = person, string(role)
 	if _, err := staffkey.ParseRole(string(role)); err != nil {
 		return staffkey.Organisation{}, err
@@ -92,7 +99,7 @@ func decideRole(tx *store.Tx, actor staffkey.Actor, person staffkey.PersonID, ro
 	if err != nil {
 		return o, err
 	}
-	return o, policy.MayGrantRole(actor, person, role, chain)
+	return o, policy.MayGrantRole(may, person, role, chain)
 }
 
 // leavesAnOperator refuses a change after which no active operator is left, where there was one before. It is asked
@@ -112,8 +119,8 @@ func leavesAnOperator(tx *store.Tx, before int) error {
 // everything that the actor sees.
 func (d *Directory) ListRoles(ctx context.Context, actor staffkey.Actor, below staffkey.OrganisationID) ([]RoleLine, error) {
 	var list []RoleLine
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
-		scope, err := scopeBelow(tx, actor, below)
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		scope, err := scopeBelow(tx, may, below)
 		if err != nil {
 			return err
 		}

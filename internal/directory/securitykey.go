@@ -46,7 +46,7 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 	if err := policy.MayManageKeys(actor, person); err != nil {
 		return list, fmt.Errorf("list keys: %w", err)
 	}
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		p, err := tx.FindPerson(person)
 		if err != nil {
 			return err
@@ -100,7 +100,7 @@ func (d *Directory) RenameKey(ctx context.Context, actor staffkey.Actor, person 
 	if err != nil {
 		return err
 	}
-	err = d.change(ctx, keyEvent(staffkey.EventKeyRenamed, actor, person, key), func(tx *store.Tx) error {
+	err = d.change(ctx, actor, keyEvent(staffkey.EventKeyRenamed, actor, person, key), func(tx *store.Tx, may staffkey.Authority) error {
 		if err := policy.MayManageKeys(actor, person); err != nil {
 			return err
 		}
@@ -137,7 +137,7 @@ func (d *Directory) RenameKey(ctx context.Context, actor staffkey.Actor, person 
 // take it back for [staffkey.UndoRemovalFor]. The last way in is never removed (F23): what else the person has is read in
 // the same change, so that of two removals at once one is refused.
 func (d *Directory) RemoveKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) error {
-	err := d.change(ctx, keyEvent(staffkey.EventKeyRemoved, actor, person, key), func(tx *store.Tx) error {
+	err := d.change(ctx, actor, keyEvent(staffkey.EventKeyRemoved, actor, person, key), func(tx *store.Tx, may staffkey.Authority) error {
 		if err := policy.MayManageKeys(actor, person); err != nil {
 			return err
 		}
@@ -150,13 +150,13 @@ func (d *Directory) RemoveKey(ctx context.Context, actor staffkey.Actor, person 
 			return err
 		}
 		tx.Event.SubjectName = k.Nickname
-		if err := policy.MayRemoveKey(actor, person, key, h, tx.Now); err != nil {
+		if err := policy.MayRemoveKey(may, person, key, h, tx.Now); err != nil {
 			return err
 		}
 		if err := tx.RemoveSecurityKey(person, key); err != nil {
 			return err
 		}
-		if _, err := tx.EndSessionsOfKey(person, key, actor.Session); err != nil {
+		if _, err := tx.EndSessionsFrom(person, staffkey.KeyAncestor(key), actor.Session); err != nil {
 			return err
 		}
 		owner, err := tx.FindPerson(person)
@@ -177,23 +177,32 @@ func (d *Directory) tellOfRemoval(tx *store.Tx, owner staffkey.Person, k staffke
 	if err := tx.InsertNotice(template, owner, map[string]string{"Nickname": k.Nickname}); err != nil {
 		return err
 	}
-	enrolments, err := tx.ListEnrolments(owner.ID)
-	if err != nil {
+	number, err := d.alertNumber(tx, owner.ID)
+	if err != nil || number == "" {
 		return err
+	}
+	return tx.InsertAlert(template, owner, number)
+}
+
+// alertNumber is the telephone at which a person is told of what matters, or "".
+func (d *Directory) alertNumber(tx *store.Tx, person staffkey.PersonID) (string, error) {
+	enrolments, err := tx.ListEnrolments(person)
+	if err != nil {
+		return "", err
 	}
 	for _, e := range enrolments {
 		if number := d.number(e); number != "" && e.Method == staffkey.MethodTextMessage {
-			return tx.InsertAlert(template, owner, number)
+			return number, nil
 		}
 	}
-	return nil
+	return "", nil
 }
 
 // RestoreKey takes back a removal that is at most [staffkey.UndoRemovalFor] old and returns the key, under another
 // nickname ("Lanyard (2)") when its own was given to another key meanwhile. ErrExpired says that it is too late.
 func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) (staffkey.SecurityKey, error) {
 	var restored staffkey.SecurityKey
-	err := d.change(ctx, keyEvent(staffkey.EventKeyRestored, actor, person, key), func(tx *store.Tx) error {
+	err := d.change(ctx, actor, keyEvent(staffkey.EventKeyRestored, actor, person, key), func(tx *store.Tx, may staffkey.Authority) error {
 		if err := policy.MayManageKeys(actor, person); err != nil {
 			return err
 		}
@@ -209,7 +218,7 @@ func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person
 		if restored.State != staffkey.SecurityKeyRemoved || restored.RemovedAt.Before(since) {
 			return staffkey.Expired("undo_expired", "key.undo.late")
 		}
-		if err := policy.MayRestoreKey(actor, person, p, h, tx.Now); err != nil {
+		if err := policy.MayRestoreKey(may, person, p, h, tx.Now); err != nil {
 			return err
 		}
 		keys, err := tx.ListSecurityKeys(person, inUse...)
@@ -224,17 +233,27 @@ func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person
 				return err
 			}
 		}
-		if err := tx.RestoreSecurityKey(person, key, since); err != nil {
-			return err
-		}
-		if restored, err = tx.FindSecurityKey(person, key); err != nil {
-			return err
-		}
 		owner, err := tx.FindPerson(person)
 		if err != nil {
 			return err
 		}
-		return tx.InsertNotice("notice.key_resumed", owner, map[string]string{"Nickname": nickname})
+		number, err := d.alertNumber(tx, person)
+		if err != nil {
+			return err
+		}
+		err = tx.RestoreStoppedKey(person, key, since)
+		if err == nil {
+			err = tx.InsertNotice("notice.key_restored", owner, map[string]string{"Nickname": nickname})
+		}
+		if errors.Is(err, staffkey.ErrExpired) { // it was in use
+			u := store.InUse{Owner: owner, Keep: actor.Session, Notice: "notice.key_resumed", Args: map[string]string{"Nickname": nickname}, Number: number}
+			err = tx.RestoreKey(u, key, since)
+		}
+		if err != nil {
+			return err
+		}
+		restored, err = tx.FindSecurityKey(person, key)
+		return err
 	})
 	if err != nil {
 		return staffkey.SecurityKey{}, fmt.Errorf("restore key: %w", err)
@@ -258,7 +277,7 @@ func (d *Directory) RemovalPreview(ctx context.Context, actor staffkey.Actor, pe
 	if err := policy.MayManageKeys(actor, person); err != nil {
 		return r, fmt.Errorf("preview removal: %w", err)
 	}
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		_, h, err := d.loadHoldings(tx, person)
 		if err != nil {
 			return err

@@ -10,6 +10,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
 )
 
 // key puts an active key on a person's list.
@@ -44,7 +45,7 @@ func (w *world) session(t testing.TB, p staffkey.Person, id staffkey.SessionID, 
 	t.Helper()
 	now := w.clock.Now()
 	err := w.store.Change(t.Context(), staffkey.Event(staffkey.EventSignedIn, console), func(tx *store.Tx) error {
-		return tx.InsertSession(staffkey.Session{ID: id, Person: p.ID, SecurityKey: key, CreatedAt: now, ProvedAt: now, LastSeenAt: now, IdleLimit: time.Hour, ExpiresAt: now.Add(time.Hour)}, string("secret of "+id))
+		return tx.InsertSession(staffkey.Session{ID: id, Person: p.ID, Assurance: storetest.Strong, SecurityKey: key, CreatedAt: now, ProvedAt: now, LastSeenAt: now, IdleLimit: time.Hour, ExpiresAt: now.Add(time.Hour)}, string("secret of "+id))
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -114,8 +115,7 @@ func TestRenameKey(t *testing.T) {
 		p, other := w.person(t, "amara", "A"), w.person(t, "other", "A")
 		lanyard := w.key(t, p, "Lanyard")
 		w.key(t, p, "Drawer")
-		self := w.actor(t, p)
-		self.ProvedAt = w.clock.Now().Add(-24 * time.Hour) // a nickname needs no fresh proof
+		self := storetest.SignIn(t, w.store, p, storetest.Strong, w.clock.Now().Add(-24*time.Hour)) // a nickname needs no fresh proof
 		for _, name := range []string{" Blue key ", "blue KEY", "blue KEY"} {
 			if err := w.RenameKey(ctx, self, p.ID, lanyard, name); err != nil {
 				t.Fatalf("%q: %v", name, err)
@@ -150,11 +150,9 @@ func TestRemoveKey_and_restore(t *testing.T) {
 		w.session(t, p, "session", lanyard) // the one that asks
 		w.session(t, p, "elsewhere", lanyard)
 		w.session(t, p, "other key", drawer)
-		self := w.actor(t, p)
-		self.Session = "session"
+		self := staffkey.Actor{Person: p.ID, Name: p.Name, Session: "session"}
 
-		stale := self
-		stale.ProvedAt = w.clock.Now().Add(-staffkey.ProofLife - time.Second)
+		stale := storetest.SignIn(t, w.store, p, storetest.Strong, w.clock.Now().Add(-staffkey.ProofLife-time.Second))
 		ended := self
 		ended.Session = "gone"
 		if err := w.RemoveKey(ctx, ended, p.ID, lanyard); !errors.Is(err, staffkey.ErrExpired) {
@@ -175,7 +173,7 @@ func TestRemoveKey_and_restore(t *testing.T) {
 				open = append(open, string(s.ID))
 			}
 			slices.Sort(open)
-			if want := []string{"other key", "session"}; !slices.Equal(open, want) {
+			if want := []string{string(stale.Session), "other key", "session"}; !slices.Equal(open, want) {
 				t.Errorf("open sessions: want %v, got %v", want, open)
 			}
 			return err
@@ -199,7 +197,7 @@ func TestRemoveKey_and_restore(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.clock.Advance(staffkey.UndoRemovalFor)
-		self.ProvedAt = w.clock.Now()
+		self = w.actor(t, p)
 		restored, err := w.RestoreKey(ctx, self, p.ID, lanyard)
 		if err != nil || restored.Nickname != "Lanyard (2)" || restored.State != staffkey.SecurityKeyActive {
 			t.Errorf("want it back as Lanyard (2), got %+v, %v", restored, err)
@@ -211,7 +209,7 @@ func TestRemoveKey_and_restore(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.clock.Advance(staffkey.UndoRemovalFor + time.Second)
-		self.ProvedAt = w.clock.Now()
+		self = w.actor(t, p)
 		if _, err := w.RestoreKey(ctx, self, p.ID, lanyard); !errors.Is(err, staffkey.ErrExpired) {
 			t.Errorf("too late: want ErrExpired, got %v", err)
 		}

@@ -22,9 +22,9 @@ type SetUp struct {
 // SetUpTasks tells an operator how far the set-up has come; to anybody else it is finished.
 func (d *Directory) SetUpTasks(ctx context.Context, actor staffkey.Actor) (SetUp, error) {
 	var s SetUp
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
-		s, _, err = maySetUp(tx, actor)
+		s, _, err = maySetUp(tx, may)
 		if errors.Is(err, staffkey.ErrRefused) {
 			s, err = SetUp{Finished: true}, nil
 		}
@@ -37,7 +37,7 @@ func (d *Directory) SetUpTasks(ctx context.Context, actor staffkey.Actor) (SetUp
 }
 
 // maySetUp returns the state of the set-up and the root organisation, when the actor may work on it.
-func maySetUp(tx *store.Tx, actor staffkey.Actor) (SetUp, staffkey.Organisation, error) {
+func maySetUp(tx *store.Tx, may staffkey.Authority) (SetUp, staffkey.Organisation, error) {
 	var s SetUp
 	root, err := tx.FindRootOrganisation()
 	if err != nil {
@@ -46,7 +46,7 @@ func maySetUp(tx *store.Tx, actor staffkey.Actor) (SetUp, staffkey.Organisation,
 	if s, err = readSetUp(tx); err != nil {
 		return s, root, err
 	}
-	return s, root, policy.MaySetUp(actor, policy.Chain{root.ID}, s.Finished)
+	return s, root, policy.MaySetUp(may, policy.Chain{root.ID}, s.Finished)
 }
 
 func readSetUp(tx *store.Tx) (SetUp, error) {
@@ -68,8 +68,8 @@ func readSetUp(tx *store.Tx) (SetUp, error) {
 
 // setUp runs one step of the set-up and marks it as done.
 func (d *Directory) setUp(ctx context.Context, actor staffkey.Actor, task string, event staffkey.AuditEvent, step func(tx *store.Tx, root staffkey.Organisation) error) error {
-	err := d.change(ctx, event, func(tx *store.Tx) error {
-		s, root, err := maySetUp(tx, actor)
+	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		s, root, err := maySetUp(tx, may)
 		if err != nil {
 			return err
 		}
@@ -100,9 +100,9 @@ func (d *Directory) MarkSetUpTask(ctx context.Context, actor staffkey.Actor, tas
 // SetUpOrganisation returns the organisation above all, for the form of the set-up.
 func (d *Directory) SetUpOrganisation(ctx context.Context, actor staffkey.Actor) (staffkey.Organisation, error) {
 	var root staffkey.Organisation
-	err := d.store.Read(ctx, func(tx *store.Tx) error {
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
-		_, root, err = maySetUp(tx, actor)
+		_, root, err = maySetUp(tx, may)
 		return err
 	})
 	if err != nil {

@@ -186,7 +186,7 @@ func AcceptsSignIn(proofs []staffkey.Proof, e Entering) (staffkey.Assurance, err
 		return a, nil
 	case a.Level == 1 && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Recovery == staffkey.RecoveryPass }):
 		return a, nil
-	case a.Level == 1 && !e.Holdings.SetUp && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Knowledge }):
+	case a.Level == 1 && !e.Holdings.SetUp && !e.Holdings.inUse() && slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Knowledge }):
 		return a, nil
 	case slices.ContainsFunc(proofs, func(p staffkey.Proof) bool { return p.Recalled }):
 		return staffkey.Assurance{}, staffkey.Refused("recall_alone", "key.recall-alone")
@@ -217,6 +217,25 @@ func RecoveryOf(proofs []staffkey.Proof) staffkey.Recovery {
 		}
 	}
 	return found
+}
+
+// RestsOn is the instant from which the limits of a session count that proofs open: that of the one proof which is enough alone, the latest
+// such, or else of the oldest (NIST SP 800-63B-4 §2.1.3: reauthentication takes all factors again). A session of level 2 or 3 that a touch
+// or a code renews beside a password goes on resting on the password.
+func RestsOn(proofs []staffkey.Proof, a staffkey.Assurance, now time.Time) time.Time {
+	oldest, alone := now, time.Time{}
+	for _, p := range proofs {
+		if p.At.Before(oldest) {
+			oldest = p.At
+		}
+		if AssuranceOf(p).AtLeast(a) && p.At.After(alone) {
+			alone = p.At
+		}
+	}
+	if !alone.IsZero() {
+		return alone
+	}
+	return oldest
 }
 
 // SessionLife returns the idle and absolute limits of a session (F9). A session for setting up is short.

@@ -16,7 +16,7 @@ func rank(r staffkey.Role) int {
 }
 
 // holds reports whether an actor has one of the roles at a node of the chain.
-func holds(actor staffkey.Actor, chain Chain, roles ...staffkey.Role) bool {
+func holds(actor staffkey.Authority, chain Chain, roles ...staffkey.Role) bool {
 	for _, g := range actor.Grants {
 		if slices.Contains(roles, g.Role) && slices.Contains(chain, g.Organisation) {
 			return true
@@ -28,7 +28,7 @@ func holds(actor staffkey.Actor, chain Chain, roles ...staffkey.Role) bool {
 func notYours() error { return staffkey.Refused("scope", "perm.organisation") }
 
 // strongEnough: whoever acts for others must have proved it with something that cannot be phished (F60).
-func strongEnough(actor staffkey.Actor) error {
+func strongEnough(actor staffkey.Authority) error {
 	if actor.Console || actor.Assurance.PhishingResistant && actor.Assurance.Level >= 2 {
 		return nil
 	}
@@ -36,32 +36,32 @@ func strongEnough(actor staffkey.Actor) error {
 }
 
 // MayAddOrganisation: operators, below any organisation that they look after.
-func MayAddOrganisation(actor staffkey.Actor, parent Chain) error {
+func MayAddOrganisation(actor staffkey.Authority, parent Chain) error {
 	return mayRun(actor, parent, staffkey.RoleOperator)
 }
 
 // MayChangeOrganisation: operators, for the organisation and those below.
-func MayChangeOrganisation(actor staffkey.Actor, chain Chain) error {
+func MayChangeOrganisation(actor staffkey.Authority, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator)
 }
 
 // MayChangePolicy: operators.
-func MayChangePolicy(actor staffkey.Actor, chain Chain) error {
+func MayChangePolicy(actor staffkey.Authority, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator)
 }
 
 // MayRunMetadata: operators of the organisation above all, for what is known of the models of security keys.
-func MayRunMetadata(actor staffkey.Actor, root Chain) error {
+func MayRunMetadata(actor staffkey.Authority, root Chain) error {
 	return mayRun(actor, root, staffkey.RoleOperator)
 }
 
 // MayRecall: operators of the organisation that it holds for.
-func MayRecall(actor staffkey.Actor, chain Chain) error {
+func MayRecall(actor staffkey.Authority, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator)
 }
 
 // MayOperate: whoever is an operator somewhere, for the operators' pages. What they may do there, each operation asks.
-func MayOperate(actor staffkey.Actor) error {
+func MayOperate(actor staffkey.Authority) error {
 	if !IsOperator(actor) {
 		return notYours()
 	}
@@ -69,18 +69,18 @@ func MayOperate(actor staffkey.Actor) error {
 }
 
 // IsOperator reports whether somebody is an operator anywhere, to show the way to the operators' pages.
-func IsOperator(actor staffkey.Actor) bool {
+func IsOperator(actor staffkey.Authority) bool {
 	return slices.ContainsFunc(actor.Grants, func(g staffkey.RoleGrant) bool { return g.Role == staffkey.RoleOperator })
 }
 
 // MayManagePeople: adding and changing people, by operators and Local Administrators of their organisation.
-func MayManagePeople(actor staffkey.Actor, chain Chain) error {
+func MayManagePeople(actor staffkey.Authority, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator, staffkey.RoleLocalAdministrator)
 }
 
 // MayIssueFirstPassword: a link to choose a first password, for the people whom the actor manages, and never for
 // somebody of the same or a higher rank unless at the console.
-func MayIssueFirstPassword(actor staffkey.Actor, chain Chain, target []staffkey.RoleGrant) error {
+func MayIssueFirstPassword(actor staffkey.Authority, chain Chain, target []staffkey.RoleGrant) error {
 	if err := MayManagePeople(actor, chain); err != nil || actor.Console {
 		return err
 	}
@@ -96,12 +96,12 @@ func MayIssueFirstPassword(actor staffkey.Actor, chain Chain, target []staffkey.
 
 // MayRecover: helping somebody back in (a pass, opening a frozen account, a key back in use), with the reach of
 // [MayIssueFirstPassword].
-func MayRecover(actor staffkey.Actor, chain Chain, target []staffkey.RoleGrant) error {
+func MayRecover(actor staffkey.Authority, chain Chain, target []staffkey.RoleGrant) error {
 	return MayIssueFirstPassword(actor, chain, target)
 }
 
 // MayIssuePass: whoever may recover somebody, for 10 minutes to 8 hours (F44), and never for themselves.
-func MayIssuePass(actor staffkey.Actor, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, ahead, life time.Duration) error {
+func MayIssuePass(actor staffkey.Authority, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, ahead, life time.Duration) error {
 	if actor.Person == person && !actor.Console {
 		return staffkey.Refused("self_pass", "perm.self")
 	}
@@ -126,7 +126,7 @@ const (
 )
 
 // MayGrantException: Local Administrators for a day, operators and the console for half a year (F46); never to themselves.
-func MayGrantException(actor staffkey.Actor, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, length time.Duration) error {
+func MayGrantException(actor staffkey.Authority, person staffkey.PersonID, chain Chain, target []staffkey.RoleGrant, length time.Duration) error {
 	if actor.Person == person && !actor.Console {
 		return staffkey.Refused("self_grant", "perm.self")
 	}
@@ -144,7 +144,7 @@ func MayGrantException(actor staffkey.Actor, person staffkey.PersonID, chain Cha
 }
 
 // MayRunStation: making a browser a shared station of an organisation, and undoing it.
-func MayRunStation(actor staffkey.Actor, chain Chain) error {
+func MayRunStation(actor staffkey.Authority, chain Chain) error {
 	return mayRun(actor, chain, staffkey.RoleOperator, staffkey.RoleLocalAdministrator)
 }
 
@@ -160,7 +160,7 @@ func MayResetByMail(p staffkey.Person, grants []staffkey.RoleGrant, h Holdings) 
 	return nil
 }
 
-func mayRun(actor staffkey.Actor, chain Chain, roles ...staffkey.Role) error {
+func mayRun(actor staffkey.Authority, chain Chain, roles ...staffkey.Role) error {
 	if actor.Console {
 		return nil
 	}
@@ -171,7 +171,7 @@ func mayRun(actor staffkey.Actor, chain Chain, roles ...staffkey.Role) error {
 }
 
 // outranks refuses unless every role of the target is below the actor's highest.
-func outranks(actor staffkey.Actor, target []staffkey.RoleGrant) error {
+func outranks(actor staffkey.Authority, target []staffkey.RoleGrant) error {
 	for _, t := range target {
 		if !slices.ContainsFunc(actor.Grants, func(g staffkey.RoleGrant) bool { return rank(g.Role) > rank(t.Role) }) {
 			return staffkey.Refused("rank", "perm.rank")
@@ -182,7 +182,7 @@ func outranks(actor staffkey.Actor, target []staffkey.RoleGrant) error {
 
 // MayGrantRole: operators grant any role at or below their node; Local Administrators those below their own rank; nobody
 // to themselves.
-func MayGrantRole(actor staffkey.Actor, person staffkey.PersonID, role staffkey.Role, chain Chain) error {
+func MayGrantRole(actor staffkey.Authority, person staffkey.PersonID, role staffkey.Role, chain Chain) error {
 	if actor.Console {
 		return nil
 	}
@@ -203,7 +203,7 @@ func MayGrantRole(actor staffkey.Actor, person staffkey.PersonID, role staffkey.
 
 // MaySetUp: the operator above all, while the first-run set-up is under way. It is the one time that a role works without
 // a key, because registering one is part of it.
-func MaySetUp(actor staffkey.Actor, root Chain, finished bool) error {
+func MaySetUp(actor staffkey.Authority, root Chain, finished bool) error {
 	if !holds(actor, root, staffkey.RoleOperator) {
 		return notYours()
 	}
@@ -230,7 +230,7 @@ func MaySeeActivity(actor staffkey.Actor, person staffkey.PersonID) error {
 }
 
 // MaySeeDeviceCheck: whoever helps others, by any role anywhere. A check tells nothing about a person, so no key is asked for.
-func MaySeeDeviceCheck(actor staffkey.Actor) error {
+func MaySeeDeviceCheck(actor staffkey.Authority) error {
 	if actor.Console || slices.ContainsFunc(actor.Grants, func(g staffkey.RoleGrant) bool { return slices.Contains(staffkey.Roles, g.Role) }) {
 		return nil
 	}
@@ -242,7 +242,7 @@ const StepUp = "step_up"
 
 // IsFresh: a change of sign-in methods needs a proof at most five minutes old and as strong as the strongest method that
 // the person has (F10).
-func IsFresh(actor staffkey.Actor, strongest staffkey.Assurance, now time.Time) error {
+func IsFresh(actor staffkey.Authority, strongest staffkey.Assurance, now time.Time) error {
 	life := staffkey.ProofLife
 	if actor.Recovery == staffkey.RecoveryPass {
 		life = staffkey.PassProofLife

@@ -16,15 +16,15 @@ var (
 	enough  = staffkey.Assurance{Level: 2, PhishingResistant: true}
 	phished = staffkey.Assurance{Level: 2}
 	weak    = staffkey.Assurance{Level: 1, PhishingResistant: true}
-	console = staffkey.ConsoleActor()
+	console = staffkey.Authority{Actor: staffkey.ConsoleActor()}
 )
 
 // with is an actor with a role at a node.
-func with(r staffkey.Role, at staffkey.OrganisationID) staffkey.Actor {
-	return staffkey.Actor{Person: "actor", Assurance: strong, ProvedAt: now, Grants: []staffkey.RoleGrant{{Person: "actor", Role: r, Organisation: at}}}
+func with(r staffkey.Role, at staffkey.OrganisationID) staffkey.Authority {
+	return staffkey.Authority{Actor: staffkey.Actor{Person: "actor"}, Assurance: strong, ProvedAt: now, Grants: []staffkey.RoleGrant{{Person: "actor", Role: r, Organisation: at}}}
 }
 
-func proved(a staffkey.Actor, s staffkey.Assurance) staffkey.Actor {
+func proved(a staffkey.Authority, s staffkey.Assurance) staffkey.Authority {
 	a.Assurance = s
 	return a
 }
@@ -36,12 +36,12 @@ func TestMayOperate(t *testing.T) {
 	for _, r := range []staffkey.Role{staffkey.RoleLocalAdministrator, staffkey.RoleHelpdesk, staffkey.RoleAuditor, ""} {
 		deny(t, "as "+string(r), "scope", policy.MayOperate(with(r, "root")))
 	}
-	deny(t, "nobody", "scope", policy.MayOperate(staffkey.Actor{}))
+	deny(t, "nobody", "scope", policy.MayOperate(staffkey.Authority{}))
 }
 
 func TestRunning(t *testing.T) {
 	t.Parallel()
-	operators := map[string]func(staffkey.Actor, policy.Chain) error{
+	operators := map[string]func(staffkey.Authority, policy.Chain) error{
 		"add organisation": policy.MayAddOrganisation, "change organisation": policy.MayChangeOrganisation, "change policy": policy.MayChangePolicy,
 	}
 	for what, may := range operators {
@@ -54,7 +54,7 @@ func TestRunning(t *testing.T) {
 		for _, r := range []staffkey.Role{staffkey.RoleLocalAdministrator, staffkey.RoleHelpdesk, staffkey.RoleAuditor, "", "superuser"} {
 			deny(t, what+": "+string(r), "scope", may(with(r, "root"), chain))
 		}
-		deny(t, what+": nobody", "scope", may(staffkey.Actor{}, chain))
+		deny(t, what+": nobody", "scope", may(staffkey.Authority{}, chain))
 	}
 	may := policy.MayManagePeople
 	allow(t, "console", may(console, chain))
@@ -72,13 +72,13 @@ func TestRunning(t *testing.T) {
 func TestRoles_need_a_key(t *testing.T) {
 	t.Parallel()
 	operator, administrator := with(staffkey.RoleOperator, "root"), with(staffkey.RoleLocalAdministrator, "root")
-	for what, may := range map[string]func(staffkey.Actor) error{
-		"add organisation":    func(a staffkey.Actor) error { return policy.MayAddOrganisation(a, chain) },
-		"change organisation": func(a staffkey.Actor) error { return policy.MayChangeOrganisation(a, chain) },
-		"change policy":       func(a staffkey.Actor) error { return policy.MayChangePolicy(a, chain) },
-		"manage people":       func(a staffkey.Actor) error { return policy.MayManagePeople(a, chain) },
-		"first password":      func(a staffkey.Actor) error { return policy.MayIssueFirstPassword(a, chain, nil) },
-		"grant role":          func(a staffkey.Actor) error { return policy.MayGrantRole(a, "other", staffkey.RoleHelpdesk, chain) },
+	for what, may := range map[string]func(staffkey.Authority) error{
+		"add organisation":    func(a staffkey.Authority) error { return policy.MayAddOrganisation(a, chain) },
+		"change organisation": func(a staffkey.Authority) error { return policy.MayChangeOrganisation(a, chain) },
+		"change policy":       func(a staffkey.Authority) error { return policy.MayChangePolicy(a, chain) },
+		"manage people":       func(a staffkey.Authority) error { return policy.MayManagePeople(a, chain) },
+		"first password":      func(a staffkey.Authority) error { return policy.MayIssueFirstPassword(a, chain, nil) },
+		"grant role":          func(a staffkey.Authority) error { return policy.MayGrantRole(a, "other", staffkey.RoleHelpdesk, chain) },
 	} {
 		allow(t, what+" with a key", may(proved(operator, enough)))
 		deny(t, what+" without", "role_needs_key", may(proved(operator, phished)))
@@ -114,7 +114,7 @@ func TestMayIssueFirstPassword(t *testing.T) {
 
 func TestMayGrantRole(t *testing.T) {
 	t.Parallel()
-	may := func(a staffkey.Actor, to staffkey.PersonID, r staffkey.Role) error {
+	may := func(a staffkey.Authority, to staffkey.PersonID, r staffkey.Role) error {
 		return policy.MayGrantRole(a, to, r, chain)
 	}
 	operator, administrator := with(staffkey.RoleOperator, "region"), with(staffkey.RoleLocalAdministrator, "trust")
@@ -125,7 +125,7 @@ func TestMayGrantRole(t *testing.T) {
 		deny(t, "operator elsewhere "+string(r), "scope", may(with(staffkey.RoleOperator, "other"), "target", r))
 		deny(t, "helpdesk grants "+string(r), "scope", may(with(staffkey.RoleHelpdesk, "root"), "target", r))
 		deny(t, "auditor grants "+string(r), "scope", may(with(staffkey.RoleAuditor, "root"), "target", r))
-		deny(t, "nobody grants "+string(r), "scope", may(staffkey.Actor{Person: "actor", Assurance: strong}, "target", r))
+		deny(t, "nobody grants "+string(r), "scope", may(staffkey.Authority{Actor: staffkey.Actor{Person: "actor"}, Assurance: strong}, "target", r))
 	}
 	allow(t, "Local Administrator grants helpdesk", may(administrator, "target", staffkey.RoleHelpdesk))
 	allow(t, "Local Administrator grants auditor", may(administrator, "target", staffkey.RoleAuditor))
@@ -138,22 +138,22 @@ func TestMayGrantRole(t *testing.T) {
 
 func TestOwn(t *testing.T) {
 	t.Parallel()
-	own := staffkey.Actor{Person: "amara"}
-	allow(t, "own keys", policy.MayManageKeys(own, "amara"))
-	deny(t, "another's keys", "scope", policy.MayManageKeys(own, "ben"))
+	own := staffkey.Authority{Actor: staffkey.Actor{Person: "amara"}}
+	allow(t, "own keys", policy.MayManageKeys(own.Actor, "amara"))
+	deny(t, "another's keys", "scope", policy.MayManageKeys(own.Actor, "ben"))
 	deny(t, "nobody's keys by nobody", "scope", policy.MayManageKeys(staffkey.Actor{}, ""))
-	deny(t, "keys at the console", "scope", policy.MayManageKeys(console, "amara"))
-	deny(t, "keys by an operator", "scope", policy.MayManageKeys(with(staffkey.RoleOperator, "root"), "amara"))
-	allow(t, "own activity", policy.MaySeeActivity(own, "amara"))
-	allow(t, "activity at the console", policy.MaySeeActivity(console, "amara"))
-	deny(t, "another's activity", "scope", policy.MaySeeActivity(own, "ben"))
+	deny(t, "keys at the console", "scope", policy.MayManageKeys(console.Actor, "amara"))
+	deny(t, "keys by an operator", "scope", policy.MayManageKeys(with(staffkey.RoleOperator, "root").Actor, "amara"))
+	allow(t, "own activity", policy.MaySeeActivity(own.Actor, "amara"))
+	allow(t, "activity at the console", policy.MaySeeActivity(console.Actor, "amara"))
+	deny(t, "another's activity", "scope", policy.MaySeeActivity(own.Actor, "ben"))
 }
 
 // F10: at most five minutes old, and as strong as the strongest.
 func TestIsFresh(t *testing.T) {
 	t.Parallel()
 	fresh := func(a staffkey.Assurance, age time.Duration, strongest staffkey.Assurance) error {
-		return policy.IsFresh(staffkey.Actor{Person: "amara", Assurance: a, ProvedAt: now.Add(-age)}, strongest, now)
+		return policy.IsFresh(staffkey.Authority{Actor: staffkey.Actor{Person: "amara"}, Assurance: a, ProvedAt: now.Add(-age)}, strongest, now)
 	}
 	const limit = staffkey.ProofLife
 	allow(t, "just now", fresh(strong, 0, enough))
@@ -166,32 +166,38 @@ func TestIsFresh(t *testing.T) {
 	allow(t, "a key for codes", fresh(strong, 0, phished))
 	allow(t, "password of somebody with nothing", fresh(staffkey.Assurance{Level: 1}, 0, staffkey.Assurance{}))
 	pass := func(age time.Duration) error {
-		return policy.IsFresh(staffkey.Actor{Person: "amara", Assurance: weak, Recovery: staffkey.RecoveryPass, ProvedAt: now.Add(-age)}, staffkey.Assurance{Level: 1}, now)
+		return policy.IsFresh(staffkey.Authority{Actor: staffkey.Actor{Person: "amara"}, Assurance: weak, Recovery: staffkey.RecoveryPass, ProvedAt: now.Add(-age)}, staffkey.Assurance{Level: 1}, now)
 	}
 	allow(t, "a pass of half an hour ago", pass(staffkey.PassProofLife))
 	deny(t, "a pass of a moment more", policy.StepUp, pass(staffkey.PassProofLife+1))
-	deny(t, "never proved", policy.StepUp, policy.IsFresh(staffkey.Actor{Person: "amara", Assurance: strong}, none.Strongest(), now))
+	deny(t, "never proved", policy.StepUp, policy.IsFresh(staffkey.Authority{Actor: staffkey.Actor{Person: "amara"}, Assurance: strong}, none.Strongest(), now))
 }
 
 func TestChanging_methods(t *testing.T) {
 	t.Parallel()
 	p := policy.Defaults()
-	own := staffkey.Actor{Person: "amara", Assurance: strong, ProvedAt: now}
+	own := staffkey.Authority{Actor: staffkey.Actor{Person: "amara"}, Assurance: strong, ProvedAt: now}
 	stale := own
 	stale.ProvedAt = now.Add(-staffkey.ProofLife - 1)
 	byCode := proved(own, phished)
-	for what, may := range map[string]func(a staffkey.Actor, h policy.Holdings) error{
-		"enrol key":   func(a staffkey.Actor, h policy.Holdings) error { return policy.MayEnrolKey(a, "amara", p, h, "", now) },
-		"restore key": func(a staffkey.Actor, h policy.Holdings) error { return policy.MayRestoreKey(a, "amara", p, h, now) },
-		"remove key":  func(a staffkey.Actor, h policy.Holdings) error { return policy.MayRemoveKey(a, "amara", "a", h, now) },
-		"enrol a method": func(a staffkey.Actor, h policy.Holdings) error {
+	for what, may := range map[string]func(a staffkey.Authority, h policy.Holdings) error{
+		"enrol key": func(a staffkey.Authority, h policy.Holdings) error {
+			return policy.MayEnrolKey(a, "amara", p, h, "", now)
+		},
+		"restore key": func(a staffkey.Authority, h policy.Holdings) error {
+			return policy.MayRestoreKey(a, "amara", p, h, now)
+		},
+		"remove key": func(a staffkey.Authority, h policy.Holdings) error {
+			return policy.MayRemoveKey(a, "amara", "a", h, now)
+		},
+		"enrol a method": func(a staffkey.Authority, h policy.Holdings) error {
 			return policy.MayEnrolMethod(a, "amara", staffkey.MethodRecoveryCode, p, h, now)
 		},
 	} {
 		allow(t, what, may(own, twoKeys))
 		deny(t, what+" with an old proof", policy.StepUp, may(stale, twoKeys))
 		deny(t, what+" by code beside a key", policy.StepUp, may(byCode, keyCodes))
-		deny(t, what+" of another", "scope", may(staffkey.Actor{Person: "ben", Assurance: strong, ProvedAt: now}, twoKeys))
+		deny(t, what+" of another", "scope", may(staffkey.Authority{Actor: staffkey.Actor{Person: "ben"}, Assurance: strong, ProvedAt: now}, twoKeys))
 		deny(t, what+" at the console", "scope", may(console, twoKeys))
 	}
 	allow(t, "fifth key", policy.MayEnrolKey(own, "amara", p, policy.Holdings{Keys: fiveKeys.Keys[:4]}, "", now))

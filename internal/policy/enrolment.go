@@ -44,6 +44,9 @@ func (h Holdings) ActiveKeys() []staffkey.SecurityKey {
 	return active
 }
 
+// inUse reports a key or a method, no pass, that signs the person in.
+func (h Holdings) inUse() bool { return len(h.ActiveKeys()) > 0 || lasts(h, "") }
+
 // hasKey reports a key in use or on hold, except one that never was in use because it waits for a review.
 func (h Holdings) hasKey() bool {
 	return slices.ContainsFunc(h.Keys, func(k staffkey.SecurityKey) bool { return k.StopReason != staffkey.StopReview })
@@ -64,7 +67,7 @@ func (h Holdings) Strongest() staffkey.Assurance {
 // strongestToAdd is what adding a method must reach. Two means of recovery stand in for a key: a pass, which an administrator gave after
 // looking at the person; and a password with a saved recovery code, but only when no key is in use any more (NIST SP 800-63B-4 §4.2), and
 // never for people who act for others: what can be phished must not lead to other people's keys.
-func strongestToAdd(actor staffkey.Actor, p staffkey.Policy, h Holdings) staffkey.Assurance {
+func strongestToAdd(actor staffkey.Authority, p staffkey.Policy, h Holdings) staffkey.Assurance {
 	switch {
 	case actor.Recovery == staffkey.RecoveryPass:
 		return staffkey.Assurance{Level: 1}
@@ -76,20 +79,20 @@ func strongestToAdd(actor staffkey.Actor, p staffkey.Policy, h Holdings) staffke
 
 // CodesRecover reports whether a saved recovery code may stand in for the actor's key at all: not where policy asks for keys, nor for
 // people who act for others.
-func CodesRecover(actor staffkey.Actor, p staffkey.Policy) bool {
+func CodesRecover(actor staffkey.Authority, p staffkey.Policy) bool {
 	return len(actor.Grants) == 0 && p.Downgrade != staffkey.DowngradeForbid && p.Strength != staffkey.StrengthPhishingResistant
 }
 
 // mayAdd: the person themselves, freshly proved, as strong as adding a method takes.
-func mayAdd(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
-	if err := MayManageKeys(actor, person); err != nil {
+func mayAdd(actor staffkey.Authority, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
+	if err := MayManageKeys(actor.Actor, person); err != nil {
 		return err
 	}
 	return IsFresh(actor, strongestToAdd(actor, p, h), now)
 }
 
 // CanAdd reports whether the actor's session is strong enough to add a method, however old its proof.
-func CanAdd(actor staffkey.Actor, p staffkey.Policy, h Holdings) error {
+func CanAdd(actor staffkey.Authority, p staffkey.Policy, h Holdings) error {
 	if !actor.Assurance.AtLeast(strongestToAdd(actor, p, h)) {
 		return staffkey.Refused(StepUp, "confirm.why")
 	}
@@ -97,7 +100,7 @@ func CanAdd(actor staffkey.Actor, p staffkey.Policy, h Holdings) error {
 }
 
 // MayEnrolKey: the person themselves, freshly proved, with room on the list. A key that replaces another takes its place.
-func MayEnrolKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, replaces staffkey.SecurityKeyID, now time.Time) error {
+func MayEnrolKey(actor staffkey.Authority, person staffkey.PersonID, p staffkey.Policy, h Holdings, replaces staffkey.SecurityKeyID, now time.Time) error {
 	if err := mayAdd(actor, person, p, h, now); err != nil {
 		return err
 	}
@@ -128,7 +131,7 @@ func MayReplace(h Holdings, id staffkey.SecurityKeyID) error {
 
 // MayEnrolMethod: the person themselves, freshly proved, when policy allows the method. Passes are issued, never set up; codes over the
 // telephone are not for people who act for others.
-func MayEnrolMethod(actor staffkey.Actor, person staffkey.PersonID, kind staffkey.MethodKind, p staffkey.Policy, h Holdings, now time.Time) error {
+func MayEnrolMethod(actor staffkey.Authority, person staffkey.PersonID, kind staffkey.MethodKind, p staffkey.Policy, h Holdings, now time.Time) error {
 	if err := mayAdd(actor, person, p, h, now); err != nil {
 		return err
 	}
@@ -162,15 +165,15 @@ func Offered(p staffkey.Policy, has []staffkey.MethodKind, privileged bool) []st
 	return list
 }
 
-func mayTakeAway(actor staffkey.Actor, person staffkey.PersonID, h Holdings, now time.Time) error {
-	if err := MayManageKeys(actor, person); err != nil {
+func mayTakeAway(actor staffkey.Authority, person staffkey.PersonID, h Holdings, now time.Time) error {
+	if err := MayManageKeys(actor.Actor, person); err != nil {
 		return err
 	}
 	return IsFresh(actor, h.Strongest(), now)
 }
 
 // MayRemoveKey: freshly proved, and never the last usable method (F23).
-func MayRemoveKey(actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID, h Holdings, now time.Time) error {
+func MayRemoveKey(actor staffkey.Authority, person staffkey.PersonID, key staffkey.SecurityKeyID, h Holdings, now time.Time) error {
 	if err := mayTakeAway(actor, person, h, now); err != nil {
 		return err
 	}
@@ -196,7 +199,7 @@ func lasts(h Holdings, except staffkey.MethodKind) bool {
 }
 
 // MayRemoveMethod: freshly proved, and never the last usable method (F47).
-func MayRemoveMethod(actor staffkey.Actor, person staffkey.PersonID, kind staffkey.MethodKind, h Holdings, now time.Time) error {
+func MayRemoveMethod(actor staffkey.Authority, person staffkey.PersonID, kind staffkey.MethodKind, h Holdings, now time.Time) error {
 	if err := mayTakeAway(actor, person, h, now); err != nil {
 		return err
 	}
@@ -212,7 +215,7 @@ func LeavesAMethod(kind staffkey.MethodKind, h Holdings) error {
 }
 
 // MayRestoreKey: freshly proved and with room on the list.
-func MayRestoreKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
+func MayRestoreKey(actor staffkey.Authority, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
 	if err := mayTakeAway(actor, person, h, now); err != nil {
 		return err
 	}
@@ -220,13 +223,13 @@ func MayRestoreKey(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Po
 }
 
 // MayChangePassword: freshly proved, as strong as adding a method takes.
-func MayChangePassword(actor staffkey.Actor, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
+func MayChangePassword(actor staffkey.Authority, person staffkey.PersonID, p staffkey.Policy, h Holdings, now time.Time) error {
 	return mayAdd(actor, person, p, h, now)
 }
 
 // NeedsPassword reports whether the present password is asked for when it is changed: always, but of somebody whom an administrator has
 // just let in by a pass, because they have none or do not know it.
-func NeedsPassword(actor staffkey.Actor) bool { return actor.Recovery != staffkey.RecoveryPass }
+func NeedsPassword(actor staffkey.Authority) bool { return actor.Recovery != staffkey.RecoveryPass }
 
 // MayStopKey: one's own, at any age of the proof. It takes nothing away for good, and in doubt it is better done.
 func MayStopKey(actor staffkey.Actor, person staffkey.PersonID) error {
@@ -235,8 +238,8 @@ func MayStopKey(actor staffkey.Actor, person staffkey.PersonID) error {
 
 // MayResumeKey: a key that was lost and is found comes back with what adding a key takes. One that was in other hands comes back only
 // by the proof of another key, or by an administrator's pass. One that waits for a review is not theirs to put in use.
-func MayResumeKey(actor staffkey.Actor, person staffkey.PersonID, k staffkey.SecurityKey, p staffkey.Policy, h Holdings, now time.Time) error {
-	if err := MayManageKeys(actor, person); err != nil {
+func MayResumeKey(actor staffkey.Authority, person staffkey.PersonID, k staffkey.SecurityKey, p staffkey.Policy, h Holdings, now time.Time) error {
+	if err := MayManageKeys(actor.Actor, person); err != nil {
 		return err
 	}
 	if k.StopReason == staffkey.StopReview {

@@ -11,8 +11,8 @@ import (
 )
 
 // session is an actor whose own session was opened at a strength, just now, by a means of recovery or none.
-func session(a staffkey.Assurance, r staffkey.Recovery) staffkey.Actor {
-	return staffkey.Actor{Person: "amara", Assurance: a, Recovery: r, ProvedAt: now}
+func session(a staffkey.Assurance, r staffkey.Recovery) staffkey.Authority {
+	return staffkey.Authority{Actor: staffkey.Actor{Person: "amara"}, Assurance: a, Recovery: r, ProvedAt: now}
 }
 
 var (
@@ -38,7 +38,7 @@ func TestCanAdd(t *testing.T) {
 		{"one key in use and one on hold", keys([]staffkey.SecurityKey{active("a"), suspended("b")}), map[string]bool{"key": true, "pass": true}},
 		{"all keys on hold", keys(onHold.Keys, staffkey.MethodTOTP), map[string]bool{"key": true, "code": true, "pass": true}},
 	}
-	sessions := map[string]staffkey.Actor{"key": byKey, "app": byApp, "code": bySave, "pass": bySlip, "password": byWord}
+	sessions := map[string]staffkey.Authority{"key": byKey, "app": byApp, "code": bySave, "pass": bySlip, "password": byWord}
 	p := policy.Defaults()
 	p.Methods = []staffkey.MethodKind{staffkey.MethodRecoveryCode, staffkey.MethodTOTP}
 	for _, held := range holdings {
@@ -66,7 +66,7 @@ func TestCodesRecover(t *testing.T) {
 	t.Parallel()
 	lost := suspended("a")
 	lost.StopReason = staffkey.StopLost
-	check := func(what string, p staffkey.Policy, actor staffkey.Actor, may bool) {
+	check := func(what string, p staffkey.Policy, actor staffkey.Authority, may bool) {
 		t.Helper()
 		if got := policy.CodesRecover(actor, p); got != may {
 			t.Errorf("%s: codes recover %t, want %t", what, got, may)
@@ -110,7 +110,7 @@ func TestPasswordStandsAlone(t *testing.T) {
 
 func TestNeedsPassword(t *testing.T) {
 	t.Parallel()
-	for by, actor := range map[string]staffkey.Actor{"key": byKey, "app": byApp, "code": bySave, "password": byWord} {
+	for by, actor := range map[string]staffkey.Authority{"key": byKey, "app": byApp, "code": bySave, "password": byWord} {
 		if !policy.NeedsPassword(actor) {
 			t.Errorf("by %s: the present password is not asked for, want it asked for", by)
 		}
@@ -129,13 +129,15 @@ func TestTakingAway_needs_the_strongest(t *testing.T) {
 		"beside one key on hold":    keys(onHold.Keys, staffkey.MethodTOTP, staffkey.MethodRecoveryCode),
 		"beside a key and one held": keys([]staffkey.SecurityKey{active("a"), suspended("b")}, staffkey.MethodTOTP, staffkey.MethodRecoveryCode),
 	} {
-		for what, may := range map[string]func(staffkey.Actor) error{
-			"remove key":  func(a staffkey.Actor) error { return policy.MayRemoveKey(a, "amara", "a", h, now) },
-			"remove app":  func(a staffkey.Actor) error { return policy.MayRemoveMethod(a, "amara", staffkey.MethodTOTP, h, now) },
-			"restore key": func(a staffkey.Actor) error { return policy.MayRestoreKey(a, "amara", p, h, now) },
+		for what, may := range map[string]func(staffkey.Authority) error{
+			"remove key": func(a staffkey.Authority) error { return policy.MayRemoveKey(a, "amara", "a", h, now) },
+			"remove app": func(a staffkey.Authority) error {
+				return policy.MayRemoveMethod(a, "amara", staffkey.MethodTOTP, h, now)
+			},
+			"restore key": func(a staffkey.Authority) error { return policy.MayRestoreKey(a, "amara", p, h, now) },
 		} {
 			allow(t, what+" "+name+" by key", may(byKey))
-			for by, actor := range map[string]staffkey.Actor{"app": byApp, "code": bySave, "pass": bySlip, "password": byWord} {
+			for by, actor := range map[string]staffkey.Authority{"app": byApp, "code": bySave, "pass": bySlip, "password": byWord} {
 				deny(t, what+" "+name+" by "+by, policy.StepUp, may(actor))
 			}
 			stale := byKey
@@ -186,7 +188,9 @@ func TestMayResumeKey(t *testing.T) {
 	}
 	h := keys([]staffkey.SecurityKey{suspended("a")}, staffkey.MethodTOTP)
 	for _, r := range []staffkey.StopReason{staffkey.StopLost, staffkey.StopStolen, staffkey.StopMisused, staffkey.StopFrozen, ""} {
-		may := func(a staffkey.Actor) error { return policy.MayResumeKey(a, "amara", of(r), policy.Defaults(), h, now) }
+		may := func(a staffkey.Authority) error {
+			return policy.MayResumeKey(a, "amara", of(r), policy.Defaults(), h, now)
+		}
 		allow(t, string(r)+" by another key", may(byKey))
 		allow(t, string(r)+" by pass", may(bySlip))
 		deny(t, string(r)+" by app", policy.StepUp, may(byApp))
@@ -208,9 +212,9 @@ func TestMayStopKey_at_any_age_of_the_proof(t *testing.T) {
 	t.Parallel()
 	old := byWord
 	old.ProvedAt = now.Add(-24 * time.Hour)
-	allow(t, "own", policy.MayStopKey(old, "amara"))
-	deny(t, "another's", "scope", policy.MayStopKey(old, "ben"))
-	deny(t, "at the console", "scope", policy.MayStopKey(console, "amara"))
+	allow(t, "own", policy.MayStopKey(old.Actor, "amara"))
+	deny(t, "another's", "scope", policy.MayStopKey(old.Actor, "ben"))
+	deny(t, "at the console", "scope", policy.MayStopKey(console.Actor, "amara"))
 }
 
 func TestMayEnrolMethod(t *testing.T) {
@@ -219,7 +223,7 @@ func TestMayEnrolMethod(t *testing.T) {
 	p.Methods = []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall}
 	administrator := byKey
 	administrator.Grants = []staffkey.RoleGrant{{Person: "amara", Role: staffkey.RoleHelpdesk, Organisation: "trust"}}
-	may := func(a staffkey.Actor, k staffkey.MethodKind) error {
+	may := func(a staffkey.Authority, k staffkey.MethodKind) error {
 		return policy.MayEnrolMethod(a, "amara", k, p, oneKey, now)
 	}
 	for _, k := range p.Methods {

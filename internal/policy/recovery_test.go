@@ -20,12 +20,12 @@ func roles(r ...staffkey.Role) (list []staffkey.RoleGrant) {
 func TestRecovering_reaches_the_own_people_only(t *testing.T) {
 	t.Parallel()
 	operator, administrator := with(staffkey.RoleOperator, "root"), with(staffkey.RoleLocalAdministrator, "trust")
-	for what, may := range map[string]func(staffkey.Actor, []staffkey.RoleGrant) error{
-		"recover": func(a staffkey.Actor, g []staffkey.RoleGrant) error { return policy.MayRecover(a, chain, g) },
-		"issue a pass": func(a staffkey.Actor, g []staffkey.RoleGrant) error {
+	for what, may := range map[string]func(staffkey.Authority, []staffkey.RoleGrant) error{
+		"recover": func(a staffkey.Authority, g []staffkey.RoleGrant) error { return policy.MayRecover(a, chain, g) },
+		"issue a pass": func(a staffkey.Authority, g []staffkey.RoleGrant) error {
 			return policy.MayIssuePass(a, "target", chain, g, 0, time.Hour)
 		},
-		"grant an exception": func(a staffkey.Actor, g []staffkey.RoleGrant) error {
+		"grant an exception": func(a staffkey.Authority, g []staffkey.RoleGrant) error {
 			return policy.MayGrantException(a, "target", chain, g, time.Hour)
 		},
 	} {
@@ -35,7 +35,7 @@ func TestRecovering_reaches_the_own_people_only(t *testing.T) {
 		deny(t, what+": administrator below", "scope", may(with(staffkey.RoleLocalAdministrator, "ward"), nil))
 		deny(t, what+": helpdesk", "scope", may(with(staffkey.RoleHelpdesk, "trust"), nil))
 		deny(t, what+": auditor", "scope", may(with(staffkey.RoleAuditor, "root"), nil))
-		deny(t, what+": nobody", "scope", may(staffkey.Actor{}, nil))
+		deny(t, what+": nobody", "scope", may(staffkey.Authority{}, nil))
 		deny(t, what+": administrator without a key", "role_needs_key", may(proved(administrator, phished), nil))
 		for _, r := range staffkey.Roles {
 			deny(t, what+": administrator for "+string(r), "rank", may(administrator, roles(r)))
@@ -70,7 +70,7 @@ func TestMayIssuePass_for_a_bounded_time(t *testing.T) {
 func TestMayGrantException_for_a_bounded_time(t *testing.T) {
 	t.Parallel()
 	const day = 24 * time.Hour
-	may := func(a staffkey.Actor, length time.Duration) error {
+	may := func(a staffkey.Authority, length time.Duration) error {
 		return policy.MayGrantException(a, "target", chain, nil, length)
 	}
 	operator, administrator := with(staffkey.RoleOperator, "root"), with(staffkey.RoleLocalAdministrator, "trust")
@@ -78,7 +78,7 @@ func TestMayGrantException_for_a_bounded_time(t *testing.T) {
 	invalid(t, "more by an administrator", "length", may(administrator, day+1))
 	allow(t, "half a year by an operator", may(operator, 180*day))
 	allow(t, "half a year at the console", may(console, 180*day))
-	for name, a := range map[string]staffkey.Actor{"operator": operator, "console": console} {
+	for name, a := range map[string]staffkey.Authority{"operator": operator, "console": console} {
 		invalid(t, "more by "+name, "length", may(a, 180*day+1))
 		invalid(t, "none by "+name, "length", may(a, 0))
 		invalid(t, "less than none by "+name, "length", may(a, -day))

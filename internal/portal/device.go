@@ -25,7 +25,7 @@ func (p *Portal) devicePage(r *request) error {
 	seen := p.seenOfDevice(r, "", "")
 	page := ui.DevicePage{
 		Browser: seen.Browser, Address: p.Address, IP: r.origin.IP,
-		Helps: r.signedIn && policy.MaySeeDeviceCheck(r.current.Actor) == nil,
+		Helps: r.signedIn && policy.MaySeeDeviceCheck(r.current.May) == nil,
 	}
 	standing := findings(seen.Findings)
 	standing["script"] = signin.DeviceFinding{Answer: "off"} // until it says otherwise
@@ -188,14 +188,14 @@ func (p *Portal) deviceReport(r *request) error {
 
 // deviceCodePage asks whoever helps for the code that they were read.
 func (p *Portal) deviceCodePage(r *request) error {
-	if err := policy.MaySeeDeviceCheck(r.current.Actor); err != nil {
+	if err := policy.MaySeeDeviceCheck(r.current.May); err != nil {
 		return err
 	}
 	return p.render(r, http.StatusOK, "", ui.DeviceCodePage{})
 }
 
 func (p *Portal) deviceCode(r *request) error {
-	if err := policy.MaySeeDeviceCheck(r.current.Actor); err != nil {
+	if err := policy.MaySeeDeviceCheck(r.current.May); err != nil {
 		return err
 	}
 	if err := r.parseForm(); err != nil {

@@ -2,6 +2,8 @@ package portal
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"staffkey"
 	"staffkey/internal/portal/ui"
@@ -27,8 +29,35 @@ func (p *Portal) showLost(r *request, status int, errs []ui.FieldError) error {
 	for _, kind := range list.Others {
 		page.Methods = append(page.Methods, optionKind(kind))
 	}
+	made, err := p.SignIn.MadeBy(r.Context(), r.current.Actor, k.ID)
+	if err != nil {
+		return err
+	}
+	kept := keptIn(r)
+	for _, other := range made.Keys {
+		if other.ID != k.ID && !staffkey.SamePhysicalKey(other, k.ID, list.Keys) {
+			page.Made = append(page.Made, ui.MadeItem{Value: "key:" + string(other.ID), Nickname: other.Nickname, Mine: slices.Contains(kept.Keys, other.ID)})
+		}
+	}
+	for _, kind := range made.Methods {
+		page.Made = append(page.Made, ui.MadeItem{Value: "method:" + string(kind), Method: optionKind(kind), Mine: slices.Contains(kept.Methods, kind)})
+	}
 	page.Errors = errs
 	return p.render(r, status, "selfservice", page)
+}
+
+// keptIn is what the person has ticked as set up by themselves.
+func keptIn(r *request) signin.Kept {
+	var kept signin.Kept
+	for _, value := range r.PostForm["mine"] {
+		switch kind, id, _ := strings.Cut(value, ":"); kind {
+		case "key":
+			kept.Keys = append(kept.Keys, staffkey.SecurityKeyID(id))
+		case "method":
+			kept.Methods = append(kept.Methods, staffkey.MethodKind(id))
+		}
+	}
+	return kept
 }
 
 // stopToken puts a token on hold because it is lost, stolen or misused.
@@ -41,11 +70,11 @@ func (p *Portal) stopToken(r *request) error {
 		return p.showLost(r, http.StatusUnprocessableEntity, errs)
 	}
 	id := staffkey.SecurityKeyID(r.PathValue("id"))
-	stopped, err := p.SignIn.StopKey(r.Context(), r.current.Actor, id, reason)
+	stopped, err := p.SignIn.StopKey(r.Context(), r.current.Actor, id, reason, keptIn(r))
 	if err != nil {
 		return err
 	}
-	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname}, 0); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Ended: endedOf(stopped.Ended)}, 0); err != nil {
 		return err
 	}
 	return r.redirect(tokenPath(id, "stopped"))
@@ -55,11 +84,23 @@ func (p *Portal) stopToken(r *request) error {
 const cookieReference = "staffkey-reference"
 
 type reference struct {
-	Code     string `json:"c"`
-	Nickname string `json:"n,omitempty"`
-	Undo     string `json:"u,omitempty"`
+	Code     string   `json:"c"`
+	Nickname string   `json:"n,omitempty"`
+	Undo     string   `json:"u,omitempty"`
+	Ended    ui.Ended `json:"e,omitzero"`
 	// Organisation is whose Local Administrators the page names.
 	Organisation staffkey.OrganisationID `json:"o,omitempty"`
+}
+
+func endedOf(e signin.Ended) ui.Ended {
+	out := ui.Ended{Sessions: e.Sessions}
+	for _, k := range e.Keys {
+		out.Tokens = append(out.Tokens, k.Nickname)
+	}
+	for _, m := range e.Methods {
+		out.Methods = append(out.Methods, optionKind(m))
+	}
+	return out
 }
 
 func (r *request) reference() reference {
@@ -83,8 +124,12 @@ func (p *Portal) stoppedPage(r *request) error {
 	if err != nil {
 		return err
 	}
+	ref := r.reference()
+	if ref.Code == "" { // what was done then is told once, in the browser that did it
+		return r.redirect("/me/tokens")
+	}
 	return p.render(r, http.StatusOK, "selfservice", ui.LostDonePage{
-		ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), Reference: r.reference().Code, Told: len(p.administrators(r, r.current.Person.Organisation)) > 0,
+		ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), Reference: ref.Code, Ended: ref.Ended, Told: len(p.administrators(r, r.current.Person.Organisation)) > 0,
 		CanAdd: mine.CanAdd,
 	})
 }
@@ -241,7 +286,7 @@ func (p *Portal) lostToken(r *request) error {
 		return err
 	}
 	r.dropCookie(cookieAttempt)
-	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation}, 0); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation, Ended: endedOf(stopped.Ended)}, 0); err != nil {
 		return err
 	}
 	return r.redirect("/lost/done")
@@ -252,5 +297,5 @@ func (p *Portal) lostOutDone(r *request) error {
 	if ref.Code == "" {
 		return r.redirect("/lost")
 	}
-	return p.render(r, http.StatusOK, "", ui.LostOutDonePage{Nickname: ref.Nickname, Reference: ref.Code})
+	return p.render(r, http.StatusOK, "", ui.LostOutDonePage{Nickname: ref.Nickname, Reference: ref.Code, Ended: ref.Ended})
 }

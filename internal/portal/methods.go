@@ -220,7 +220,7 @@ func (p *Portal) methodDone(r *request, done signin.EnrolmentDone, f flash) erro
 		return err
 	}
 	if in.Secret != "" {
-		r.setCookie(cookieSession, in.Secret, 0)
+		r.goesOnAs(in)
 	}
 	if err := r.setFlash(f); err != nil {
 		return err
@@ -290,7 +290,7 @@ func (p *Portal) showPassword(r *request, status int, errs []ui.FieldError) erro
 	if err != nil {
 		return err
 	}
-	page := ui.PasswordPage{Username: r.current.Person.Username, NoCurrent: !policy.NeedsPassword(r.current.Actor)}
+	page := ui.PasswordPage{Username: r.current.Person.Username, NoCurrent: !policy.NeedsPassword(r.current.May)}
 	page.Alone = policy.PasswordStandsAlone(r.current.Person)
 	if e != nil {
 		page.ChangedAt = e.ChangedAt
@@ -305,7 +305,7 @@ func (p *Portal) changePassword(r *request) error {
 	}
 	current, password := r.PostFormValue("current"), r.PostFormValue("password")
 	var errs []ui.FieldError
-	if current == "" && policy.NeedsPassword(r.current.Actor) {
+	if current == "" && policy.NeedsPassword(r.current.May) {
 		errs = append(errs, ui.FieldError{Field: "current", Message: ui.Text{ID: "password.current-empty"}})
 	}
 	if password == "" {

@@ -19,7 +19,7 @@ func operator(r *request) error {
 	if err := settled(r); err != nil {
 		return err
 	}
-	return policy.MayOperate(r.current.Actor)
+	return policy.MayOperate(r.current.May)
 }
 
 // renderOps shows a page of the operators.
@@ -34,7 +34,7 @@ const countWait = 5 * time.Minute
 func (p *Portal) where(r *request) (staffkey.Organisation, error) {
 	reference := staffkey.OrganisationID(strings.TrimSpace(r.FormValue("organisation")))
 	if reference == "" {
-		for _, g := range r.current.Actor.Grants {
+		for _, g := range r.current.May.Grants {
 			if g.Role == staffkey.RoleOperator {
 				reference = g.Organisation
 			}

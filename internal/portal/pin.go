@@ -118,7 +118,7 @@ func mayReplace(r *request, mine signin.Mine, k staffkey.SecurityKey) bool {
 			return true
 		}
 	}
-	byCode := contains(mine.Holdings.Others, staffkey.MethodRecoveryCode) && policy.CodesRecover(r.current.Actor, mine.Policy)
+	byCode := contains(mine.Holdings.Others, staffkey.MethodRecoveryCode) && policy.CodesRecover(r.current.May, mine.Policy)
 	return mine.CanAdd || byCode || contains(mine.Holdings.Others, staffkey.MethodPass)
 }
 
@@ -161,7 +161,7 @@ func (p *Portal) replace(r *request) error {
 		return r.proceed(http.StatusOK, requestBlocked(k))
 	}
 	if k.State == staffkey.SecurityKeyActive {
-		if _, err := p.SignIn.StopKey(r.Context(), r.current.Actor, k.ID, staffkey.StopLost); err != nil {
+		if _, err := p.SignIn.StopKey(r.Context(), r.current.Actor, k.ID, staffkey.StopLost, signin.Kept{}); err != nil {
 			return err
 		}
 	}

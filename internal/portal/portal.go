@@ -122,7 +122,7 @@ func (p *Portal) frame(r *request) ui.Frame {
 		return f
 	}
 	cur := r.current
-	f.SignedIn, f.PersonName, f.Operator = true, cur.Person.Name, policy.IsOperator(cur.Actor)
+	f.SignedIn, f.PersonName, f.Operator = true, cur.Person.Name, policy.IsOperator(cur.May)
 	f.SessionEndsAt = cur.Session.LastSeenAt.Add(cur.Session.IdleLimit)
 	if cur.Session.ExpiresAt.Before(f.SessionEndsAt) {
 		f.SessionEndsAt = cur.Session.ExpiresAt

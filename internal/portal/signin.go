@@ -164,9 +164,15 @@ func (p *Portal) passedPassword(r *request, a signin.Attempt) error {
 	return p.entered(r, in, a.Return)
 }
 
+// goesOnAs puts a new session into the browser. The rest of the request acts in it: the one before has ended.
+func (r *request) goesOnAs(in signin.SignedIn) {
+	r.setCookie(cookieSession, in.Secret, 0)
+	r.current.Session, r.current.Actor.Session = in.Session, in.Session.ID
+}
+
 // entered puts a new session into the browser and goes on to where the person wanted to be.
 func (p *Portal) entered(r *request, in signin.SignedIn, next string) error {
-	r.setCookie(cookieSession, in.Secret, 0)
+	r.goesOnAs(in)
 	r.dropCookie(cookieAttempt)
 	r.dropCookie(cookieOutcome)
 	if in.Key != "" {

@@ -171,7 +171,7 @@ func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	s.t.Helper()
 	ctx := s.t.Context()
 	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}, AAGUID: [16]byte{1}})
-	actor := staffkey.Actor{Person: h.ID, Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true}, ProvedAt: s.clock.Now()}
+	actor := storetest.SignIn(s.t, s.store, h.Person, storetest.Strong, s.clock.Now())
 	begun, err := s.signin.BeginEnrolment(ctx, actor, staffkey.MethodSecurityKey, signin.EnrolOptions{})
 	if err != nil {
 		s.t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/signin"
 )
 
 func TestUndoStandsForTenMinutes(t *testing.T) {
@@ -211,7 +212,7 @@ func TestUnknownKey_is_told_to_the_browser(t *testing.T) {
 	b.touch(stranger.key, "/signin/options", "/signin/passwordless").leads(t, "the stranger's key", "/signin/outcome")
 	credential := base64.RawURLEncoding.EncodeToString(elsewhere.keys(stranger)[0].CredentialID)
 	b.get("/signin/outcome").shows(t, "an unknown key", http.StatusOK, "We do not know this key", `data-signal="unknown" data-rp-id="signin.example" data-credential="`+credential+`"`)
-	if _, err := s.signin.StopKey(t.Context(), s.session(h).actorOf(), h.keyID, staffkey.StopLost); err != nil {
+	if _, err := s.signin.StopKey(t.Context(), s.session(h).actorOf(), h.keyID, staffkey.StopLost, signin.Kept{}); err != nil {
 		t.Fatal(err)
 	}
 	stopped := s.browser()

@@ -1,7 +1,6 @@
 package signin
 
 import (
-	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -86,45 +85,4 @@ func spend(tx *store.Tx, c *staffkey.Ceremony) error {
 		return staffkey.Expired("ceremony_spent", "key.late").Because("this ceremony was used before")
 	}
 	return err
-}
-
-// apply makes what a verified answer changes: the key's counter, or the enrolment's state. Somebody who was faster with
-// the same counter or state makes this answer a refusal.
-func apply(tx *store.Tx, v Verified, enrolment *staffkey.Enrolment) error {
-	if v.Use != nil {
-		err := tx.UseSecurityKey(*v.Use)
-		if errors.Is(err, staffkey.ErrConflict) {
-			return staffkey.Refused("key_changed_meanwhile", "key.late").Because("the key was used, suspended or removed between look and use")
-		}
-		if err != nil {
-			return err
-		}
-	}
-	if v.State != nil && enrolment != nil {
-		err := tx.UseEnrolment(*enrolment, v.State)
-		if errors.Is(err, staffkey.ErrConflict) {
-			return errLookAgain
-		}
-		return err
-	}
-	return nil
-}
-
-// errLookAgain says that the state that was verified has changed meanwhile: verify against the new one.
-var errLookAgain = errors.New("state changed meanwhile")
-
-// maxLooks bounds how often an answer is verified again because the state changed meanwhile.
-const maxLooks = 100
-
-// again runs a look-verify-change until the state stood still.
-func again(ctx context.Context, fn func() error) error {
-	for range maxLooks {
-		if err := fn(); !errors.Is(err, errLookAgain) {
-			return err
-		}
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	return staffkey.ErrBusy
 }

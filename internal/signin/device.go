@@ -212,15 +212,16 @@ func (s *Service) openReceipt(sealed string) string {
 
 // FindDeviceCheck opens the check of a code, however it was typed. ErrNotFound: there is none, or its day is over.
 func (s *Service) FindDeviceCheck(ctx context.Context, actor staffkey.Actor, typed string) (DeviceCheck, error) {
-	if err := policy.MaySeeDeviceCheck(actor); err != nil {
-		return DeviceCheck{}, err
-	}
-	code := tidyCode(typed)
-	if code == "" {
-		return DeviceCheck{}, staffkey.ErrNotFound
-	}
 	var kept store.DeviceCheck
-	err := s.store.Read(ctx, func(tx *store.Tx) (err error) {
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		err := policy.MaySeeDeviceCheck(may)
+		if err != nil {
+			return err
+		}
+		code := tidyCode(typed)
+		if code == "" {
+			return staffkey.ErrNotFound
+		}
 		kept, err = tx.FindDeviceCheck(code)
 		return err
 	})

@@ -15,7 +15,7 @@ import (
 func TestDevice_checks(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *installation) {
-		helper := staffkey.Actor{Person: "h", Grants: []staffkey.RoleGrant{{Role: staffkey.RoleHelpdesk, Organisation: "any"}}}
+		_, helper := w.officer(t, "hugo", staffkey.RoleHelpdesk, w.Organisation.ID)
 		report := signin.DeviceReport{
 			Browser:      "Edge 141 on Windows 11",
 			Findings:     []signin.DeviceFinding{{Row: "clock", Answer: "slow", Number: 47}, {Row: "key", Answer: "untried"}},
@@ -54,7 +54,7 @@ func TestDevice_checks(t *testing.T) {
 			t.Error("the caller's report was changed")
 		}
 
-		if _, err := w.Service.FindDeviceCheck(t.Context(), staffkey.Actor{Person: "p"}, saved.Code); !errors.Is(err, staffkey.ErrRefused) {
+		if _, err := w.Service.FindDeviceCheck(t.Context(), w.Enter(t, w.person(t, "amara")).Actor, saved.Code); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("as a person: got %v, want a refusal", err)
 		}
 		bad := report

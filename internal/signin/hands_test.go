@@ -89,7 +89,7 @@ func (w *installation) wallet(t testing.TB, in signintest.Browser, kinds ...staf
 		if err := h.setUp(t, in, kind); err != nil {
 			t.Fatalf("set up %s: %v", kind, err)
 		}
-		if in.Actor.Assurance.Level == 1 && i+1 < len(kinds) {
+		if in.May.Assurance.Level == 1 && i+1 < len(kinds) {
 			in = h.browserBy(t, kind)
 		}
 	}
@@ -309,10 +309,13 @@ func (w *installation) officer(t testing.TB, username string, role staffkey.Role
 		_, err := tx.InsertRoleGrant(g)
 		return err
 	})
-	return p, staffkey.Actor{
-		Person: p.ID, Name: p.Name, Grants: []staffkey.RoleGrant{g}, Assurance: staffkey.Assurance{Level: 3, PhishingResistant: true},
-		ProvedAt: w.Clock.Now(), Origin: origin,
-	}
+	return p, storetest.SignIn(t, w.Store, p, storetest.Strong, w.Clock.Now())
+}
+
+// plain adds a person without a role who has signed in by key.
+func (w *installation) plain(t testing.TB, username string) staffkey.Actor {
+	t.Helper()
+	return storetest.SignIn(t, w.Store, w.AddPerson(t, username), storetest.Strong, w.Clock.Now())
 }
 
 // raceRounds is how often a race is run: 5 times, or as often as STAFFKEY_RACE_ROUNDS says.

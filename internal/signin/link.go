@@ -22,7 +22,7 @@ const (
 // IssueSetUpLink makes the link of the first-run set-up and cancels earlier ones. It is refused once there is an operator.
 func (s *Service) IssueSetUpLink(ctx context.Context, actor staffkey.Actor) (string, error) {
 	secret := rand.Text()
-	err := s.store.Change(ctx, staffkey.Event(staffkey.EventLinkIssued, actor), func(tx *store.Tx) error {
+	err := s.store.ChangeAs(ctx, actor, staffkey.Event(staffkey.EventLinkIssued, actor), func(tx *store.Tx, _ staffkey.Authority) error {
 		tx.Event.Subject = linkSetUp
 		if err := noOperator(tx); err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 		if err := tx.InsertPeople(person); err != nil {
 			return err
 		}
-		if err := s.putEnrolment(tx, holder{person: person}, staffkey.MethodPassword, state); err != nil {
+		if err := s.putEnrolment(tx, holder{person: person}, staffkey.MethodPassword, state, nil); err != nil {
 			return err
 		}
 		grant := staffkey.RoleGrant{Person: person.ID, Role: staffkey.RoleOperator, Organisation: root.ID, GrantedAt: tx.Now}
@@ -126,7 +126,9 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 			return err
 		}
 		proofs := Attempt{Person: person.ID, ProvedAt: tx.Now}.proofs()
-		in = s.newSession(origin, h, proofs, policy.AssuranceOf(proofs...))
+		if in, err = s.newSession(origin, h, proofs, policy.AssuranceOf(proofs...), staffkey.Session{}); err != nil {
+			return err
+		}
 		tx.Event.Session = in.Session.ID
 		return s.startSession(tx, origin, in, staffkey.Session{})
 	})
@@ -141,7 +143,7 @@ func (s *Service) IssueFirstPasswordLink(ctx context.Context, actor staffkey.Act
 	secret := rand.Text()
 	event := staffkey.Event(staffkey.EventLinkIssued, actor)
 	event.Person, event.Subject = person, store.LinkFirstPassword
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		p, err := tx.FindPerson(person)
 		if err != nil {
 			return err
@@ -155,7 +157,7 @@ func (s *Service) IssueFirstPasswordLink(ctx context.Context, actor staffkey.Act
 		if err != nil {
 			return err
 		}
-		if err := policy.MayIssueFirstPassword(actor, chain, grants); err != nil {
+		if err := policy.MayIssueFirstPassword(may, chain, grants); err != nil {
 			return err
 		}
 		if err := tx.CancelLinks(store.LinkFirstPassword, person); err != nil {
@@ -189,12 +191,12 @@ func (s *Service) SetPassword(ctx context.Context, actor staffkey.Actor, person 
 	}
 	event := staffkey.Event(staffkey.EventMethodEnrolled, actor)
 	event.Person, event.Subject = person, string(staffkey.MethodPassword)
-	return s.store.Change(ctx, event, func(tx *store.Tx) error {
+	return s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, _ staffkey.Authority) error {
 		h, err := s.loadHolder(tx, person)
 		if err != nil {
 			return err
 		}
 		tx.Event.Organisation = h.person.Organisation
-		return s.putEnrolment(tx, h, staffkey.MethodPassword, state)
+		return s.putEnrolment(tx, h, staffkey.MethodPassword, state, nil)
 	})
 }

@@ -253,33 +253,33 @@ func TestFirstPassword_link_is_issued_by_whom_policy_allows(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *installation) {
 		p, la := w.AddPerson(t, "amara"), w.AddPerson(t, "lena")
-		grant := func(r staffkey.Role) []staffkey.RoleGrant {
-			return []staffkey.RoleGrant{{Person: la.ID, Role: r, Organisation: w.Organisation.ID}}
-		}
-		strong := staffkey.Assurance{Level: 3, PhishingResistant: true}
+		strong := storetest.SignIn(t, w.Store, la, storetest.Strong, w.Clock.Now())
+		weak := storetest.SignIn(t, w.Store, la, staffkey.Assurance{Level: 2}, w.Clock.Now())
 		issue := func(actor staffkey.Actor) error {
 			_, err := w.Service.IssueFirstPasswordLink(t.Context(), actor, p.ID)
 			return err
 		}
-		if err := issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleLocalAdministrator), Assurance: strong}); err != nil {
+		holds := func(r staffkey.Role) {
+			w.Change(t, func(tx *store.Tx) error {
+				_, err := tx.InsertRoleGrant(staffkey.RoleGrant{Person: la.ID, Role: r, Organisation: w.Organisation.ID, GrantedAt: tx.Now})
+				return err
+			})
+		}
+		w.Refused(t, "scope", func() error { return issue(strong) })
+		holds(staffkey.RoleHelpdesk)
+		w.Refused(t, "scope", func() error { return issue(strong) })
+		holds(staffkey.RoleLocalAdministrator)
+		if err := issue(strong); err != nil {
 			t.Errorf("by the Local Administrator: %v", err)
 		}
-		w.Refused(t, "scope", func() error { return issue(staffkey.Actor{Person: la.ID, Assurance: strong}) })
-		w.Refused(t, "scope", func() error {
-			return issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleHelpdesk), Assurance: strong})
-		})
-		w.Refused(t, "role_needs_key", func() error {
-			return issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleLocalAdministrator), Assurance: staffkey.Assurance{Level: 2}})
-		})
+		w.Refused(t, "role_needs_key", func() error { return issue(weak) })
 		w.Change(t, func(tx *store.Tx) error {
 			g := staffkey.RoleGrant{Person: p.ID, Role: staffkey.RoleOperator, Organisation: w.Organisation.ID, GrantedAt: tx.Now}
 			_, err := tx.InsertRoleGrant(g)
 			return err
 		})
-		w.Refused(t, "rank", func() error {
-			return issue(staffkey.Actor{Person: la.ID, Grants: grant(staffkey.RoleLocalAdministrator), Assurance: strong})
-		})
-		if err := w.Service.SetPassword(t.Context(), staffkey.Actor{Person: la.ID, Assurance: strong}, p.ID, goodPassword); signintest.RuleOf(err) != "console_only" {
+		w.Refused(t, "rank", func() error { return issue(strong) })
+		if err := w.Service.SetPassword(t.Context(), strong, p.ID, goodPassword); signintest.RuleOf(err) != "console_only" {
 			t.Errorf("set a password away from the console: got error %v, want a refusal by console_only", err)
 		}
 	})

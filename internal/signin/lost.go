@@ -2,6 +2,8 @@ package signin
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -11,6 +13,8 @@ import (
 // Stopped is a key that was put on hold, with those that are known to be the same key.
 type Stopped struct {
 	Key staffkey.SecurityKey
+	// Ended is what ended with it.
+	Ended Ended
 	// Reference is the support code of the event, for the person to name.
 	Reference string
 	// Organisation is that of the person.
@@ -18,12 +22,19 @@ type Stopped struct {
 }
 
 // StopKey puts a key of the actor's own on hold because it is lost, stolen or misused (F25). It asks for no new proof: in doubt it is
-// better done. Sessions that the key opened end, except the one that says so.
-func (s *Service) StopKey(ctx context.Context, actor staffkey.Actor, key staffkey.SecurityKeyID, reason staffkey.StopReason) (Stopped, error) {
+// better done. Sessions that the key led to end, except the one that says so; and when it is not only lost, what was set up in them is
+// put on hold too, unless the actor says that it is theirs.
+func (s *Service) StopKey(ctx context.Context, actor staffkey.Actor, key staffkey.SecurityKeyID, reason staffkey.StopReason, mine Kept) (Stopped, error) {
 	if err := policy.MayStopKey(actor, actor.Person); err != nil {
 		return Stopped{}, err
 	}
-	return s.stopKey(ctx, actor, key, reason, reason, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
+	st := stopping{id: key, said: reason, kept: reason, mine: mine}
+	event := st.event(actor)
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		return s.stopKey(tx, may, &st)
+	})
+	s.wake()
+	return st.out, s.refuse(ctx, event, nil, err)
 }
 
 // StopKeySignedOut is StopKey for somebody who has given a right password and nothing else. The key is on hold, not removed; it is
@@ -33,77 +44,108 @@ func (s *Service) StopKeySignedOut(ctx context.Context, origin staffkey.Origin, 
 		return Stopped{}, staffkey.Refused(policy.NeedsSecond, "signin.second")
 	}
 	// Whatever was said, a password alone makes it no harder to get back than a lost key is.
-	return s.stopKey(ctx, staffkey.Actor{Person: a.Person, Origin: origin}, key, reason, staffkey.StopLost, func(tx *store.Tx) error {
+	st := stopping{id: key, said: reason, kept: staffkey.StopLost, signedOut: true}
+	actor := staffkey.Actor{Person: a.Person, Origin: origin}
+	event := st.event(actor)
+	event.Detail["signed_out"] = "yes"
+	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+		p, err := tx.FindPerson(a.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = p.Organisation
+		if err := policy.IsActive(p); err != nil {
+			return err
+		}
 		if err := s.stillPassword(tx, a); err != nil {
 			return err
 		}
 		within, err := tx.CountWithin("stop/"+string(a.Person), 1, tx.Now.Add(day))
-		if err == nil && !within {
+		if err != nil {
+			return err
+		}
+		if !within {
 			return staffkey.Refused("stop_once", "lost.daily")
 		}
-		return err
-	})
-}
-
-// stopKey puts a key on hold: said is the reason that was given, kept the one that counts when the key is found again.
-func (s *Service) stopKey(ctx context.Context, actor staffkey.Actor, id staffkey.SecurityKeyID, said, kept staffkey.StopReason, may func(*store.Tx) error) (Stopped, error) {
-	out, person := Stopped{Reference: staffkey.NewSupportCode()}, actor.Person
-	event := staffkey.Event(staffkey.EventKeyStopped, actor)
-	event.Person, event.Subject, event.SupportCode = person, string(id), out.Reference
-	event.Detail = map[string]string{"reason": string(said)}
-	signedOut := actor.Session == ""
-	if signedOut {
-		event.Detail["signed_out"] = "yes"
-	}
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		p, err := tx.FindPerson(person)
-		if err != nil {
-			return err
-		}
-		tx.Event.Organisation, out.Organisation = p.Organisation, p.Organisation
-		if err := policy.IsActive(p); err != nil {
-			return err
-		}
-		if err := may(tx); err != nil {
-			return err
-		}
-		keys, err := tx.ListSecurityKeys(person, staffkey.SecurityKeyActive)
-		if err != nil {
-			return err
-		}
-		found := false
-		for _, k := range keys {
-			found = found || k.ID == id
-		}
-		if !found {
-			return staffkey.ErrNotFound
-		}
-		for _, k := range keys {
-			if k.ID == id {
-				out.Key = k
-			} else if !staffkey.SamePhysicalKey(k, id, keys) {
-				continue
-			}
-			if err := tx.StopSecurityKey(person, k.ID, kept); err != nil {
-				return err
-			}
-			if _, err := tx.EndSessionsOfKey(person, k.ID, actor.Session); err != nil {
-				return err
-			}
-		}
-		tx.Event.SubjectName = out.Key.Nickname
-		args := map[string]string{"Nickname": out.Key.Nickname, "Reason": string(said), "Reference": out.Reference}
-		if err := s.tellPerson(tx, "notice.key_stopped", p, args); err != nil {
-			return err
-		}
-		template := "admin.key_stopped"
-		if signedOut {
-			template = "admin.key_suspended"
-		}
-		return tx.InsertAdministratorNotice(template, p, args)
+		return s.stopKey(tx, staffkey.Authority{Actor: actor}, &st)
 	})
 	s.wake()
-	return out, s.refuse(ctx, event, nil, err)
+	return st.out, s.refuse(ctx, event, nil, err)
+}
+
+// stopping is a key being put on hold: said is the reason that was given, kept the one that counts when the key is found again.
+type stopping struct {
+	id         staffkey.SecurityKeyID
+	said, kept staffkey.StopReason
+	mine       Kept
+	signedOut  bool
+	out        Stopped
+}
+
+func (st *stopping) event(actor staffkey.Actor) staffkey.AuditEvent {
+	st.out.Reference = staffkey.NewSupportCode()
+	event := staffkey.Event(staffkey.EventKeyStopped, actor)
+	event.Person, event.Subject, event.SupportCode = actor.Person, string(st.id), st.out.Reference
+	event.Detail = map[string]string{"reason": string(st.said)}
+	return event
+}
+
+func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) error {
+	st.out = Stopped{Reference: st.out.Reference}
+	h, err := s.loadHolder(tx, may.Person)
+	if err != nil {
+		return err
+	}
+	tx.Event.Organisation, st.out.Organisation = h.person.Organisation, h.person.Organisation
+	if err := policy.IsActive(h.person); err != nil {
+		return err
+	}
+	keys := h.holdings.ActiveKeys()
+	found := slices.IndexFunc(keys, func(k staffkey.SecurityKey) bool { return k.ID == st.id })
+	if found < 0 {
+		return staffkey.ErrNotFound
+	}
+	st.out.Key = keys[found]
+	same := slices.DeleteFunc(slices.Clone(keys), func(k staffkey.SecurityKey) bool {
+		return k.ID != st.id && !staffkey.SamePhysicalKey(k, st.id, keys)
+	})
+	for _, k := range same {
+		if err := tx.StopSecurityKey(h.person.ID, k.ID, st.kept); err != nil {
+			return err
+		}
+	}
+	since := tx.Now.Add(-madeWithin)
+	if st.said == staffkey.StopLost { // a finder has the key and no PIN; a thief, or somebody who used it, may have set something up by it
+		since = tx.Now.Add(time.Hour)
+	}
+	for _, k := range same {
+		if h, err = s.loadHolder(tx, h.person.ID); err != nil { // without what the one before has stopped
+			return err
+		}
+		ended, err := s.endLineage(tx, may, h, s.madeBy(h, may, staffkey.KeyAncestor(k.ID), since, st.mine))
+		if err != nil {
+			return err
+		}
+		st.out.Ended.Sessions += ended.Sessions
+		st.out.Ended.Keys = append(st.out.Ended.Keys, ended.Keys...)
+		st.out.Ended.Methods = append(st.out.Ended.Methods, ended.Methods...)
+	}
+	if st.said != staffkey.StopLost {
+		if err := tx.DeletePendingKeys(h.person.ID, ""); err != nil {
+			return err
+		}
+	}
+	st.out.Ended.note(&tx.Event)
+	tx.Event.SubjectName = st.out.Key.Nickname
+	args := map[string]string{"Nickname": st.out.Key.Nickname, "Reason": string(st.said), "Reference": st.out.Reference, "Also": st.out.Ended.names()}
+	if err := s.tellPerson(tx, "notice.key_stopped", h.person, args); err != nil {
+		return err
+	}
+	template := "admin.key_stopped"
+	if st.signedOut {
+		template = "admin.key_suspended"
+	}
+	return tx.InsertAdministratorNotice(template, h.person, args)
 }
 
 // ResumeKey puts a key of the actor's own that was found back in use.
@@ -111,10 +153,7 @@ func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffk
 	event := staffkey.Event(staffkey.EventKeyResumed, actor)
 	event.Person, event.Subject = actor.Person, string(id)
 	var key staffkey.SecurityKey
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		if err := stillSignedIn(tx, actor); err != nil {
-			return err
-		}
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		h, err := s.loadHolder(tx, actor.Person)
 		if err != nil {
 			return err
@@ -124,16 +163,20 @@ func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffk
 			return err
 		}
 		tx.Event.SubjectName = key.Nickname
-		if err := policy.MayResumeKey(actor, actor.Person, key, h.policy, h.holdings, s.now()); err != nil {
+		if err := policy.MayResumeKey(may, actor.Person, key, h.policy, h.holdings, s.now()); err != nil {
 			return err
 		}
-		if err := tx.ResumeSecurityKey(actor.Person, id); err != nil {
-			return err
-		}
-		return s.tell(tx, "notice.key_resumed", h, map[string]string{"Nickname": key.Nickname})
+		return s.resume(tx, h, key, actor.Session)
 	})
 	s.wake()
 	return key, s.refuse(ctx, event, nil, err)
+}
+
+// resume puts a key on hold in use.
+func (s *Service) resume(tx *store.Tx, h holder, key staffkey.SecurityKey, keep staffkey.SessionID) error {
+	return tx.ResumeKey(store.InUse{
+		Owner: h.person, Keep: keep, Notice: "notice.key_resumed", Args: map[string]string{"Nickname": key.Nickname}, Number: s.alertNumber(h),
+	}, key.ID)
 }
 
 // ResumeKeyFor puts somebody's key back in use, by an administrator who has looked.
@@ -147,11 +190,14 @@ func (s *Service) ApproveKey(ctx context.Context, actor staffkey.Actor, person s
 	return s.resumeFor(ctx, actor, person, id, func(k staffkey.SecurityKey) bool { return k.StopReason == staffkey.StopReview })
 }
 
-func (s *Service) resumeFor(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, may func(staffkey.SecurityKey) bool) error {
+func (s *Service) resumeFor(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, waits func(staffkey.SecurityKey) bool) error {
 	event := staffkey.Event(staffkey.EventKeyResumed, actor)
 	event.Person, event.Subject = person, string(id)
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		p, err := s.mayRecover(tx, actor, person)
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		if _, err := s.mayRecover(tx, may, person); err != nil {
+			return err
+		}
+		h, err := s.loadHolder(tx, person)
 		if err != nil {
 			return err
 		}
@@ -160,22 +206,20 @@ func (s *Service) resumeFor(ctx context.Context, actor staffkey.Actor, person st
 			return err
 		}
 		tx.Event.SubjectName = key.Nickname
-		if !may(key) {
+		if !waits(key) {
 			return staffkey.ErrNotFound
 		}
-		if err := tx.ResumeSecurityKey(person, id); err != nil {
-			return err
-		}
-		return s.tellPerson(tx, "notice.key_resumed", p, map[string]string{"Nickname": key.Nickname})
+		return s.resume(tx, h, key, "")
 	})
+	s.wake()
 	return s.refuse(ctx, event, nil, err)
 }
 
 // FindStoppedKey finds the token on hold that a person calls by a nickname, for an administrator of theirs; ErrNotFound when there is none.
 func (s *Service) FindStoppedKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, nickname string) (staffkey.SecurityKeyID, error) {
 	var id staffkey.SecurityKeyID
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		if _, err := s.mayRecover(tx, actor, person); err != nil {
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		if _, err := s.mayRecover(tx, may, person); err != nil {
 			return err
 		}
 		keys, err := tx.ListSecurityKeys(person, staffkey.SecurityKeySuspended)
@@ -193,12 +237,12 @@ func (s *Service) FindStoppedKey(ctx context.Context, actor staffkey.Actor, pers
 }
 
 // mayRecover asks whether the actor may help a person back in, and notes in the event whom it concerns.
-func (s *Service) mayRecover(tx *store.Tx, actor staffkey.Actor, person staffkey.PersonID) (staffkey.Person, error) {
+func (s *Service) mayRecover(tx *store.Tx, may staffkey.Authority, person staffkey.PersonID) (staffkey.Person, error) {
 	p, chain, grants, err := s.target(tx, person)
 	if err != nil {
 		return p, err
 	}
-	return p, policy.MayRecover(actor, chain, grants)
+	return p, policy.MayRecover(may, chain, grants)
 }
 
 // target reads what decides about acting for a person.
@@ -244,10 +288,7 @@ func (s *Service) AskReplacement(ctx context.Context, actor staffkey.Actor, r Re
 	event := staffkey.Event(staffkey.EventReplacementAsked, actor)
 	event.Person, event.SubjectName, event.SupportCode = actor.Person, r.Token, reference
 	event.Detail = map[string]string{"reason": r.Reason, "place": r.Place, "note": r.Note}
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		if err := stillSignedIn(tx, actor); err != nil {
-			return err
-		}
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, _ staffkey.Authority) error {
 		p, err := tx.FindPerson(actor.Person)
 		if err != nil {
 			return err

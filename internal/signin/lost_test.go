@@ -11,6 +11,7 @@ import (
 	"staffkey/internal/signin"
 	"staffkey/internal/signin/signintest"
 	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
 )
 
 // keyInHand is a key with the entry that it has on its person's list.
@@ -24,7 +25,7 @@ type keyInHand struct {
 // stop puts a key on hold, which must work.
 func (w *installation) stop(t testing.TB, in signintest.Browser, id staffkey.SecurityKeyID, reason staffkey.StopReason) signin.Stopped {
 	t.Helper()
-	out, err := w.Service.StopKey(t.Context(), in.Actor, id, reason)
+	out, err := w.Service.StopKey(t.Context(), in.Actor, id, reason, signin.Kept{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -36,10 +37,7 @@ func (w *installation) addStoredKey(t testing.TB, p staffkey.Person, state staff
 	t.Helper()
 	id := w.waiting(t, p, 1)[0]
 	w.Change(t, func(tx *store.Tx) error {
-		if err := tx.NameSecurityKey(p.ID, id, "Stored "+string(id)[30:]); err != nil {
-			return err
-		}
-		if err := tx.NoteSetUp(p.ID); err != nil {
+		if err := tx.NameKey(store.InUse{Owner: staffkey.Person{ID: p.ID}}, id, "Stored "+string(id)[30:]); err != nil {
 			return err
 		}
 		if state == staffkey.SecurityKeySuspended {
@@ -83,7 +81,7 @@ func TestStopKey(t *testing.T) {
 		w.Clock.Advance(staffkey.ProofLife * 2) // an old proof is enough
 
 		other := w.Enter(t, w.person(t, "ben"))
-		if _, err := w.Service.StopKey(t.Context(), other.Actor, first.ID, staffkey.StopLost); !errors.Is(err, staffkey.ErrNotFound) {
+		if _, err := w.Service.StopKey(t.Context(), other.Actor, first.ID, staffkey.StopLost, signin.Kept{}); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("another's key: got error %v, want not found", err)
 		}
 		if w.state(t, p, first.ID) != staffkey.SecurityKeyActive || !w.alive(t, second.Secret) {
@@ -112,7 +110,7 @@ func TestStopKey(t *testing.T) {
 		if m := w.messages(t, p, "admin.key_stopped"); len(m) == 1 && (m[0].To != "lena@staff.example" || m[0].Args["Nickname"] != "Blue lanyard" || m[0].Args["Reference"] != out.Reference) {
 			t.Errorf("told %+v, want lena of Blue lanyard", m[0])
 		}
-		if _, err := w.Service.StopKey(t.Context(), bySpare.Actor, first.ID, staffkey.StopLost); !errors.Is(err, staffkey.ErrNotFound) {
+		if _, err := w.Service.StopKey(t.Context(), bySpare.Actor, first.ID, staffkey.StopLost, signin.Kept{}); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("stopped twice: got error %v, want not found", err)
 		}
 		// The session that says so stays, even when the key that is stopped had opened it.
@@ -125,7 +123,7 @@ func TestStopKey(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.Refused(t, "session_ended", func() error {
-			_, err := w.Service.StopKey(t.Context(), ended.Actor, first.ID, staffkey.StopLost)
+			_, err := w.Service.StopKey(t.Context(), ended.Actor, first.ID, staffkey.StopLost, signin.Kept{})
 			return err
 		})
 	})
@@ -195,12 +193,12 @@ func TestResumeKey(t *testing.T) {
 				t.Parallel()
 				eachEquipped(t, func(t *testing.T, w *installation) {
 					h, key := w.equippedPerson(t, "amara")
-					start := w.browser(t, h.person, key.key)
 					spare := newKey()
 					if by == "key" {
-						w.addKey(t, start, spare, "Spare")
+						w.addKey(t, w.browser(t, h.person, key.key), spare, "Spare")
 					}
-					w.stop(t, start, key.id, test.reason)
+					w.Clock.Advance(8 * day) // what was set up by a key a week ago is not suspected with it
+					w.stop(t, w.browser(t, h.person, key.key), key.id, test.reason)
 					var in signintest.Browser
 					switch by {
 					case "key":
@@ -246,7 +244,7 @@ func TestResumeKeyFor(t *testing.T) {
 	t.Parallel()
 	eachEquipped(t, func(t *testing.T, w *installation) {
 		other := w.organisation(t, "RX2", w.Organisation.ID)
-		_, administrator := w.officer(t, "lena", staffkey.RoleLocalAdministrator, w.Organisation.ID)
+		lena, administrator := w.officer(t, "lena", staffkey.RoleLocalAdministrator, w.Organisation.ID)
 		_, elsewhere := w.officer(t, "otto", staffkey.RoleLocalAdministrator, other.ID)
 		_, helpdesk := w.officer(t, "hugo", staffkey.RoleHelpdesk, w.Organisation.ID)
 		p := w.AddPerson(t, "amara")
@@ -258,8 +256,7 @@ func TestResumeKeyFor(t *testing.T) {
 				t.Errorf("%s looks for the key: got error %v, want a refusal by scope", actor.Name, err)
 			}
 		}
-		weak := administrator
-		weak.Assurance = staffkey.Assurance{Level: 2}
+		weak := storetest.SignIn(t, w.Store, lena, staffkey.Assurance{Level: 2}, w.Clock.Now())
 		w.Refused(t, "role_needs_key", func() error { return w.Service.ResumeKeyFor(t.Context(), weak, p.ID, id) })
 		if err := w.Service.ApproveKey(t.Context(), administrator, p.ID, id); !errors.Is(err, staffkey.ErrNotFound) || w.state(t, p, id) != staffkey.SecurityKeySuspended {
 			t.Errorf("a review of a key that does not wait for one: got error %v, want not found, and the key on hold", err)

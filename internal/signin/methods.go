@@ -31,14 +31,14 @@ func (m Mine) Enrolment(kind staffkey.MethodKind) *staffkey.Enrolment {
 // Mine tells the actor what they have.
 func (s *Service) Mine(ctx context.Context, actor staffkey.Actor) (Mine, error) {
 	var out Mine
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		h, err := s.loadHolder(tx, actor.Person)
 		if err != nil {
 			return err
 		}
 		out = Mine{Person: h.person, Policy: h.policy, Holdings: h.holdings, Enrolments: h.enrolments}
 		out.State = policy.AsksFor(h.policy, h.holdings, h.person, h.exceptions, tx.Now)
-		out.CanAdd = policy.CanAdd(actor, h.policy, h.holdings) == nil
+		out.CanAdd = policy.CanAdd(may, h.policy, h.holdings) == nil
 		for _, k := range h.holdings.Keys {
 			r, phase, err := s.recallOf(tx, h.person, k)
 			if err != nil {
@@ -70,10 +70,7 @@ func (s *Service) NoteAsked(ctx context.Context, actor staffkey.Actor) error {
 func (s *Service) RemoveMethod(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) error {
 	event := staffkey.Event(staffkey.EventMethodRemoved, actor)
 	event.Person, event.Subject = actor.Person, string(kind)
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		if err := stillSignedIn(tx, actor); err != nil {
-			return err
-		}
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		h, err := s.loadHolder(tx, actor.Person)
 		if err != nil {
 			return err
@@ -82,7 +79,7 @@ func (s *Service) RemoveMethod(ctx context.Context, actor staffkey.Actor, kind s
 		if kind == staffkey.MethodPassword || kind == staffkey.MethodSecurityKey || kind == staffkey.MethodPass {
 			return staffkey.ErrNotFound
 		}
-		if err := policy.MayRemoveMethod(actor, actor.Person, kind, h.holdings, s.now()); err != nil {
+		if err := policy.MayRemoveMethod(may, actor.Person, kind, h.holdings, s.now()); err != nil {
 			return err
 		}
 		if m, ok := s.methods[kind].(Sender); ok {

@@ -11,6 +11,7 @@ import (
 	"staffkey/internal/signin"
 	"staffkey/internal/signin/signintest"
 	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -355,21 +356,21 @@ func TestMine(t *testing.T) {
 
 		// F46: grace counts from when the person was first asked.
 		fresh := w.person(t, "ben")
-		asked := w.Enter(t, fresh)
+		asked := storetest.SignIn(t, w.Store, fresh, staffkey.Assurance{Level: 1}, w.Clock.Now()) // it lasts
 		state := func() policy.SetUpState {
 			t.Helper()
-			mine, err := w.Service.Mine(t.Context(), asked.Actor)
+			mine, err := w.Service.Mine(t.Context(), asked)
 			if err != nil {
 				t.Fatal(err)
 			}
 			return mine.State
 		}
 		first := w.Clock.Now()
-		if err := w.Service.NoteAsked(t.Context(), asked.Actor); err != nil {
+		if err := w.Service.NoteAsked(t.Context(), asked); err != nil {
 			t.Fatal(err)
 		}
 		w.Clock.Advance(13 * 24 * time.Hour)
-		if err := w.Service.NoteAsked(t.Context(), asked.Actor); err != nil {
+		if err := w.Service.NoteAsked(t.Context(), asked); err != nil {
 			t.Fatal(err)
 		}
 		if got := state(); got.Lack != policy.LackKey || !got.Until.Equal(first.Add(14*24*time.Hour)) || got.Must {

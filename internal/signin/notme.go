@@ -60,7 +60,7 @@ func (s *Service) FreezeByLink(ctx context.Context, origin staffkey.Origin, secr
 	if err != nil {
 		return Frozen{}, err
 	}
-	return s.freeze(ctx, staffkey.Actor{Person: person, Origin: origin}, func(tx *store.Tx) error {
+	return s.freeze(ctx, staffkey.Actor{Person: person, Origin: origin}, s.store.Change, func(tx *store.Tx) error {
 		_, err := tx.TakeLink(store.LinkNotMe, secret)
 		return err
 	})
@@ -68,14 +68,18 @@ func (s *Service) FreezeByLink(ctx context.Context, origin staffkey.Origin, secr
 
 // FreezeOwn freezes the actor's own account because of something in their activity.
 func (s *Service) FreezeOwn(ctx context.Context, actor staffkey.Actor) (Frozen, error) {
-	return s.freeze(ctx, actor, func(tx *store.Tx) error { return stillSignedIn(tx, actor) })
+	change := func(ctx context.Context, event staffkey.AuditEvent, fn func(*store.Tx) error) error {
+		return s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, _ staffkey.Authority) error { return fn(tx) })
+	}
+	return s.freeze(ctx, actor, change, func(*store.Tx) error { return nil })
 }
 
-func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, take func(*store.Tx) error) (Frozen, error) {
+// freeze does it in a change of the caller's kind: by a link, which take uses up, or in a session.
+func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, change func(context.Context, staffkey.AuditEvent, func(*store.Tx) error) error, take func(*store.Tx) error) (Frozen, error) {
 	out, undo := Frozen{Reference: staffkey.NewSupportCode()}, rand.Text()
 	event := staffkey.Event(staffkey.EventPersonFrozen, actor)
 	event.Person, event.SupportCode = actor.Person, out.Reference
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err := change(ctx, event, func(tx *store.Tx) error {
 		out.Undo = ""
 		p, err := tx.FindPerson(actor.Person)
 		if err != nil {
@@ -147,8 +151,8 @@ func (s *Service) Unfreeze(ctx context.Context, actor staffkey.Actor, person sta
 	}
 	event := staffkey.Event(staffkey.EventPersonUnfrozen, actor)
 	event.Person, event.Detail = person, map[string]string{"reason": reason}
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		p, err := s.mayRecover(tx, actor, person)
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		p, err := s.mayRecover(tx, may, person)
 		if err != nil {
 			return err
 		}

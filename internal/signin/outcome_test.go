@@ -64,7 +64,7 @@ func TestRecordPrompt(t *testing.T) {
 	each(t, func(t *testing.T, w *installation) {
 		p := w.person(t, "amara")
 		token := w.waiting(t, p, 1)[0]
-		w.Change(t, func(tx *store.Tx) error { return tx.NameSecurityKey(p.ID, token, "Blue lanyard") })
+		w.Change(t, func(tx *store.Tx) error { return tx.NameKey(store.InUse{Owner: p}, token, "Blue lanyard") })
 		codes := map[string]bool{}
 		for _, test := range tests {
 			prompt := signin.Prompt{Name: test.name, Elapsed: test.elapsed, Detail: test.detail, Create: test.create, Token: token}

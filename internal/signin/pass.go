@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/binary"
 	"errors"
-	"strconv"
 	"time"
 
 	"staffkey"
@@ -32,12 +31,12 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 	if err != nil {
 		return "", err
 	}
-	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err = s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		p, chain, grants, err := s.target(tx, person)
 		if err != nil {
 			return err
 		}
-		if err := policy.MayIssuePass(actor, person, chain, grants, terms.StartsAt.Sub(tx.Now), terms.ExpiresAt.Sub(terms.StartsAt)); err != nil {
+		if err := policy.MayIssuePass(may, person, chain, grants, terms.StartsAt.Sub(tx.Now), terms.ExpiresAt.Sub(terms.StartsAt)); err != nil {
 			return err
 		}
 		if err := policy.IsActive(p); err != nil {
@@ -47,10 +46,13 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 		if err != nil {
 			return err
 		}
-		if err := s.putEnrolment(tx, h, staffkey.MethodPass, enrolled.State); err != nil {
+		// A row of its own for each pass: what one opened must not be taken for what another did.
+		if err := gone(tx.DeleteEnrolment(person, staffkey.MethodPass)); err != nil {
 			return err
 		}
-		tx.Event.Kind = staffkey.EventPassIssued
+		if err := tx.PutEnrolment(nil, staffkey.Enrolment{Person: person, Method: staffkey.MethodPass, State: enrolled.State}); err != nil {
+			return err
+		}
 		return s.tell(tx, "notice.pass_issued", h, map[string]string{"Ends": terms.ExpiresAt.UTC().Format(time.RFC3339)})
 	})
 	s.wake()
@@ -60,23 +62,42 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 	return enrolled.Show[0], nil
 }
 
-// RevokePass takes a person's pass back, and ends the sessions that it has opened. Whoever may help the person back in may; ErrNotFound
-// when there is none.
-func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) error {
+// RevokePass takes a person's pass back, and ends all that it has led to: it may have been in other hands. Sessions end, and what was
+// set up in them is on hold. Whoever may help the person back in may; ErrNotFound when there is none.
+func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) (Ended, error) {
 	event := staffkey.Event(staffkey.EventPassRevoked, actor)
 	event.Person, event.Subject = person, string(staffkey.MethodPass)
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		if _, err := s.mayRecover(tx, actor, person); err != nil {
+	var ended Ended
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		if _, err := s.mayRecover(tx, may, person); err != nil {
 			return err
+		}
+		h, err := s.loadHolder(tx, person)
+		if err != nil {
+			return err
+		}
+		pass := h.enrolment(staffkey.MethodPass)
+		if pass == nil {
+			return staffkey.ErrNotFound
 		}
 		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil {
 			return err
 		}
-		n, err := tx.EndRecoverySessions(person, staffkey.RecoveryPass)
-		tx.Event.Detail = map[string]string{"sessions": strconv.FormatInt(n, 10)}
-		return err
+		made := s.madeBy(h, may, staffkey.PassAncestor(pass.ID), tx.Now.Add(-madeWithin), Kept{})
+		if ended, err = s.endLineage(tx, may, h, made); err != nil {
+			return err
+		}
+		if err := tx.DeletePendingKeys(person, ""); err != nil {
+			return err
+		}
+		ended.note(&tx.Event)
+		if len(ended.Keys)+len(ended.Methods) == 0 {
+			return nil
+		}
+		return s.tell(tx, "notice.pass_revoked", h, map[string]string{"Also": ended.names(), "Methods": methodNames(ended.Methods)})
 	})
-	return s.refuse(ctx, event, nil, err)
+	s.wake()
+	return ended, s.refuse(ctx, event, nil, err)
 }
 
 // BeginPass starts a sign-in by pass alone, for somebody who has no password yet or has forgotten it. It asks about nobody.
@@ -154,36 +175,32 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 		s.observeResult(staffkey.MethodPass, err)
 		return in, s.refuse(ctx, event, c, err)
 	}
+	a := &answering{s: s, answer: Answer{Sealed: sealed, Method: staffkey.MethodPass, Body: []byte(code)}, event: event, guess: g, ceremony: c}
 	err = again(ctx, func() error {
-		var h holder
+		var p proof
 		err := s.store.Read(ctx, func(tx *store.Tx) error {
 			var err error
-			h, err = s.loadHolder(tx, person.ID)
+			p = proof{}
+			p.holder, err = s.loadHolder(tx, person.ID)
 			if errors.Is(err, staffkey.ErrNotFound) { // the same work for a name that means nobody
-				h = holder{}
-				return s.fillHolder(tx, &h)
+				p.holder = holder{}
+				return s.fillHolder(tx, &p.holder)
 			}
 			return err
 		})
 		if err != nil {
 			return err
 		}
-		v, err := m.FinishVerification(ctx, Verifying{Subject: h.subject(staffkey.MethodPass), Purpose: staffkey.PurposeSignIn, Now: s.now()}, *c, []byte(code))
+		p.verified, err = m.FinishVerification(ctx, Verifying{Subject: p.subject(staffkey.MethodPass), Purpose: staffkey.PurposeSignIn, Now: s.now()}, *c, a.answer.Body)
 		if err == nil && g.off {
 			err = methodOff(g)
 		}
 		if err == nil {
-			err = policy.IsActive(h.person)
+			err = s.decide(nil, &p) // a pass asks nothing of the store
 		}
-		if err != nil {
-			return s.refuse(ctx, event, c, err)
+		if err == nil {
+			in, err = s.enter(ctx, origin, p, a, before)
 		}
-		proofs := []staffkey.Proof{v.Proof}
-		assurance, err := policy.AcceptsSignIn(proofs, h.entering())
-		if err != nil {
-			return s.refuse(ctx, event, c, err)
-		}
-		in, err = s.enter(ctx, origin, h, proofs, assurance, c, v, before, g)
 		if errors.Is(err, errLookAgain) {
 			return err
 		}

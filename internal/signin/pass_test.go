@@ -9,6 +9,7 @@ import (
 	"staffkey"
 	"staffkey/internal/signin"
 	"staffkey/internal/signin/signintest"
+	"staffkey/internal/store/storetest"
 )
 
 // fromNow are the terms of a pass that works once, for an hour from now.
@@ -63,17 +64,17 @@ func TestPass_is_taken_back(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, stranger := w.officer(t, "rhys", staffkey.RoleLocalAdministrator, w.organisation(t, "ELSEWHERE", p.Organisation).ID)
-		if err := w.Service.RevokePass(t.Context(), stranger, p.ID); !errors.Is(err, staffkey.ErrRefused) {
+		if _, err := w.Service.RevokePass(t.Context(), stranger, p.ID); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("another organisation's Local Administrator: got error %v, want a refusal", err)
 		}
-		if err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); err != nil {
+		if _, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); err != nil {
 			t.Fatal(err)
 		}
 		if w.alive(t, in.Secret) || !w.alive(t, byKey.Secret) {
 			t.Errorf("alive by pass: %t, by key: %t, want the key's alone", w.alive(t, in.Secret), w.alive(t, byKey.Secret))
 		}
 		w.Refused(t, "pass_wrong", func() error { _, err := w.signInByPass(t, "amara", code); return err })
-		if err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); !errors.Is(err, staffkey.ErrNotFound) {
+		if _, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("taken back twice: got error %v, want not found", err)
 		}
 	})
@@ -193,13 +194,13 @@ func TestIssuePass_is_for_whom_policy_allows(t *testing.T) {
 			return err
 		}
 		w.Refused(t, "scope", func() error { return issue(elsewhere, p) })
-		w.Refused(t, "scope", func() error { return issue(staffkey.Actor{Person: p.ID, Assurance: administrator.Assurance}, lena) })
+		themselves := storetest.SignIn(t, w.Store, p, storetest.Strong, w.Clock.Now())
+		w.Refused(t, "scope", func() error { return issue(themselves, lena) })
 		w.Refused(t, "self_pass", func() error { return issue(administrator, lena) })
 		w.Refused(t, "self_pass", func() error { return issue(operator, olu) })
 		hugo, _ := w.officer(t, "hugo", staffkey.RoleHelpdesk, w.Organisation.ID)
 		w.Refused(t, "rank", func() error { return issue(administrator, hugo) })
-		weak := administrator
-		weak.Assurance = staffkey.Assurance{Level: 2}
+		weak := storetest.SignIn(t, w.Store, lena, staffkey.Assurance{Level: 2}, w.Clock.Now())
 		w.Refused(t, "role_needs_key", func() error { return issue(weak, p) })
 		for _, good := range []struct {
 			actor staffkey.Actor

@@ -157,18 +157,20 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 	event := staffkey.Event(staffkey.EventPasswordChanged, actor)
 	event.Person, event.Subject = actor.Person, string(staffkey.MethodPassword)
 	var h holder
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
+	var seen staffkey.Authority
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
+		seen = may
 		if h, err = s.loadHolder(tx, actor.Person); err != nil {
 			return err
 		}
-		return policy.MayChangePassword(actor, h.person.ID, h.policy, h.holdings, s.now())
+		return policy.MayChangePassword(may, h.person.ID, h.policy, h.holdings, s.now())
 	})
 	event.Organisation = h.person.Organisation
 	if err != nil {
 		return s.refuse(ctx, event, nil, err)
 	}
-	if policy.NeedsPassword(actor) {
+	if policy.NeedsPassword(seen) {
 		if _, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, h.person.Username, current); err != nil {
 			var r *staffkey.Refusal
 			if errors.As(err, &r) && r.Rule == "password" {
@@ -184,18 +186,15 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 	if err != nil {
 		return err
 	}
-	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
-		if err := stillSignedIn(tx, actor); err != nil {
-			return err
-		}
+	err = s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		now, err := s.loadHolder(tx, actor.Person)
 		if err != nil {
 			return err
 		}
-		if err := policy.MayChangePassword(actor, now.person.ID, now.policy, now.holdings, s.now()); err != nil {
+		if err := policy.MayChangePassword(may, now.person.ID, now.policy, now.holdings, s.now()); err != nil {
 			return err
 		}
-		if err := s.putEnrolment(tx, now, staffkey.MethodPassword, state); err != nil {
+		if err := s.putEnrolment(tx, now, staffkey.MethodPassword, state, may.Lineage); err != nil {
 			return err
 		}
 		tx.Event.Kind = staffkey.EventPasswordChanged

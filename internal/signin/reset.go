@@ -172,7 +172,7 @@ func (s *Service) usePasswordLink(ctx context.Context, origin staffkey.Origin, p
 			return err
 		}
 		had := h.enrolment(staffkey.MethodPassword) != nil
-		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state); err != nil {
+		if err := s.putEnrolment(tx, h, staffkey.MethodPassword, state, nil); err != nil {
 			return err
 		}
 		tx.Event.Kind = kind

@@ -50,30 +50,28 @@ func (s *Service) SendCode(ctx context.Context, a Attempt, origin staffkey.Origi
 	if a.Person == "" {
 		return staffkey.Refused(policy.NeedsSecond, "signin.second")
 	}
-	return s.send(ctx, staffkey.Actor{Person: a.Person, Origin: origin}, kind, "", func(h holder) error {
+	return s.send(ctx, sendingOf{actor: staffkey.Actor{Person: a.Person, Origin: origin}, kind: kind, may: func(_ staffkey.Authority, h holder) error {
 		if err := policy.IsActive(h.person); err != nil {
 			return err
 		}
-		if a.Password != 0 {
-			if err := samePassword(a, h); err != nil {
-				return err
-			}
+		if err := samePassword(a, h); err != nil {
+			return err
 		}
 		// What would be refused at the end is not begun: a weaker way asked for directly is no way around the page.
 		_, err := policy.AcceptsSignIn(append(a.proofs(), staffkey.Proof{Method: kind, Possession: true, Restricted: true}), h.entering())
 		return err
-	})
+	}})
 }
 
 // SendStepUpCode sends a code for a proof inside a session.
 func (s *Service) SendStepUpCode(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) error {
-	return s.send(ctx, actor, kind, "", func(h holder) error {
+	return s.send(ctx, sendingOf{actor: actor, inside: true, kind: kind, may: func(_ staffkey.Authority, h holder) error {
 		if err := policy.IsActive(h.person); err != nil {
 			return err
 		}
 		_, err := policy.AcceptsSignIn([]staffkey.Proof{{Knowledge: true}, {Method: kind, Possession: true, Restricted: true}}, h.entering())
 		return err
-	})
+	}})
 }
 
 // SendEnrolmentCode notes a number for a method of the actor and sends the code that proves it.
@@ -81,68 +79,95 @@ func (s *Service) SendEnrolmentCode(ctx context.Context, actor staffkey.Actor, k
 	if number == "" {
 		return staffkey.Invalid("number", "number.empty")
 	}
-	return s.send(ctx, actor, kind, number, func(h holder) error { return s.mayEnrolTx(actor, kind, "", h) })
+	return s.send(ctx, sendingOf{actor: actor, inside: true, kind: kind, number: number, may: func(may staffkey.Authority, h holder) error {
+		return s.mayEnrolTx(may, kind, "", h)
+	}})
 }
 
-func (s *Service) send(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, number string, may func(holder) error) error {
+// sendingOf is a code being sent: to the number that is set up, or to another that is to be.
+type sendingOf struct {
+	actor  staffkey.Actor
+	inside bool // a session, whose end stops it
+	kind   staffkey.MethodKind
+	number string
+	// may is asked before the code is made, and again in the change that sends it.
+	may func(staffkey.Authority, holder) error
+}
+
+// maySendTo reads whom a code is for, and asks whether it may be sent.
+func (s *Service) maySendTo(tx *store.Tx, may staffkey.Authority, o sendingOf) (holder, error) {
+	h, err := s.loadHolder(tx, o.actor.Person)
+	if err != nil {
+		return h, err
+	}
+	if !h.policy.Allows(o.kind) || !s.CanSend(o.kind) {
+		return h, staffkey.Refused("method_not_allowed", "method.not_allowed")
+	}
+	if o.number == "" {
+		if err := cooled(tx, h.person.ID); err != nil {
+			return h, err
+		}
+		if e := h.enrolment(o.kind); e != nil && !e.DisabledAt.IsZero() {
+			return h, staffkey.Refused("method_off", "method.off")
+		}
+	}
+	return h, o.may(may, h)
+}
+
+func (s *Service) send(ctx context.Context, o sendingOf) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
-	m, ok := s.methods[kind].(Sender)
+	m, ok := s.methods[o.kind].(Sender)
 	if !ok {
 		return staffkey.ErrNotFound
 	}
-	event := staffkey.Event(staffkey.EventCodeSent, actor)
-	event.Person, event.Subject = actor.Person, string(kind)
+	event := staffkey.Event(staffkey.EventCodeSent, o.actor)
+	event.Person, event.Subject = o.actor.Person, string(o.kind)
+	change := s.store.ChangeAs
+	if !o.inside { // by a password, which may asks about
+		change = func(ctx context.Context, actor staffkey.Actor, event staffkey.AuditEvent, fn func(*store.Tx, staffkey.Authority) error) error {
+			return s.store.Change(ctx, event, func(tx *store.Tx) error { return fn(tx, staffkey.Authority{Actor: actor}) })
+		}
+	}
 	err := again(ctx, func() error {
 		var h holder
-		err := s.store.Read(ctx, func(tx *store.Tx) error {
+		err := s.store.ReadAs(ctx, o.actor, func(tx *store.Tx, may staffkey.Authority) error {
 			var err error
-			if h, err = s.loadHolder(tx, actor.Person); err != nil {
-				return err
-			}
+			h, err = s.maySendTo(tx, may, o)
 			event.Organisation, event.ActorName = h.person.Organisation, h.person.Name
-			if !h.policy.Allows(kind) || !s.CanSend(kind) {
-				return staffkey.Refused("method_not_allowed", "method.not_allowed")
-			}
-			if number == "" {
-				if err := cooled(tx, h.person.ID); err != nil {
-					return err
-				}
-			}
-			if e := h.enrolment(kind); e != nil && !e.DisabledAt.IsZero() && number == "" {
-				return staffkey.Refused("method_off", "method.off")
-			}
-			return may(h)
+			return err
 		})
 		if err != nil {
 			return err
 		}
-		composed, err := m.Compose(ctx, Sending{Subject: h.subject(kind), Number: number, Now: s.now()})
+		composed, err := m.Compose(ctx, Sending{Subject: h.subject(o.kind), Number: o.number, Now: s.now()})
 		if err != nil {
 			return err
 		}
-		return s.store.Change(ctx, event, func(tx *store.Tx) error {
-			if err := stillSignedIn(tx, actor); err != nil {
+		return change(ctx, o.actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+			now, err := s.maySendTo(tx, may, o)
+			if err != nil {
 				return err
 			}
-			if err := s.maySend(tx, h, composed.To, number != ""); err != nil {
+			if err := s.maySend(tx, now, composed.To, o.number != ""); err != nil {
 				return err
 			}
-			if e := h.enrolment(kind); e != nil {
-				if err := tx.NoteEnrolment(*e, composed.State); err != nil {
-					return lookAgain(err)
-				}
-			} else if err := s.putEnrolment(tx, h, kind, composed.State); err != nil {
+			if e := h.enrolment(o.kind); e != nil {
+				err = tx.NoteEnrolment(*e, composed.State)
+			} else {
+				err = tx.PutEnrolment(nil, staffkey.Enrolment{Person: now.person.ID, Method: o.kind, State: composed.State, Lineage: may.Lineage})
+			}
+			if err != nil {
 				return lookAgain(err)
 			}
 			tx.Event.Kind = staffkey.EventCodeSent
-			language := h.person.Language
+			language := now.person.Language
 			if language == "" {
-				language = actor.Origin.Language
+				language = o.actor.Origin.Language
 			}
 			return tx.InsertOutgoing(staffkey.Outgoing{
 				Channel: composed.Channel, To: composed.To, Template: composed.Template, Language: language, Args: composed.Args,
-				Person: h.person.ID, Organisation: h.person.Organisation, ExpiresAt: composed.ExpiresAt,
+				Person: now.person.ID, Organisation: now.person.Organisation, ExpiresAt: composed.ExpiresAt,
 			})
 		})
 	})
@@ -178,14 +203,6 @@ func cooled(tx *store.Tx, person staffkey.PersonID) error {
 	t, err := tx.FindThrottle(coolSubject(person))
 	if err == nil && t.BlockedUntil.After(tx.Now) {
 		return staffkey.Refused("cool_off", "number.cooling", "When", t.BlockedUntil)
-	}
-	return err
-}
-
-// lookAgain turns "somebody was faster" into another look.
-func lookAgain(err error) error {
-	if errors.Is(err, staffkey.ErrConflict) {
-		return errLookAgain
 	}
 	return err
 }

@@ -13,7 +13,9 @@ import (
 	"staffkey/internal/store"
 )
 
-func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance) SignedIn {
+// newSession makes the session that proofs open. One that renews another goes on with what led to that, and with its password. It lasts no
+// longer than its limits count from the oldest proof that it rests on: a password does not become younger by what is proved beside it.
+func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey.Proof, assurance staffkey.Assurance, renewed staffkey.Session) (SignedIn, error) {
 	now := s.now()
 	idle, absolute := policy.SessionLife(h.policy, assurance)
 	if origin.Station != "" {
@@ -25,30 +27,26 @@ func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey
 		Secret: string(id) + "." + rand.Text(), // 130 bits beside the id; ASVS 7.2.3 asks for 128
 		Session: staffkey.Session{
 			ID: id, Person: h.person.ID, Assurance: assurance, CreatedAt: now, ProvedAt: now, LastSeenAt: now,
-			IdleLimit: idle, ExpiresAt: now.Add(absolute), IP: origin.IP, Browser: origin.Browser,
-			Recovery: policy.RecoveryOf(proofs), Station: origin.Station,
+			IdleLimit: idle, ExpiresAt: policy.RestsOn(proofs, assurance, now).Add(absolute), IP: origin.IP, Browser: origin.Browser,
+			Recovery: policy.RecoveryOf(proofs), Station: origin.Station, KnownAt: renewed.KnownAt,
 		},
+	}
+	if renewed.ID != "" {
+		in.Session.Before = renewed.Lineage()
+	}
+	if !in.Session.ExpiresAt.After(now) { // the limits were shortened meanwhile
+		return in, staffkey.Expired("session_limit", "ses.lost")
 	}
 	for _, p := range proofs {
 		in.Session.Methods = append(in.Session.Methods, p.Method)
 		if p.SecurityKey != "" {
 			in.Session.SecurityKey, in.Key = p.SecurityKey, p.SecurityKey
 		}
+		if p.Method == staffkey.MethodPassword {
+			in.Session.KnownAt = p.At
+		}
 	}
-	return in
-}
-
-// stillSignedIn refuses an actor whose session has ended, or who may not sign in any more, since the request began. An actor
-// without a session (the console, and tests of single operations) has none to end.
-func stillSignedIn(tx *store.Tx, actor staffkey.Actor) error {
-	if actor.Session == "" {
-		return nil
-	}
-	live, err := tx.HasLiveSession(actor.Person, actor.Session)
-	if err == nil && !live {
-		return staffkey.Expired("session_ended", "ses.lost")
-	}
-	return err
+	return in, nil
 }
 
 // startSession stores a new session and ends the one that the browser had before. Notices of the sign-in itself come before it: a thief
@@ -88,6 +86,8 @@ type Current struct {
 	Session staffkey.Session
 	Person  staffkey.Person
 	Actor   staffkey.Actor
+	// May is what they may do at this instant: to show or hide a button by. Operations ask again.
+	May staffkey.Authority
 }
 
 // Find returns the live session of a cookie's secret; ErrNotFound when there is none, or when it has ended, for whatever
@@ -106,11 +106,8 @@ func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret strin
 		if cur.Person.State != staffkey.PersonActive {
 			return staffkey.ErrNotFound
 		}
-		cur.Actor = staffkey.Actor{
-			Person: cur.Person.ID, Name: cur.Person.Name, Session: cur.Session.ID, Assurance: cur.Session.Assurance,
-			ProvedAt: cur.Session.ProvedAt, Recovery: cur.Session.Recovery, Origin: origin,
-		}
-		cur.Actor.Grants, err = tx.ListRoleGrants(cur.Person.ID)
+		cur.Actor = staffkey.Actor{Person: cur.Person.ID, Name: cur.Person.Name, Session: cur.Session.ID, Origin: origin}
+		cur.May, err = tx.AuthorityOf(cur.Actor, cur.Session)
 		return err
 	})
 	if errors.Is(err, errSessionOver) {
@@ -194,7 +191,7 @@ func (s *Service) ListSessions(ctx context.Context, actor staffkey.Actor) ([]sta
 func (s *Service) EndSession(ctx context.Context, actor staffkey.Actor, id staffkey.SessionID) error {
 	event := staffkey.Event(staffkey.EventSessionEnded, actor)
 	event.Person, event.Subject = actor.Person, string(id)
-	return s.store.Change(ctx, event, func(tx *store.Tx) error { return tx.EndSession(actor.Person, id) })
+	return s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, _ staffkey.Authority) error { return tx.EndSession(actor.Person, id) })
 }
 
 // EndOtherSessions ends all of the actor's sessions but this one and returns how many there were.
@@ -202,7 +199,7 @@ func (s *Service) EndOtherSessions(ctx context.Context, actor staffkey.Actor) (i
 	event := staffkey.Event(staffkey.EventSessionEnded, actor)
 	event.Person = actor.Person
 	var n int64
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, _ staffkey.Authority) error {
 		var err error
 		n, err = tx.EndSessions(actor.Person, actor.Session)
 		tx.Event.Detail = map[string]string{"sessions": strconv.FormatInt(n, 10)}

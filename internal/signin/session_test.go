@@ -161,11 +161,12 @@ func TestFind_tells_who_it_is(t *testing.T) {
 			return err
 		})
 		in := w.Enter(t, p)
-		want := staffkey.Actor{
-			Person: p.ID, Name: p.Name, Session: in.Session.ID, Grants: []staffkey.RoleGrant{grant}, Assurance: staffkey.Assurance{Level: 1},
-			ProvedAt: w.Clock.Now(), Origin: origin,
+		want := staffkey.Authority{
+			Actor:  staffkey.Actor{Person: p.ID, Name: p.Name, Session: in.Session.ID, Origin: origin},
+			Grants: []staffkey.RoleGrant{grant}, Assurance: staffkey.Assurance{Level: 1}, ProvedAt: w.Clock.Now(),
+			Methods: []staffkey.MethodKind{staffkey.MethodPassword}, Lineage: staffkey.Lineage{staffkey.SessionAncestor(in.Session.ID)},
 		}
-		if diff := cmp.Diff(want, in.Actor); diff != "" {
+		if diff := cmp.Diff(want, in.May); diff != "" {
 			t.Errorf("actor (-want +got):\n%s", diff)
 		}
 		for _, secret := range []string{"", "nothing", string(in.Session.ID), in.Secret + " "} {

@@ -284,6 +284,9 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 		spent := spend(tx, c)
 		var again *staffkey.Refusal
 		if !errors.As(spent, &again) {
+			if spent == nil && r.Rule == keyCopied {
+				return s.suspectKey(tx)
+			}
 			return spent
 		}
 		// Spent already is as good: the answer is refused either way. A key's answer that comes once more, as when the

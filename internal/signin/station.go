@@ -33,7 +33,7 @@ func (s *Service) IssueStationLink(ctx context.Context, actor staffkey.Actor, or
 	secret := rand.Text()
 	event := staffkey.Event(staffkey.EventLinkIssued, actor)
 	event.Organisation, event.Subject, event.SubjectName = organisation, linkStation, name
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		chain, err := tx.ListAncestors(organisation)
 		if err != nil {
 			return err
@@ -41,7 +41,7 @@ func (s *Service) IssueStationLink(ctx context.Context, actor staffkey.Actor, or
 		if len(chain) == 0 {
 			return staffkey.ErrNotFound
 		}
-		if err := policy.MayRunStation(actor, chain); err != nil {
+		if err := policy.MayRunStation(may, chain); err != nil {
 			return err
 		}
 		expires := tx.Now.Add(StationLinkLife)
@@ -120,12 +120,12 @@ func (s *Service) FindStation(ctx context.Context, id staffkey.StationID) (staff
 // ListStations returns the stations of an organisation and those below it.
 func (s *Service) ListStations(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) ([]staffkey.Station, error) {
 	var list []staffkey.Station
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		chain, err := tx.ListAncestors(organisation)
 		if err != nil {
 			return err
 		}
-		if err := policy.MayRunStation(actor, chain); err != nil {
+		if err := policy.MayRunStation(may, chain); err != nil {
 			return err
 		}
 		list, err = tx.ListStations([]staffkey.OrganisationID{organisation})
@@ -138,7 +138,7 @@ func (s *Service) ListStations(ctx context.Context, actor staffkey.Actor, organi
 func (s *Service) RevokeStation(ctx context.Context, actor staffkey.Actor, id staffkey.StationID) error {
 	event := staffkey.Event(staffkey.EventStationRevoked, actor)
 	event.Subject = string(id)
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		station, err := tx.FindStation(id)
 		if err != nil {
 			return err
@@ -148,7 +148,7 @@ func (s *Service) RevokeStation(ctx context.Context, actor staffkey.Actor, id st
 		if err != nil {
 			return err
 		}
-		if err := policy.MayRunStation(actor, chain); err != nil {
+		if err := policy.MayRunStation(may, chain); err != nil {
 			return err
 		}
 		if err := tx.RevokeStation(id); err != nil {

@@ -84,7 +84,7 @@ func TestStation_is_for_the_own_organisation(t *testing.T) {
 		_, elsewhere := w.officer(t, "otto", staffkey.RoleLocalAdministrator, other.ID)
 		_, helpdesk := w.officer(t, "hugo", staffkey.RoleHelpdesk, w.Organisation.ID)
 		s := w.station(t, "Ward 4")
-		for _, actor := range []staffkey.Actor{elsewhere, helpdesk, {Person: "nobody"}} {
+		for _, actor := range []staffkey.Actor{elsewhere, helpdesk, w.plain(t, "nobody")} {
 			w.Refused(t, "scope", func() error {
 				_, err := w.Service.IssueStationLink(t.Context(), actor, w.Organisation.ID, "Mine")
 				return err

@@ -176,7 +176,7 @@ func TestSignIn_with_a_key_that_is_not_in_use(t *testing.T) {
 				}
 				if test.put != nil {
 					w.Change(t, func(tx *store.Tx) error {
-						if err := tx.NameSecurityKey(p.ID, k.ID, "Spare"); err != nil {
+						if err := tx.NameKey(store.InUse{Owner: staffkey.Person{ID: p.ID}}, k.ID, "Spare"); err != nil {
 							return err
 						}
 						return test.put(tx, p.ID, k)
@@ -330,7 +330,7 @@ func TestStepUp_by_recovery_code_is_not_enough_beside_a_key(t *testing.T) {
 			}
 		}
 		h := policy.Holdings{Keys: w.keys(t, p)}
-		if err := policy.MayRemoveKey(in.Actor, p.ID, h.Keys[0].ID, h, w.Clock.Now()); signintest.RuleOf(err) != policy.StepUp {
+		if err := policy.MayRemoveKey(in.May, p.ID, h.Keys[0].ID, h, w.Clock.Now()); signintest.RuleOf(err) != policy.StepUp {
 			t.Errorf("remove the key: got error %v, want a refusal by %s", err, policy.StepUp)
 		}
 		again, err := w.Service.BeginStepUp(t.Context(), in.Actor, staffkey.MethodRecoveryCode)

@@ -106,7 +106,7 @@ func signIn(s *store.Store, credential []byte) error {
 			return err
 		}
 		use := store.KeyUse{Key: key.ID, SeenCount: key.SignCount, Count: key.SignCount + 1, Where: "Chrome on Windows"}
-		if err := tx.UseSecurityKey(use); err != nil {
+		if _, err := tx.UseSecurityKey(use); err != nil {
 			return err
 		}
 		session := newSession(person.ID, tx.Now)

@@ -7,7 +7,7 @@ import (
 	"staffkey"
 )
 
-const enrolmentColumns = "id, person_id, method, state, version, created_at, last_used_at, failures, disabled_at, changed_at"
+const enrolmentColumns = "id, person_id, method, state, version, created_at, last_used_at, failures, disabled_at, changed_at, lineage"
 
 // InsertEnrolment stores a method that a person has set up, with its state sealed. A second one of the same kind is
 // ErrConflict.
@@ -16,8 +16,8 @@ func (tx *Tx) InsertEnrolment(e staffkey.Enrolment) error {
 	if err != nil {
 		return err
 	}
-	return tx.exec("INSERT INTO enrolments (id, person_id, method, state, version, created_at, last_used_at, changed_at) VALUES "+placeholders(1, 8),
-		e.ID, e.Person, e.Method, sealed, 1, instant(e.CreatedAt), nullTime(e.LastUsedAt), tx.Now)
+	return tx.exec("INSERT INTO enrolments (id, person_id, method, state, version, created_at, last_used_at, changed_at, lineage) VALUES "+placeholders(1, 9),
+		e.ID, e.Person, e.Method, sealed, 1, instant(e.CreatedAt), nullTime(e.LastUsedAt), tx.Now, e.Lineage.String())
 }
 
 // UseEnrolment replaces the state that was verified with what its right answer makes of it, and forgets the wrong answers before.
@@ -34,16 +34,26 @@ func (tx *Tx) NoteEnrolment(e staffkey.Enrolment, state []byte) error {
 
 // RenewEnrolment replaces the state that was seen because the method was set up anew: it is switched on again. ErrConflict as
 // UseEnrolment.
-func (tx *Tx) RenewEnrolment(e staffkey.Enrolment, state []byte) error {
-	return tx.replaceState(e, state, "changed_at = $3, failures = 0, disabled_at = NULL WHERE", tx.Now)
+func (tx *Tx) RenewEnrolment(e staffkey.Enrolment, state []byte, lineage staffkey.Lineage) error {
+	return tx.replaceState(e, state, "changed_at = $3, failures = 0, disabled_at = NULL, lineage = $5 WHERE", tx.Now, lineage.String())
 }
 
-func (tx *Tx) replaceState(e staffkey.Enrolment, state []byte, rest string, arg any) error {
+// PutEnrolment stores the state of a method, in the place of what was seen of it before, if anything was. ErrConflict: somebody was
+// faster.
+func (tx *Tx) PutEnrolment(before *staffkey.Enrolment, e staffkey.Enrolment) error {
+	if before != nil {
+		return tx.RenewEnrolment(*before, e.State, e.Lineage)
+	}
+	e.ID, e.CreatedAt = NewID[staffkey.EnrolmentID](), tx.Now
+	return tx.InsertEnrolment(e)
+}
+
+func (tx *Tx) replaceState(e staffkey.Enrolment, state []byte, rest string, arg any, more ...any) error {
 	sealed, err := tx.sealer.Seal("enrolments/"+string(e.ID), state)
 	if err != nil {
 		return err
 	}
-	return tx.one(staffkey.ErrConflict, "UPDATE enrolments SET state = $1, version = version + 1, "+rest+" id = $2 AND version = $4", sealed, e.ID, arg, e.Version)
+	return tx.one(staffkey.ErrConflict, "UPDATE enrolments SET state = $1, version = version + 1, "+rest+" id = $2 AND version = $4", append([]any{sealed, e.ID, arg, e.Version}, more...)...)
 }
 
 // CountAnswer counts an answer to a method before it is looked at, so that of many at once none goes uncounted; a right one forgets
@@ -105,10 +115,12 @@ func (tx *Tx) scanEnrolment(row interface{ Scan(...any) error }) (staffkey.Enrol
 	var e staffkey.Enrolment
 	var sealed []byte
 	var last, disabled, changed sql.NullTime
-	if err := row.Scan(&e.ID, &e.Person, &e.Method, &sealed, &e.Version, &e.CreatedAt, &last, &e.Failures, &disabled, &changed); err != nil {
+	var lineage string
+	if err := row.Scan(&e.ID, &e.Person, &e.Method, &sealed, &e.Version, &e.CreatedAt, &last, &e.Failures, &disabled, &changed, &lineage); err != nil {
 		return e, found(err)
 	}
 	e.CreatedAt, e.LastUsedAt, e.DisabledAt, e.ChangedAt = e.CreatedAt.UTC(), utc(last), utc(disabled), utc(changed)
+	e.Lineage = staffkey.ParseLineage(lineage)
 	var err error
 	e.State, err = tx.sealer.Open("enrolments/"+string(e.ID), sealed)
 	return e, err

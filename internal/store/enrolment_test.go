@@ -164,13 +164,13 @@ func TestCountAnswer(t *testing.T) {
 		if off, _ := count(t, s, amara.ID, method); !off {
 			t.Error("it is on again without having been set up")
 		}
-		change(t, s, func(tx *store.Tx) error { return tx.RenewEnrolment(e, []byte("new seed")) })
+		change(t, s, func(tx *store.Tx) error { return tx.RenewEnrolment(e, []byte("new seed"), nil) })
 		want := e
 		want.State, want.Version, want.ChangedAt, want.Failures, want.DisabledAt = []byte("new seed"), e.Version+1, clock.Now(), 0, time.Time{}
 		if diff := cmp.Diff(want, findEnrolment(t, s, amara.ID, method), exactTimes); diff != "" {
 			t.Errorf("set up anew (-want +got)\n%s", diff)
 		}
-		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RenewEnrolment(e, []byte("late")) })
+		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RenewEnrolment(e, []byte("late"), nil) })
 
 		if diff := cmp.Diff(password, findEnrolment(t, s, amara.ID, staffkey.MethodPassword), exactTimes); diff != "" {
 			t.Errorf("another method (-want +got)\n%s", diff)
@@ -259,7 +259,7 @@ func TestDeleteEnrolments(t *testing.T) {
 		renewed := addEnrolment(t, s, amara.ID, staffkey.MethodTextMessage)
 		clock.Advance(time.Hour)
 		since := clock.Now()
-		change(t, s, func(tx *store.Tx) error { return tx.RenewEnrolment(renewed, []byte("another number")) })
+		change(t, s, func(tx *store.Tx) error { return tx.RenewEnrolment(renewed, []byte("another number"), nil) })
 		addEnrolment(t, s, amara.ID, staffkey.MethodPassword)
 		addEnrolment(t, s, amara.ID, staffkey.MethodRecoveryCode)
 		change(t, s, func(tx *store.Tx) error {

@@ -200,11 +200,6 @@ func (tx *Tx) NoteAsked(person staffkey.PersonID) error {
 	return tx.exec("UPDATE people SET asked_at = $1 WHERE id = $2 AND asked_at IS NULL", tx.Now, person)
 }
 
-// NoteSetUp notes when a person first set up something stronger than a password; later calls change nothing.
-func (tx *Tx) NoteSetUp(person staffkey.PersonID) error {
-	return tx.exec("UPDATE people SET set_up_at = $1 WHERE id = $2 AND set_up_at IS NULL", tx.Now, person)
-}
-
 // FreezePerson keeps an active person from signing in; ErrNotFound when they are not active.
 func (tx *Tx) FreezePerson(person staffkey.PersonID) error {
 	return tx.one(staffkey.ErrNotFound, "UPDATE people SET state = 'frozen', frozen_at = $1 WHERE id = $2 AND state = 'active'", tx.Now, person)

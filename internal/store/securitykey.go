@@ -3,6 +3,7 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"strings"
 	"time"
 
@@ -13,23 +14,23 @@ import (
 const keyColumns = `id, person_id, state, nickname, credential_id, public_key, user_handle, sign_count, aaguid, transports,
 	user_verified, backup_eligible, backup_state, discoverable, attestation_format, same_key_as, registered_at, registered_by,
 	last_used_at, last_used_where, removed_at, stopped_at, stop_reason, replaces_id,
-	attestation_type, trust, judged_by, serial, firmware, cred_protect, min_pin_length, prf`
+	attestation_type, trust, judged_by, serial, firmware, cred_protect, min_pin_length, prf, lineage, suspected_at`
 
 func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) {
 	var k staffkey.SecurityKey
 	var count int64
-	var transports string
-	var used, removed, stopped sql.NullTime
+	var transports, lineage string
+	var used, removed, stopped, suspected sql.NullTime
 	err := row.Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.CredentialID, &k.PublicKey, &k.UserHandle, &count, &k.AAGUID, &transports,
 		&k.UserVerified, &k.BackupEligible, &k.BackupState, &k.Discoverable, &k.AttestationFormat, &k.SameKeyAs, &k.RegisteredAt, &k.RegisteredBy,
 		&used, &k.LastUsedWhere, &removed, &stopped, &k.StopReason, &k.Replaces,
-		&k.AttestationType, &k.Trust, &k.JudgedBy, &k.Serial, &k.Firmware, &k.CredProtect, &k.MinPINLength, &k.PRF)
+		&k.AttestationType, &k.Trust, &k.JudgedBy, &k.Serial, &k.Firmware, &k.CredProtect, &k.MinPINLength, &k.PRF, &lineage, &suspected)
 	k.SignCount = uint32(count)
 	if transports != "" {
 		k.Transports = strings.Split(transports, " ")
 	}
 	k.RegisteredAt, k.LastUsedAt, k.RemovedAt = k.RegisteredAt.UTC(), utc(used), utc(removed)
-	k.StoppedAt = utc(stopped)
+	k.StoppedAt, k.SuspectedAt, k.Lineage = utc(stopped), utc(suspected), staffkey.ParseLineage(lineage)
 	return k, found(err)
 }
 
@@ -37,11 +38,12 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 // (WebAuthn Level 3 §7.1 step 26).
 func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
 	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json, state_before)
-		VALUES `+placeholders(1, 36), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
+		VALUES `+placeholders(1, 38), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
 		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
 		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt),
 		nullTime(k.StoppedAt), k.StopReason, k.Replaces,
-		k.AttestationType, k.Trust, k.JudgedBy, k.Serial, k.Firmware, k.CredProtect, k.MinPINLength, k.PRF, Fold(k.Nickname),
+		k.AttestationType, k.Trust, k.JudgedBy, k.Serial, k.Firmware, k.CredProtect, k.MinPINLength, k.PRF,
+		k.Lineage.String(), nullTime(k.SuspectedAt), Fold(k.Nickname),
 		k.AttestationObject, k.ClientDataJSON, "")
 }
 
@@ -58,7 +60,36 @@ type KeyHolder struct {
 	Person staffkey.Person
 	// Policies are the settings that count for the person, nearest first, as from [Tx.ListPolicyChain].
 	Policies []staffkey.PolicySettings
+	// Basis is what was read of all that others may change, to be compared with what [Tx.UseSecurityKey] finds.
+	Basis Basis
 }
+
+// Basis is what a decision about a sign-in by key stands on and others may change meanwhile: as long as it is the same, so is the decision.
+type Basis struct {
+	State        staffkey.PersonState
+	Organisation staffkey.OrganisationID
+	Trust        staffkey.Trust
+	// Policies are the settings as they are stored, and Password the version of the password; 0 when there is none.
+	Policies string
+	Password int64
+}
+
+// basisOf selects the last two, of the person whose id and organisation two columns have.
+func basisOf(person, organisation string) string {
+	return `(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
+			WHERE a.organisation_id = ` + organisation + `),
+		(SELECT e.version FROM enrolments e WHERE e.person_id = ` + person + ` AND e.method = 'password')`
+}
+
+var (
+	findKeyHolder = `SELECT k.id, k.person_id, k.state, k.nickname, k.public_key, k.user_handle, k.sign_count, k.user_verified, k.backup_eligible,
+		k.removed_at, k.aaguid, k.firmware, k.trust, p.organisation_id, p.username, p.name, p.state, p.email, p.language, ` + basisOf("p.id", "p.organisation_id") + `
+		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`
+	useSecurityKey = `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4
+		WHERE id = $5 AND state = 'active' AND sign_count = $6
+		RETURNING trust, (SELECT p.state FROM people p WHERE p.id = person_id), (SELECT p.organisation_id FROM people p WHERE p.id = person_id), ` +
+		basisOf("security_keys.person_id", "(SELECT p.organisation_id FROM people p WHERE p.id = security_keys.person_id)")
+)
 
 // FindKeyHolder returns the key of a credential id with its person and their policy. Every sign-in reads it, so it is one
 // statement, which on PostgreSQL is one round trip, of few columns, which on SQLite cost as much as the search.
@@ -68,18 +99,16 @@ func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
 	var count int64
 	var removed sql.NullTime
 	var policies sql.NullString
+	var password sql.NullInt64
 	// Settings are JSON objects, so that joined by commas they are the inside of an array.
-	err := tx.q.queryRow(`SELECT k.id, k.person_id, k.state, k.nickname, k.public_key, k.user_handle, k.sign_count, k.user_verified, k.backup_eligible,
-		k.removed_at, k.aaguid, k.firmware, k.trust, p.organisation_id, p.username, p.name, p.state, p.email, p.language,
-		(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
-			WHERE a.organisation_id = p.organisation_id)
-		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`, credential).
+	err := tx.q.queryRow(findKeyHolder, credential).
 		Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.PublicKey, &k.UserHandle, &count, &k.UserVerified, &k.BackupEligible,
-			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &policies)
+			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &policies, &password)
 	if err != nil {
 		return KeyHolder{}, found(err)
 	}
 	k.SignCount, k.RemovedAt, p.ID = uint32(count), utc(removed), k.Person
+	h.Basis = Basis{p.State, p.Organisation, k.Trust, policies.String, password.Int64}
 	if policies.Valid {
 		err = json.Unmarshal([]byte("["+policies.String+"]"), &h.Policies)
 	}
@@ -104,14 +133,6 @@ func (tx *Tx) ListSecurityKeys(person staffkey.PersonID, states ...staffkey.Secu
 	return keys, err
 }
 
-// NameSecurityKey turns a pending key into an active one. ErrNotFound: it is not pending any more; ErrConflict: the
-// nickname is taken.
-func (tx *Tx) NameSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
-	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET nickname = $1, nickname_folded = $2, state = $3
-		WHERE id = $4 AND person_id = $5 AND state = $6`,
-		nickname, Fold(nickname), staffkey.SecurityKeyActive, id, person, staffkey.SecurityKeyPending)
-}
-
 // RenameSecurityKey changes a nickname. ErrConflict: it is taken.
 func (tx *Tx) RenameSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
 	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET nickname = $1, nickname_folded = $2
@@ -124,14 +145,6 @@ func (tx *Tx) RemoveSecurityKey(person staffkey.PersonID, id staffkey.SecurityKe
 		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended')`, staffkey.SecurityKeyRemoved, tx.Now, id, person)
 }
 
-// RestoreSecurityKey undoes a removal made since a given instant: the key is what it was, on hold or in use. ErrExpired: it was earlier; ErrConflict: another key has
-// the nickname now.
-func (tx *Tx) RestoreSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, since time.Time) error {
-	return tx.one(staffkey.ErrExpired, `UPDATE security_keys SET state = state_before, state_before = '', removed_at = NULL
-		WHERE id = $1 AND person_id = $2 AND state = $3 AND removed_at >= $4`,
-		id, person, staffkey.SecurityKeyRemoved, instant(since))
-}
-
 // KeyUse is what a verified answer of a key changes in its row.
 type KeyUse struct {
 	Key         staffkey.SecurityKeyID
@@ -142,11 +155,25 @@ type KeyUse struct {
 }
 
 // UseSecurityKey records a use. It applies only while the key is active and the counter is the one that was compared,
-// so that of two answers with the same counter one is refused: ErrConflict.
-func (tx *Tx) UseSecurityKey(u KeyUse) error {
-	return tx.one(staffkey.ErrConflict, `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4
-		WHERE id = $5 AND state = 'active' AND sign_count = $6`,
-		int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount))
+// so that of two answers with the same counter one is refused: ErrConflict. It returns what a decision about it stands on now, in the same
+// statement, which costs a sign-in less than reading it again.
+func (tx *Tx) UseSecurityKey(u KeyUse) (Basis, error) {
+	var b Basis
+	var policies sql.NullString
+	var password sql.NullInt64
+	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount)).
+		Scan(&b.Trust, &b.State, &b.Organisation, &policies, &password)
+	if errors.Is(err, sql.ErrNoRows) {
+		return b, staffkey.ErrConflict
+	}
+	b.Policies, b.Password = policies.String, password.Int64
+	return b, err
+}
+
+// SuspectKey notes that a key has answered with a counter that had gone back, and reports whether that is news: it is told once a day.
+func (tx *Tx) SuspectKey(id staffkey.SecurityKeyID) (bool, error) {
+	n, err := tx.affected("UPDATE security_keys SET suspected_at = $1 WHERE id = $2 AND (suspected_at IS NULL OR suspected_at < $3)", tx.Now, id, tx.Now.Add(-24*time.Hour))
+	return n == 1, err
 }
 
 // SweepPendingKeys deletes registrations that nobody named in time and returns how many.
@@ -163,12 +190,6 @@ func (tx *Tx) DeletePendingKeys(person staffkey.PersonID, except staffkey.Securi
 func (tx *Tx) StopSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, reason staffkey.StopReason) error {
 	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = 'suspended', stopped_at = $1, stop_reason = $2
 		WHERE id = $3 AND person_id = $4 AND state = 'active'`, tx.Now, reason, id, person)
-}
-
-// ResumeSecurityKey puts a key on hold back in use. ErrNotFound: it is not on hold.
-func (tx *Tx) ResumeSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID) error {
-	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = 'active', stopped_at = NULL, stop_reason = ''
-		WHERE id = $1 AND person_id = $2 AND state = 'suspended'`, id, person)
 }
 
 // StopKeysRegisteredSince puts the keys on hold that a person has registered since an instant, and returns how many there were.

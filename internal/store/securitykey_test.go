@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"math"
 	"testing"
 	"time"
@@ -97,6 +98,7 @@ func TestFindKeyHolder(t *testing.T) {
 			Person: staffkey.Person{
 				ID: amara.ID, Organisation: w.trust.ID, Username: amara.Username, Name: amara.Name, State: amara.State, Email: amara.Email, Language: "cy",
 			},
+			Basis: store.Basis{State: staffkey.PersonActive, Organisation: w.trust.ID, Trust: staffkey.TrustProven},
 		}
 		find := func(tx *store.Tx) (store.KeyHolder, error) { return tx.FindKeyHolder(k.CredentialID) }
 		if diff := cmp.Diff(want, get(t, s, find), exactTimes); diff != "" {
@@ -111,6 +113,14 @@ func TestFindKeyHolder(t *testing.T) {
 		if len(want.Policies) != 3 {
 			t.Fatalf("levels with policy: want 3, got %d", len(want.Policies))
 		}
+		for _, settings := range want.Policies {
+			encoded, err := json.Marshal(settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want.Basis.Policies += "," + string(encoded)
+		}
+		want.Basis.Policies = want.Basis.Policies[1:]
 		if diff := cmp.Diff(want, get(t, s, find), exactTimes); diff != "" {
 			t.Errorf("with policy (-want +got)\n%s", diff)
 		}
@@ -139,7 +149,7 @@ func TestSecurityKeyRefusals(t *testing.T) {
 				return tx.RemoveSecurityKey(p, id)
 			},
 			"name": func(tx *store.Tx, p staffkey.PersonID, id staffkey.SecurityKeyID) error {
-				return tx.NameSecurityKey(p, id, "Red")
+				return tx.NameKey(ownerOf(p), id, "Red")
 			},
 		} {
 			t.Run(name, func(t *testing.T) {
@@ -147,12 +157,15 @@ func TestSecurityKeyRefusals(t *testing.T) {
 				refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return fn(tx, amara.ID, "none") })
 			})
 		}
-		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.NameSecurityKey(amara.ID, blue.ID, "Red") }) // named already
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.NameKey(ownerOf(amara.ID), blue.ID, "Red") }) // named already
 		if diff := cmp.Diff(withoutRegistration(blue), get(t, s, findKey(blue)), exactTimes); diff != "" {
 			t.Errorf("the refusals changed the key (-want +got)\n%s", diff)
 		}
 	})
 }
+
+// ownerOf is somebody without an address, who is told nothing.
+func ownerOf(p staffkey.PersonID) store.InUse { return store.InUse{Owner: staffkey.Person{ID: p}} }
 
 func TestNicknames(t *testing.T) {
 	t.Parallel()
@@ -175,7 +188,7 @@ func TestNicknames(t *testing.T) {
 			return tx.InsertSecurityKey(suspended)
 		})
 		name := func(nickname string) func(*store.Tx) error {
-			return func(tx *store.Tx) error { return tx.NameSecurityKey(amara.ID, pending[0].ID, nickname) }
+			return func(tx *store.Tx) error { return tx.NameKey(ownerOf(amara.ID), pending[0].ID, nickname) }
 		}
 		for _, taken := range []string{"Blue", "BLUE", "Ｂｌｕｅ", "grey"} {
 			refused(t, s, staffkey.ErrConflict, name(taken))
@@ -197,7 +210,7 @@ func TestNicknames(t *testing.T) {
 		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RenameSecurityKey(amara.ID, blue.ID, "Green") })
 		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, blue.ID) })
 		addKey(t, s, amara.ID, "blue")
-		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RestoreSecurityKey(amara.ID, blue.ID, time.Time{}) })
+		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RestoreKey(ownerOf(amara.ID), blue.ID, time.Time{}) })
 	})
 }
 
@@ -208,7 +221,7 @@ func TestRestoreSecurityKey(t *testing.T) {
 		amara, bryn := addPerson(t, s, w.trust.ID, "amara"), addPerson(t, s, w.trust.ID, "bryn")
 		blue := addKey(t, s, amara.ID, "Blue")
 		restore := func(tx *store.Tx) error {
-			return tx.RestoreSecurityKey(amara.ID, blue.ID, tx.Now.Add(-staffkey.UndoRemovalFor))
+			return tx.RestoreKey(ownerOf(amara.ID), blue.ID, tx.Now.Add(-staffkey.UndoRemovalFor))
 		}
 		refused(t, s, staffkey.ErrExpired, restore) // nothing to restore
 
@@ -216,7 +229,7 @@ func TestRestoreSecurityKey(t *testing.T) {
 		if got := get(t, s, findKey(blue)); got.State != staffkey.SecurityKeyRemoved || got.RemovedAt != clock.Now() {
 			t.Errorf("removed key is %s at %v, want %v", got.State, got.RemovedAt, clock.Now())
 		}
-		refused(t, s, staffkey.ErrExpired, func(tx *store.Tx) error { return tx.RestoreSecurityKey(bryn.ID, blue.ID, time.Time{}) })
+		refused(t, s, staffkey.ErrExpired, func(tx *store.Tx) error { return tx.RestoreKey(ownerOf(bryn.ID), blue.ID, time.Time{}) })
 		clock.Advance(staffkey.UndoRemovalFor) // the last instant
 		change(t, s, restore)
 		if diff := cmp.Diff(withoutRegistration(blue), get(t, s, findKey(blue)), exactTimes); diff != "" {
@@ -228,6 +241,60 @@ func TestRestoreSecurityKey(t *testing.T) {
 	})
 }
 
+// What a use finds is what a look has read, until somebody changes something that a decision about it stands on.
+func TestUseSecurityKey_finds_what_has_changed(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		w := plant(t, s)
+		p := addPerson(t, s, w.trust.ID, "amara")
+		key := addKey(t, s, p.ID, "Blue")
+		password := staffkey.Enrolment{ID: "e1", Person: p.ID, Method: staffkey.MethodPassword, State: []byte("hash"), Version: 1, CreatedAt: stored}
+		change(t, s, func(tx *store.Tx) error {
+			if err := tx.InsertEnrolment(password); err != nil {
+				return err
+			}
+			return tx.PutPolicySettings(w.region.ID, staffkey.PolicySettings{MaxKeys: new(3)})
+		})
+		look := func() store.KeyHolder {
+			return get(t, s, func(tx *store.Tx) (store.KeyHolder, error) { return tx.FindKeyHolder(key.CredentialID) })
+		}
+		use := func(h store.KeyHolder) (found store.Basis) {
+			change(t, s, func(tx *store.Tx) (err error) {
+				found, err = tx.UseSecurityKey(store.KeyUse{Key: key.ID, SeenCount: h.Key.SignCount, Count: h.Key.SignCount + 1})
+				return err
+			})
+			return found
+		}
+		if h := look(); use(h) != h.Basis {
+			t.Errorf("with nothing changed: the use finds something else than %+v", h.Basis)
+		}
+		moved := p
+		moved.Organisation = w.other.ID
+		for what, fn := range map[string]func(*store.Tx) error{
+			"policy above": func(tx *store.Tx) error {
+				return tx.PutPolicySettings(w.root.ID, staffkey.PolicySettings{MaxKeys: new(4)})
+			},
+			"policy": func(tx *store.Tx) error {
+				return tx.PutPolicySettings(w.region.ID, staffkey.PolicySettings{MaxKeys: new(5)})
+			},
+			"the password": func(tx *store.Tx) error { return tx.DisableEnrolment(p.ID, staffkey.MethodPassword) },
+			"trust":        func(tx *store.Tx) error { return tx.NoteTrust(key.ID, staffkey.TrustBroken, 7) },
+			"a freeze":     func(tx *store.Tx) error { return tx.FreezePerson(p.ID) },
+		} {
+			h := look()
+			change(t, s, fn)
+			if found := use(h); found == h.Basis {
+				t.Errorf("%s: the use finds what was there before: %+v", what, found)
+			}
+		}
+		h := look()
+		change(t, s, func(tx *store.Tx) error { return tx.UpdatePerson(moved) })
+		if found := use(h); found.Organisation != w.other.ID || found == h.Basis {
+			t.Errorf("after a move: got %+v", found)
+		}
+	})
+}
+
 func TestUseSecurityKey(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
@@ -235,7 +302,8 @@ func TestUseSecurityKey(t *testing.T) {
 		key := addKey(t, s, amara.ID, "Blue")
 		use := func(k staffkey.SecurityKey, seen, count uint32) func(*store.Tx) error {
 			return func(tx *store.Tx) error {
-				return tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux"})
+				_, err := tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux"})
+				return err
 			}
 		}
 		change(t, s, use(key, 41, math.MaxUint32))
@@ -311,8 +379,9 @@ func TestRestoreSecurityKey_keeps_a_hold(t *testing.T) {
 		held.State = staffkey.SecurityKeySuspended
 		change(t, s, func(tx *store.Tx) error { return tx.InsertSecurityKey(held) })
 		change(t, s, func(tx *store.Tx) error { return tx.RemoveSecurityKey(amara.ID, held.ID) })
+		refused(t, s, staffkey.ErrExpired, func(tx *store.Tx) error { return tx.RestoreKey(ownerOf(amara.ID), held.ID, time.Time{}) })
 		change(t, s, func(tx *store.Tx) error {
-			return tx.RestoreSecurityKey(amara.ID, held.ID, tx.Now.Add(-staffkey.UndoRemovalFor))
+			return tx.RestoreStoppedKey(amara.ID, held.ID, tx.Now.Add(-staffkey.UndoRemovalFor))
 		})
 		if got := get(t, s, findKey(held)).State; got != staffkey.SecurityKeySuspended {
 			t.Errorf("after undo the key is %s, want suspended", got)

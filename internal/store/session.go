@@ -12,7 +12,7 @@ import (
 )
 
 const sessionColumns = `s.id, s.person_id, s.level, s.phishing_resistant, s.methods, s.security_key_id, s.created_at, s.proved_at,
-	s.last_seen_at, s.idle_seconds, s.expires_at, s.ended_at, s.ip, s.browser, s.recovery, s.station_id`
+	s.last_seen_at, s.idle_seconds, s.expires_at, s.ended_at, s.ip, s.browser, s.recovery, s.station_id, s.known_at, s.lineage`
 
 // hashSecret hashes a random secret of 128 bits or more for look-up; such a secret needs no slow hash
 // (NIST SP 800-63B-4 §3.1.2.2).
@@ -23,17 +23,17 @@ func hashSecret(secret string) []byte {
 
 func scanSession(row interface{ Scan(...any) error }, more ...any) (staffkey.Session, error) {
 	var s staffkey.Session
-	var methods string
+	var methods, lineage string
 	var idle int64
-	var ended sql.NullTime
+	var ended, known sql.NullTime
 	err := row.Scan(append([]any{&s.ID, &s.Person, &s.Assurance.Level, &s.Assurance.PhishingResistant, &methods, &s.SecurityKey, &s.CreatedAt,
-		&s.ProvedAt, &s.LastSeenAt, &idle, &s.ExpiresAt, &ended, &s.IP, &s.Browser, &s.Recovery, &s.Station}, more...)...)
+		&s.ProvedAt, &s.LastSeenAt, &idle, &s.ExpiresAt, &ended, &s.IP, &s.Browser, &s.Recovery, &s.Station, &known, &lineage}, more...)...)
 	for m := range strings.FieldsSeq(methods) {
 		s.Methods = append(s.Methods, staffkey.MethodKind(m))
 	}
 	s.IdleLimit = time.Duration(idle) * time.Second
 	s.CreatedAt, s.ProvedAt, s.LastSeenAt, s.ExpiresAt = s.CreatedAt.UTC(), s.ProvedAt.UTC(), s.LastSeenAt.UTC(), s.ExpiresAt.UTC()
-	s.EndedAt = utc(ended)
+	s.EndedAt, s.KnownAt, s.Before = utc(ended), utc(known), staffkey.ParseLineage(lineage)
 	return s, found(err)
 }
 
@@ -49,11 +49,11 @@ func joinMethods(methods []staffkey.MethodKind) string {
 // The secret must begin with the session's id and a full stop.
 func (tx *Tx) InsertSession(s staffkey.Session, secret string) error {
 	return tx.one(staffkey.ErrNotFound, `INSERT INTO sessions (id, secret_hash, person_id, level, phishing_resistant, methods, security_key_id,
-		created_at, proved_at, last_seen_at, idle_seconds, expires_at, ip, browser, recovery, station_id)
-		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15 FROM people p WHERE p.id = $16 AND p.state = 'active'`,
+		created_at, proved_at, last_seen_at, idle_seconds, expires_at, ip, browser, recovery, station_id, known_at, lineage)
+		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM people p WHERE p.id = $18 AND p.state = 'active'`,
 		s.ID, hashSecret(secret), s.Assurance.Level, s.Assurance.PhishingResistant, joinMethods(s.Methods), s.SecurityKey,
 		instant(s.CreatedAt), instant(s.ProvedAt), instant(s.LastSeenAt), int64(s.IdleLimit/time.Second), instant(s.ExpiresAt), s.IP, s.Browser,
-		s.Recovery, s.Station, s.Person)
+		s.Recovery, s.Station, nullTime(s.KnownAt), s.Before.String(), s.Person)
 }
 
 // FindSession returns a session by the secret of its cookie, with its person. The caller asks Session.Alive. The secret
@@ -75,14 +75,6 @@ func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, err
 	}
 	p.CreatedAt, p.AskedAt, p.FrozenAt, p.SetUpAt = p.CreatedAt.UTC(), utc(asked), utc(frozen), utc(setUp)
 	return s, p, nil
-}
-
-// HasLiveSession reports whether a session of an active person is open at the transaction's instant.
-func (tx *Tx) HasLiveSession(person staffkey.PersonID, id staffkey.SessionID) (bool, error) {
-	var n int
-	err := tx.q.queryRow(`SELECT COUNT(*) FROM sessions s JOIN people p ON p.id = s.person_id
-		WHERE s.id = $1 AND s.person_id = $2 AND s.ended_at IS NULL AND s.expires_at > $3 AND p.state = 'active'`, id, person, tx.Now).Scan(&n)
-	return n == 1, err
 }
 
 // ListSessions returns a person's sessions that have not ended by themselves or by hand at the transaction's instant,
@@ -115,14 +107,16 @@ func (tx *Tx) EndSessions(person staffkey.PersonID, except staffkey.SessionID) (
 	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, except)
 }
 
-// EndSessionsOfKey ends the sessions that a key opened, except one, and returns how many were open.
-func (tx *Tx) EndSessionsOfKey(person staffkey.PersonID, key staffkey.SecurityKeyID, except staffkey.SessionID) (int64, error) {
-	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND security_key_id = $3 AND id <> $4 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, key, except)
+// EndSessionsFrom ends a person's sessions that one ancestor led to, except one, and returns how many were open.
+func (tx *Tx) EndSessionsFrom(person staffkey.PersonID, ancestor string, except staffkey.SessionID) (int64, error) {
+	return tx.affected(`UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND ended_at IS NULL AND expires_at > $1
+		AND ('key:' || security_key_id = $4 OR 'session:' || id = $4 OR lineage LIKE $5)`, tx.Now, person, except, ancestor, "%"+ancestor+"%")
 }
 
-// EndRecoverySessions ends the sessions that a means of recovery opened, and returns how many were open.
-func (tx *Tx) EndRecoverySessions(person staffkey.PersonID, r staffkey.Recovery) (int64, error) {
-	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND recovery = $3 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, r)
+// EndWeakSessions ends a person's sessions of level 1, except one: they were opened with less than it takes from now on, maybe by
+// somebody else.
+func (tx *Tx) EndWeakSessions(person staffkey.PersonID, except staffkey.SessionID) error {
+	return tx.exec("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND level < 2 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, except)
 }
 
 // SpendCeremony marks a ceremony as used. ErrConflict: it was used before, which refuses everything in the transaction.

@@ -192,11 +192,15 @@ func TestEndManySessions(t *testing.T) {
 		if diff := cmp.Diff([]staffkey.SessionID{fourth, third, second, first}, open(amara)); diff != "" {
 			t.Errorf("latest first (-want +got)\n%s", diff)
 		}
-		end(1, func(tx *store.Tx) (int64, error) { return tx.EndSessionsOfKey(amara.ID, "blue", second) })
+		end(1, func(tx *store.Tx) (int64, error) {
+			return tx.EndSessionsFrom(amara.ID, staffkey.KeyAncestor("blue"), second)
+		})
 		if diff := cmp.Diff([]staffkey.SessionID{fourth, third, second}, open(amara)); diff != "" {
 			t.Errorf("without those of the key (-want +got)\n%s", diff)
 		}
-		end(1, func(tx *store.Tx) (int64, error) { return tx.EndSessionsOfKey(amara.ID, "red", "") }) // what is over does not count
+		end(1, func(tx *store.Tx) (int64, error) {
+			return tx.EndSessionsFrom(amara.ID, staffkey.KeyAncestor("red"), "")
+		}) // what is over does not count
 		end(1, func(tx *store.Tx) (int64, error) { return tx.EndSessions(amara.ID, second) })
 		end(1, func(tx *store.Tx) (int64, error) { return tx.EndSessions(amara.ID, "") })
 		end(0, func(tx *store.Tx) (int64, error) { return tx.EndSessions(amara.ID, "") })

@@ -1,6 +1,9 @@
 package ui
 
-import "time"
+import (
+	"strings"
+	"time"
+)
 
 // MethodsPage is /me/mfa: every way to sign in that the person has or may set up.
 type MethodsPage struct {
@@ -122,9 +125,27 @@ type LostPage struct {
 	// Last warns that no other key is left; what still works is in Methods.
 	Last    bool
 	Methods []string
+	// Made is what was set up by it in the last days. It stops too unless it is ticked, in the field mine.
+	Made []MadeItem
+}
+
+// MadeItem is one of them: a token by its nickname, or a method.
+type MadeItem struct {
+	Value, Nickname, Method string
+	Mine                    bool
 }
 
 func (LostPage) layout() (string, bool) { return "account/lost", false }
+
+// Ended is what ended with a token, for the part "ended": how many sessions, which tokens are on hold beside it, which methods off.
+type Ended struct {
+	Sessions int
+	Tokens   []string
+	Methods  []string
+}
+
+// Names are the nicknames of the tokens.
+func (e Ended) Names() string { return strings.Join(e.Tokens, ", ") }
 
 // LostDonePage is /me/tokens/{id}/stopped: what happened, and what next.
 type LostDonePage struct {
@@ -132,6 +153,7 @@ type LostDonePage struct {
 	Nickname  string
 	Reason    string
 	Reference string
+	Ended     Ended
 	// Told says that somebody was told: the Local Administrators of the frame.
 	Told bool
 	// CanAdd offers to register another key at once; otherwise the page offers to ask for one.

@@ -63,6 +63,7 @@ func (LostChoosePage) layout() (string, bool) { return "signin/lost-token", fals
 type LostOutDonePage struct {
 	Nickname  string
 	Reference string
+	Ended     Ended
 }
 
 func (LostOutDonePage) layout() (string, bool) { return "signin/lost-done", false }

@@ -157,6 +157,8 @@ type Browser struct {
 	Secret  string
 	Session staffkey.Session
 	Actor   staffkey.Actor
+	// May is what they could do when it was opened.
+	May staffkey.Authority
 }
 
 // Browser returns the browser in which a session has just been opened.
@@ -166,7 +168,7 @@ func (w *World) Browser(t testing.TB, in signin.SignedIn) Browser {
 	if err != nil {
 		t.Fatalf("find the session just opened: %v", err)
 	}
-	return Browser{Secret: in.Secret, Session: cur.Session, Actor: cur.Actor}
+	return Browser{Secret: in.Secret, Session: cur.Session, Actor: cur.Actor, May: cur.May}
 }
 
 // Enter signs a person in who has nothing but a password.

@@ -105,7 +105,7 @@ func methodStates() []State {
 // stoppedCards are tokens on hold, for each reason.
 func stoppedCards() []ui.TokenCard {
 	all := cards()[:1]
-	for i, reason := range []string{"lost", "stolen", "misused", "frozen", ""} {
+	for i, reason := range []string{"lost", "stolen", "misused", "frozen", "made", ""} {
 		all = append(all, ui.TokenCard{ID: "s" + string(rune('1'+i)), Nickname: "Spare in locker 14", Connects: ui.Connects([]string{"usb"}),
 			Registered: ago(300 * day), LastUsed: ago(100 * day), Suspended: true, StopReason: reason, StoppedAt: ago(time.Duration(i) * day)})
 	}
@@ -127,10 +127,12 @@ func lostStates() []State {
 		{"home-stopped", with(person("home"), stopped), ui.HomePage{Tokens: stoppedCards()[:3], Limit: 5, ToDo: todo}},
 		{"tokens-stopped", person("selfservice"), ui.TokensPage{Tokens: stoppedCards(), Limit: 8, Methods: allMethods()[1:]}},
 		{"lost", person("selfservice"), ui.LostPage{ID: "t1", Nickname: "Blue lanyard key"}},
-		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"password", "app-code", "recovery-code"}}},
+		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"password", "app-code", "recovery-code"},
+			Made: []ui.MadeItem{{Value: "key:t2", Nickname: Markup, Mine: true}, {Value: "method:totp", Method: "app-code"}}}},
 		{"lost-nothing-left", person("selfservice"), ui.LostPage{ID: "t1", Nickname: Hebrew, Last: true, Form: problem("reason", "lost.reason.empty")}},
 		{"lost-done", person("selfservice"), ui.LostDonePage{ID: "t1", Nickname: "Blue lanyard key", Reason: "lost", Reference: "K7QF-2M", Told: true, CanAdd: true}},
-		{"lost-done-stolen", hostile("selfservice"), ui.LostDonePage{ID: "t1", Nickname: Markup, Reason: "stolen", Reference: "K7QF-2M"}},
+		{"lost-done-stolen", hostile("selfservice"), ui.LostDonePage{ID: "t1", Nickname: Markup, Reason: "stolen", Reference: "K7QF-2M",
+			Ended: ui.Ended{Sessions: 2, Tokens: []string{Markup, "Spare"}, Methods: []string{"app-code"}}}},
 		{"found", person("selfservice"), ui.FoundPage{ID: "t1", Nickname: "Blue lanyard key", Reason: "lost", StoppedAt: ago(2 * time.Hour)}},
 		{"found-stolen", hostile("selfservice"), ui.FoundPage{ID: "t1", Nickname: Hebrew, Reason: "stolen", StoppedAt: ago(9 * day)}},
 		{"found-other", person("selfservice"), ui.FoundPage{ID: "t1", Nickname: Wide, StoppedAt: ago(9 * day)}},

@@ -1,0 +1,129 @@
+package signin
+
+import (
+	"context"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"staffkey"
+	"staffkey/internal/store"
+)
+
+// madeWithin is how far back what somebody set up is stopped with the key or the pass that they came in by: what is older was most likely
+// set up by its owner, who may need it now.
+const madeWithin = 7 * 24 * time.Hour
+
+// Made is what was set up by somebody who came in by a key or a pass, or by what that had set up.
+type Made struct {
+	Keys    []staffkey.SecurityKey
+	Methods []staffkey.MethodKind
+	// ancestors are what sessions are ended by: the key or the pass, and the keys in Keys.
+	ancestors []string
+}
+
+// Kept is what a person says that they set up themselves: it is not stopped with the key.
+type Kept struct {
+	Keys    []staffkey.SecurityKeyID
+	Methods []staffkey.MethodKind
+}
+
+// madeBy finds what an ancestor led to since an instant and is still in use, besides what is kept. What the present session was opened by is
+// the person's: whoever speaks has it.
+func (s *Service) madeBy(h holder, may staffkey.Authority, ancestor string, since time.Time, kept Kept) Made {
+	made := Made{ancestors: []string{ancestor}}
+	for i := 0; i < len(made.ancestors); i++ {
+		by := made.ancestors[i]
+		for _, k := range h.holdings.ActiveKeys() {
+			own := staffkey.KeyAncestor(k.ID)
+			if slices.Contains(made.ancestors, own) || slices.Contains(may.Lineage, own) || slices.Contains(kept.Keys, k.ID) {
+				continue
+			}
+			if !k.RegisteredAt.Before(since) && slices.Contains(k.Lineage, by) {
+				made.Keys, made.ancestors = append(made.Keys, k), append(made.ancestors, own)
+			}
+		}
+		for _, e := range h.enrolments {
+			if slices.Contains(made.Methods, e.Method) || slices.Contains(may.Methods, e.Method) || slices.Contains(kept.Methods, e.Method) || !s.Usable(e) {
+				continue
+			}
+			if e.Method == staffkey.MethodPass || e.Method == staffkey.MethodPassword && !strings.HasPrefix(ancestor, staffkey.PassAncestor("")) {
+				continue // who changed a password knew the one before; only a pass asks for none
+			}
+			if !e.ChangedAt.Before(since) && slices.Contains(e.Lineage, by) {
+				made.Methods = append(made.Methods, e.Method)
+			}
+		}
+	}
+	return made
+}
+
+// MadeBy tells the actor what was set up in the last days by whoever came in by a key of theirs, so that they can say what is their own.
+func (s *Service) MadeBy(ctx context.Context, actor staffkey.Actor, key staffkey.SecurityKeyID) (Made, error) {
+	var made Made
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		made = s.madeBy(h, may, staffkey.KeyAncestor(key), tx.Now.Add(-madeWithin), Kept{})
+		return nil
+	})
+	return made, err
+}
+
+// Ended is what ended because a key or a pass was in other hands.
+type Ended struct {
+	// Sessions is how many were open.
+	Sessions int
+	// Keys were put on hold, and Methods switched off: whoever came in by it had set them up.
+	Keys    []staffkey.SecurityKey
+	Methods []staffkey.MethodKind
+}
+
+// note writes into an event what ended.
+func (e Ended) note(event *staffkey.AuditEvent) {
+	if event.Detail == nil {
+		event.Detail = map[string]string{}
+	}
+	event.Detail["sessions"] = strconv.Itoa(e.Sessions)
+	if names := e.names(); names != "" {
+		event.Detail["keys"] = names
+	}
+	if len(e.Methods) > 0 {
+		event.Detail["methods"] = methodNames(e.Methods)
+	}
+}
+
+func (e Ended) names() string {
+	var names []string
+	for _, k := range e.Keys {
+		names = append(names, k.Nickname)
+	}
+	return strings.Join(names, ", ")
+}
+
+// endLineage ends all that came of a key or a pass: the sessions that it led to, through every renewal, except the one that says so; and
+// what was made in them.
+func (s *Service) endLineage(tx *store.Tx, may staffkey.Authority, h holder, made Made) (Ended, error) {
+	out := Ended{Keys: made.Keys, Methods: made.Methods}
+	for _, ancestor := range made.ancestors {
+		n, err := tx.EndSessionsFrom(h.person.ID, ancestor, may.Session)
+		if err != nil {
+			return out, err
+		}
+		out.Sessions += int(n)
+	}
+	for _, k := range made.Keys {
+		if err := tx.StopSecurityKey(h.person.ID, k.ID, staffkey.StopMade); err != nil {
+			return out, err
+		}
+	}
+	for _, m := range made.Methods {
+		if err := tx.DisableEnrolment(h.person.ID, m); err != nil {
+			return out, err
+		}
+	}
+	return out, nil
+}
