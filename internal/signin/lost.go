@@ -172,8 +172,15 @@ func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffk
 	return key, s.refuse(ctx, event, nil, err)
 }
 
-// resume puts a key on hold in use.
+// resume puts a key on hold in use, unless its model was recalled meanwhile: one that was in use before goes on until the date.
 func (s *Service) resume(tx *store.Tx, h holder, key staffkey.SecurityKey, keep staffkey.SessionID) error {
+	r, phase, err := s.recallOf(tx, h.person, key)
+	if err != nil {
+		return err
+	}
+	if phase == policy.RecallOver || phase == policy.RecallRunning && key.StopReason == staffkey.StopReview {
+		return staffkey.Refused("key_recalled", "key.recalled", "Model", s.models.Facts(key).Model.Name, "When", r.Until).Because("recall %s: %s", r.ID, r.Reason)
+	}
 	return tx.ResumeKey(store.InUse{
 		Owner: h.person, Keep: keep, Notice: "notice.key_resumed", Args: map[string]string{"Nickname": key.Nickname}, Number: s.alertNumber(h),
 	}, key.ID)

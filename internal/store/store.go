@@ -31,6 +31,9 @@ type Config struct {
 	Now func() time.Time
 	// MaxConnections bounds the connections to PostgreSQL and the concurrent readers of SQLite; 0 takes a default.
 	MaxConnections int
+	// BeforeChange is called before each recorded change begins, outside of it. The server has none: tests let something happen there,
+	// between what an operation has read and what it does.
+	BeforeChange func()
 }
 
 // Store is the database.
@@ -40,6 +43,7 @@ type Store struct {
 	now    func() time.Time
 	name   string
 	batch  int
+	before func()
 }
 
 // engine is what differs between the two databases.
@@ -61,7 +65,7 @@ type querier interface {
 
 // Open opens the database. It does not migrate: call [Store.Migrate], or [Store.CheckSchema] to refuse an old schema.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{sealer: cfg.Sealer, now: cfg.Now}
+	s := &Store{sealer: cfg.Sealer, now: cfg.Now, before: cfg.BeforeChange}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -126,6 +130,9 @@ func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*Tx) error) error {
 	if event.Kind == "" {
 		return errors.New("change without an audit event")
+	}
+	if s.before != nil {
+		s.before()
 	}
 	return s.engine.change(ctx, func(q querier) error {
 		tx := &Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now()), Event: event}
