@@ -112,13 +112,9 @@ func (s *Service) decide(tx *store.Tx, p *proof) error {
 	if err := policy.IsActive(p.person); err != nil {
 		return err
 	}
-	if p.password != 0 {
-		now := p.basis.Password
-		if e := p.enrolment(staffkey.MethodPassword); e != nil {
-			now = e.Version
-		}
-		if now != p.password {
-			return passwordChanged()
+	if p.password != 0 && p.verified.Proof.Method != staffkey.MethodSecurityKey { // of a key only the change reads it
+		if err := samePassword(Attempt{Password: p.password}, p.holder); err != nil {
+			return err
 		}
 	}
 	var err error
@@ -146,6 +142,11 @@ func (s *Service) apply(tx *store.Tx, p *proof) error {
 		}
 		if basis != p.basis {
 			return errLookAgain
+		}
+		if p.password != 0 {
+			if err := s.stillPassword(tx, Attempt{Person: p.person.ID, Password: p.password}); err != nil {
+				return err
+			}
 		}
 		return s.decide(tx, p) // by the same rows; what is known of models may have changed
 	}

@@ -165,6 +165,10 @@ func (tx *Tx) PutPolicySettings(id staffkey.OrganisationID, s staffkey.PolicySet
 	if err != nil {
 		return err
 	}
+	// What has read a policy in another transaction finds by this that there is another now.
+	if err := tx.PutInstallationValue(policiesChanged, []byte(NewID[string]())); err != nil {
+		return err
+	}
 	return tx.exec(`INSERT INTO policies (organisation_id, settings, updated_at) VALUES ($1, $2, $3)
 		ON CONFLICT (organisation_id) DO UPDATE SET settings = $2, updated_at = $3`, id, string(text), tx.Now)
 }

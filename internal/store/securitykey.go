@@ -66,29 +66,27 @@ type KeyHolder struct {
 
 // Basis is what a decision about a sign-in by key stands on and others may change meanwhile: as long as it is the same, so is the decision.
 type Basis struct {
-	State        staffkey.PersonState
-	Organisation staffkey.OrganisationID
-	Trust        staffkey.Trust
-	// Policies are the settings as they are stored, and Password the version of the password; 0 when there is none.
+	// Person is the state and the organisation of the key's person, and Trust what the key's attestation is worth.
+	Person string
+	Trust  staffkey.Trust
+	// Policies changes whenever anybody's policy does.
 	Policies string
-	Password int64
 }
 
-// basisOf selects the last two, of the person whose id and organisation two columns have.
-func basisOf(person, organisation string) string {
-	return `(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
-			WHERE a.organisation_id = ` + organisation + `),
-		(SELECT e.version FROM enrolments e WHERE e.person_id = ` + person + ` AND e.method = 'password')`
-}
+// policiesChanged names the value of the installation that is another after each change of a policy.
+const policiesChanged = "policies_changed"
 
 var (
 	findKeyHolder = `SELECT k.id, k.person_id, k.state, k.nickname, k.public_key, k.user_handle, k.sign_count, k.user_verified, k.backup_eligible,
-		k.removed_at, k.aaguid, k.firmware, k.trust, p.organisation_id, p.username, p.name, p.state, p.email, p.language, ` + basisOf("p.id", "p.organisation_id") + `
+		k.removed_at, k.aaguid, k.firmware, k.trust, p.organisation_id, p.username, p.name, p.state, p.email, p.language,
+		(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
+			WHERE a.organisation_id = p.organisation_id),
+		(SELECT value FROM installation WHERE name = '` + policiesChanged + `')
 		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`
 	useSecurityKey = `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4
 		WHERE id = $5 AND state = 'active' AND sign_count = $6
-		RETURNING trust, (SELECT p.state FROM people p WHERE p.id = person_id), (SELECT p.organisation_id FROM people p WHERE p.id = person_id), ` +
-		basisOf("security_keys.person_id", "(SELECT p.organisation_id FROM people p WHERE p.id = security_keys.person_id)")
+		RETURNING trust, (SELECT p.state || ' ' || p.organisation_id FROM people p WHERE p.id = person_id),
+			(SELECT value FROM installation WHERE name = '` + policiesChanged + `')`
 )
 
 // FindKeyHolder returns the key of a credential id with its person and their policy. Every sign-in reads it, so it is one
@@ -99,16 +97,16 @@ func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
 	var count int64
 	var removed sql.NullTime
 	var policies sql.NullString
-	var password sql.NullInt64
+	var changed []byte
 	// Settings are JSON objects, so that joined by commas they are the inside of an array.
 	err := tx.q.queryRow(findKeyHolder, credential).
 		Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.PublicKey, &k.UserHandle, &count, &k.UserVerified, &k.BackupEligible,
-			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &policies, &password)
+			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &policies, &changed)
 	if err != nil {
 		return KeyHolder{}, found(err)
 	}
 	k.SignCount, k.RemovedAt, p.ID = uint32(count), utc(removed), k.Person
-	h.Basis = Basis{p.State, p.Organisation, k.Trust, policies.String, password.Int64}
+	h.Basis = Basis{string(p.State) + " " + string(p.Organisation), k.Trust, string(changed)}
 	if policies.Valid {
 		err = json.Unmarshal([]byte("["+policies.String+"]"), &h.Policies)
 	}
@@ -159,14 +157,12 @@ type KeyUse struct {
 // statement, which costs a sign-in less than reading it again.
 func (tx *Tx) UseSecurityKey(u KeyUse) (Basis, error) {
 	var b Basis
-	var policies sql.NullString
-	var password sql.NullInt64
-	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount)).
-		Scan(&b.Trust, &b.State, &b.Organisation, &policies, &password)
+	var changed []byte
+	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount)).Scan(&b.Trust, &b.Person, &changed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, staffkey.ErrConflict
 	}
-	b.Policies, b.Password = policies.String, password.Int64
+	b.Policies = string(changed)
 	return b, err
 }
 
