@@ -37,6 +37,12 @@ func (p *Portal) home(r *request) error {
 		page.ToDo = append(page.ToDo, ui.ToDo{Kind: "recalled", Href: "/me/tokens/register"})
 	}
 	for _, k := range list.Keys {
+		if !k.SuspectedAt.IsZero() && k.State == staffkey.SecurityKeyActive {
+			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "copied", Href: tokenPath(k.ID, "lost")})
+			break
+		}
+	}
+	for _, k := range list.Keys {
 		if k.State == staffkey.SecurityKeySuspended {
 			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "stopped", Href: tokenPath(k.ID, "stopped")})
 			break

@@ -52,6 +52,7 @@ func (p *Portal) cards(r *request, list directory.KeyList, mine signin.Mine) []u
 			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
 			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),
 			Suspended: k.State == staffkey.SecurityKeySuspended, StopReason: string(k.StopReason), StoppedAt: k.StoppedAt,
+			SuspectedAt:   k.SuspectedAt,
 			RecalledUntil: recall.Until, RecallOver: !recall.Until.IsZero() && p.Now().After(recall.Until),
 		})
 	}

@@ -31,6 +31,8 @@ type TokenCard struct {
 	StoppedAt  time.Time
 	// RecalledUntil is the last instant at which the key of a recalled model is taken; zero when it is not recalled.
 	RecalledUntil time.Time
+	// SuspectedAt is when it last answered as a copy would; zero when it never did.
+	SuspectedAt time.Time
 	// RecallOver says that this instant has passed.
 	RecallOver bool
 }
@@ -54,7 +56,7 @@ func (p HomePage) Full() bool { return p.Limit > 0 && len(p.Tokens) >= p.Limit }
 
 // ToDo is one thing to do. Texts are todo.<Kind>.title and todo.<Kind>.text.
 type ToDo struct {
-	// Kind is "backup", "recovery-codes", "methods" (the organisation asks for more), "stopped" (a token is on hold) or "recalled" (a key must be
+	// Kind is "backup", "recovery-codes", "methods" (the organisation asks for more), "stopped" (a token is on hold), "copied" (a key may have been copied) or "recalled" (a key must be
 	// replaced).
 	Kind string
 	Href string

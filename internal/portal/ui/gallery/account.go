@@ -17,7 +17,7 @@ func cards() []ui.TokenCard {
 
 func recalledCards() []ui.TokenCard {
 	all := cards()
-	all[0].RecalledUntil = ago(-14 * day)
+	all[0].RecalledUntil, all[0].SuspectedAt = ago(-14*day), ago(day)
 	all[1].RecalledUntil, all[1].RecallOver = ago(day), true
 	return all
 }
