@@ -82,7 +82,7 @@ type AuditFilter struct {
 // ListAudit returns the newest events of a filter in the organisations that the actor sees, newest first; at most 1,000.
 func (d *Directory) ListAudit(ctx context.Context, actor staffkey.Actor, filter AuditFilter, limit int) ([]staffkey.AuditEvent, error) {
 	var events []staffkey.AuditEvent
-	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		f, err := scopedFilter(tx, may, filter)
 		if err != nil {
 			return err
@@ -107,7 +107,7 @@ func (d *Directory) ExportAudit(ctx context.Context, actor staffkey.Actor, filte
 	var last staffkey.AuditEventID
 	for {
 		var events []staffkey.AuditEvent
-		err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 			f, err := scopedFilter(tx, may, filter)
 			if err != nil {
 				return err

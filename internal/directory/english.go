@@ -10,6 +10,7 @@ import (
 // english holds in plain English what a file or a command line can be told: the programs that run in a terminal have no
 // message files. Pages use the message files; the ids are the same.
 var english = map[string]string{
+	"srv.count.busy":   "others are counting at this moment; try again in a few seconds",
 	"field.empty":      "is empty",
 	"field.long":       "is too long: at most {Max} characters (there are {Count})",
 	"field.characters": "contains characters that cannot be used here",

@@ -105,7 +105,7 @@ func (d *Directory) PreviewKeyRules(ctx context.Context, actor staffkey.Actor, o
 		return KeyRulesPreview{}, err
 	}
 	var preview KeyRulesPreview
-	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		o, err := organisationByReference(tx, "organisation", organisation)
 		if err != nil {
 			return err

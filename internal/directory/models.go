@@ -22,7 +22,7 @@ type ModelUse struct {
 // Rules are those that hold for an organisation, by id or code.
 func (d *Directory) ListModels(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID) ([]ModelUse, error) {
 	var list []ModelUse
-	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		list = nil
 		scope, err := scopeBelow(tx, may, organisation)
 		if err != nil {
@@ -80,7 +80,7 @@ func (d *Directory) FindModel(ctx context.Context, actor staffkey.Actor, organis
 		return m, err
 	}
 	m.Rule = m.Holds.Models[aaguid]
-	err = d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err = d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		scope, err := scopeBelow(tx, may, organisation)
 		if err != nil {
 			return err
@@ -117,7 +117,7 @@ type WaitingKey struct {
 // ListKeysInReview returns the keys that wait for a review among those of people whom the actor sees, those that wait longest first, at most so
 // many, and how many there are. Who looks at one puts it in use by signin.ResumeKeyFor.
 func (d *Directory) ListKeysInReview(ctx context.Context, actor staffkey.Actor, limit int) (list []WaitingKey, all int, err error) {
-	err = d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err = d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		scope, err := scopeOf(tx, may)
 		if err != nil {
 			return err

@@ -118,7 +118,7 @@ func changeOrganisation(tx *store.Tx, may staffkey.Authority, current, o staffke
 // lists everything that the actor sees. ErrNotFound: there is no such organisation where the actor sees.
 func (d *Directory) ListOrganisations(ctx context.Context, actor staffkey.Actor, below staffkey.OrganisationID) ([]OrganisationLine, error) {
 	var list []OrganisationLine
-	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		scope, err := scopeBelow(tx, may, below)
 		if err != nil {
 			return err

@@ -39,7 +39,7 @@ type RecallProgress struct {
 // PreviewRecall says who a recall would concern, and changes nothing. It asks what [Directory.StartRecall] asks.
 func (d *Directory) PreviewRecall(ctx context.Context, actor staffkey.Actor, r staffkey.Recall) (RecallProgress, error) {
 	var progress RecallProgress
-	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		var err error
 		if r, err = d.mayRecall(tx, may, r); err != nil {
 			return err
@@ -174,7 +174,7 @@ func (d *Directory) ListRecalls(ctx context.Context, actor staffkey.Actor) ([]st
 // FindRecall returns a recall with its progress among the people whom the actor sees; ErrNotFound when it concerns none of them.
 func (d *Directory) FindRecall(ctx context.Context, actor staffkey.Actor, id staffkey.RecallID) (RecallProgress, error) {
 	var progress RecallProgress
-	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
 		r, err := tx.FindRecall(id)
 		if err != nil {
 			return err

@@ -83,6 +83,9 @@ func (p *Portal) wayOut(r *request, err error) string {
 	return ""
 }
 
+// busyWait is how many seconds a browser is asked to wait when there was no turn.
+const busyWait = "5"
+
 // errorPage says what an error means in HTTP and in words.
 func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	var status *statusError
@@ -99,6 +102,9 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.As(err, &refusal):
 		code, page.Message, page.SupportCode = http.StatusForbidden, text(refusal.Message), refusal.SupportCode
 		switch {
+		case errors.Is(err, staffkey.ErrBusy):
+			r.w.Header().Set("Retry-After", busyWait)
+			code = http.StatusServiceUnavailable
 		case errors.Is(err, staffkey.ErrThrottled):
 			code = http.StatusTooManyRequests
 		case errors.Is(err, staffkey.ErrExpired):
@@ -118,7 +124,7 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.Is(err, staffkey.ErrConflict), errors.Is(err, staffkey.ErrExpired):
 		code, page.Message = http.StatusConflict, ui.Text{ID: "key.late"}
 	case errors.Is(err, staffkey.ErrBusy):
-		r.w.Header().Set("Retry-After", "5")
+		r.w.Header().Set("Retry-After", busyWait)
 		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "pw.busy"}
 	default:
 		page.Message = ui.StatusMessage(code)

@@ -42,9 +42,11 @@ type stack struct {
 	directory *directory.Directory
 	models    *securitykey.Catalogue
 	rpID      string // that of the address when empty
-	handler   http.Handler
-	people    map[string]*holder
-	witness   *witness
+	// watch puts something between the directory and the catalogue; may be nil.
+	watch   func(directory.Models) directory.Models
+	handler http.Handler
+	people  map[string]*holder
+	witness *witness
 }
 
 // holder is a person of the test with a key in the hand.
@@ -105,6 +107,10 @@ func (s *stack) wire(publicAddress string) {
 	}
 	rpID := cmp.Or(s.rpID, u.Hostname())
 	s.models = securitykey.NewCatalogue(mds.Trust{}, s.clock.Now)
+	known := directory.Models(s.models)
+	if s.watch != nil {
+		known = s.watch(known)
+	}
 	s.signin = signin.New(signin.Deps{
 		Store: s.store, Address: publicAddress, Now: s.clock.Now, Models: s.models,
 		Methods: []signin.Method{
@@ -112,7 +118,7 @@ func (s *stack) wire(publicAddress string) {
 			telephone.NewText(s.store.Sealer()), telephone.NewCall(s.store.Sealer()), recoverycode.New(s.store.Sealer()), pass.New(s.store.Sealer()), pw,
 		},
 	})
-	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable, Models: s.models})
+	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable, Models: known})
 	pages, err := parsed()
 	if err != nil {
 		t.Fatal(err)

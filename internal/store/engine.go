@@ -82,12 +82,13 @@ const (
 // defaultReaders is the number of concurrent readers of SQLite.
 const defaultReaders = 4
 
-// sqliteEngine has a pool of readers and one writer, both with their statements prepared once per connection.
+// sqliteEngine has a pool of readers, a few connections for surveys and one writer, all with their statements prepared once per connection.
 type sqliteEngine struct {
-	pool    *sql.DB
-	readers chan *preparedConn
-	writer  *groupWriter
-	conns   []*preparedConn
+	pool      *sql.DB
+	readers   chan *preparedConn
+	surveyors chan *preparedConn // as many as there are surveys at once
+	writer    *groupWriter
+	conns     []*preparedConn
 }
 
 func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
@@ -116,16 +117,19 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	if readers <= 0 {
 		readers = defaultReaders
 	}
-	e := &sqliteEngine{pool: pool, readers: make(chan *preparedConn, readers)}
-	for i := range readers + 1 {
+	e := &sqliteEngine{pool: pool, readers: make(chan *preparedConn, readers), surveyors: make(chan *preparedConn, surveysAtOnce)}
+	for i := range readers + surveysAtOnce + 1 {
 		conn, err := pool.Conn(ctx)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
 		}
 		c := &preparedConn{conn: conn, stmts: make(map[string]*sql.Stmt)}
 		e.conns = append(e.conns, c)
-		if i < readers {
+		switch {
+		case i < readers:
 			e.readers <- c
+		case i < readers+surveysAtOnce:
+			e.surveyors <- c
 		}
 	}
 	var version string
@@ -135,7 +139,7 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	if versionLess(version, minimumSQLite) {
 		return nil, errors.Join(fmt.Errorf("SQLite %s can corrupt its write-ahead log; %s or later is needed", version, minimumSQLite), e.close())
 	}
-	e.writer = newGroupWriter(e.conns[readers])
+	e.writer = newGroupWriter(e.conns[readers+surveysAtOnce])
 	return e, nil
 }
 
@@ -167,12 +171,14 @@ func (e *sqliteEngine) read(ctx context.Context, fn func(querier) error) error {
 		return ctx.Err()
 	}
 	defer func() { e.readers <- c }()
-	if _, err := c.exec("BEGIN DEFERRED"); err != nil {
-		return err
-	}
-	// Ended in a defer, so that a panic in fn cannot hand the next reader a transaction that is still open.
-	defer c.exec("COMMIT") //nolint:errcheck // ending a transaction that only read has nothing to lose
-	return fn(c)
+	return c.look(func() error { return fn(c) })
+}
+
+// survey has its turn already, so there is a connection.
+func (e *sqliteEngine) survey(ctx context.Context, fn func(querier) error) error {
+	c := <-e.surveyors
+	defer func() { e.surveyors <- c }()
+	return c.look(func() error { return fn(boundConn{c, ctx}) })
 }
 
 func (e *sqliteEngine) change(ctx context.Context, fn func(querier) error) error {
@@ -187,7 +193,7 @@ func (e *sqliteEngine) health(ctx context.Context) error {
 }
 
 func (e *sqliteEngine) integrity(ctx context.Context) error {
-	return e.read(ctx, func(q querier) error {
+	return e.survey(ctx, func(q querier) error {
 		var damage []string
 		// One row "ok", or one row for each thing that is wrong (sqlite.org/pragma.html#pragma_integrity_check).
 		rows, err := q.query("PRAGMA integrity_check")
@@ -223,7 +229,8 @@ func (e *sqliteEngine) close() error {
 }
 
 // preparedConn is one connection whose statements are prepared once. Statements run without the caller's context: an
-// interrupted statement would take down the whole group of changes, and each takes microseconds.
+// interrupted statement would take down the whole group of changes, and each takes microseconds. Those of surveys take
+// seconds; see [boundConn].
 type preparedConn struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
@@ -264,6 +271,40 @@ func (c *preparedConn) queryRow(query string, args ...any) *sql.Row {
 	return s.QueryRowContext(context.Background(), args...)
 }
 
+// look runs fn in a transaction that only reads.
+func (c *preparedConn) look(fn func() error) error {
+	if _, err := c.exec("BEGIN DEFERRED"); err != nil {
+		return err
+	}
+	// Ended in a defer, so that a panic in fn cannot hand the next reader a transaction that is still open.
+	defer c.exec("COMMIT") //nolint:errcheck // ending a transaction that only read has nothing to lose
+	return fn()
+}
+
+// boundConn runs statements that end with a context: the driver interrupts the one that runs (sqlite.org/c3ref/interrupt.html). It does so
+// until the first row, which in a statement that sorts or groups is all the work; between rows [Tx.rows] looks. An interrupted statement
+// takes back nothing in a transaction that only reads, and both it and the connection are as good as before.
+type boundConn struct {
+	*preparedConn
+	ctx context.Context
+}
+
+func (c boundConn) query(query string, args ...any) (*sql.Rows, error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return nil, err
+	}
+	return s.QueryContext(c.ctx, args...)
+}
+
+func (c boundConn) queryRow(query string, args ...any) *sql.Row {
+	s, err := c.prepare(query)
+	if err != nil { // an unprepared query reports the same error through Row
+		return c.conn.QueryRowContext(c.ctx, query, args...)
+	}
+	return s.QueryRowContext(c.ctx, args...)
+}
+
 // postgresEngine uses the pool of database/sql over pgx, which prepares each statement once per connection.
 type postgresEngine struct{ pool *sql.DB }
 
@@ -277,8 +318,9 @@ func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, e
 	if connections <= 0 {
 		connections = 16
 	}
-	pool.SetMaxOpenConns(connections)
-	pool.SetMaxIdleConns(connections)
+	// Surveys come on top, so that however many there are, the others have theirs.
+	pool.SetMaxOpenConns(connections + surveysAtOnce)
+	pool.SetMaxIdleConns(connections + surveysAtOnce)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
 	pingCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
@@ -303,6 +345,28 @@ func (e *postgresEngine) read(ctx context.Context, fn func(querier) error) error
 	}
 	defer conn.Close()
 	return fn(poolQuerier{ctx: ctx, q: conn})
+}
+
+// surveyTimeout ends a statement of a survey on the server. The driver asks the server to end it when its ctx is over, which comes too
+// early for one that has hardly begun; then nobody waits for it any more, and this is its end.
+const surveyTimeout = 5 * time.Minute
+
+// survey has its turn already. It takes its connection from the pool of all; that no more than a few do leaves the others theirs.
+func (e *postgresEngine) survey(ctx context.Context, fn func(querier) error) error {
+	conn, err := e.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // ending a transaction that only read has nothing to lose
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", surveyTimeout.Milliseconds())); err != nil {
+		return err
+	}
+	return fn(poolQuerier{ctx: ctx, q: tx})
 }
 
 // maxTries bounds how often a change is run again after a serialization failure.

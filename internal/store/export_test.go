@@ -36,3 +36,9 @@ func MigrateTo(ctx context.Context, s *Store, version int64) error {
 
 // Exec runs a statement of an earlier release.
 func Exec(tx *Tx, query string, args ...any) error { return tx.exec(query, args...) }
+
+// CountTo has the database count to n, in one statement of one row.
+func CountTo(tx *Tx, n int64) (counted int64, err error) {
+	err = tx.q.queryRow("WITH RECURSIVE c (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM c WHERE n < CAST($1 AS BIGINT)) SELECT COUNT(*) FROM c", n).Scan(&counted)
+	return counted, err
+}

@@ -2,7 +2,7 @@
 // differences in engine.go. It stores and finds; it knows no rules. Rules live in policy, and the operations that ask
 // them in directory and signin.
 //
-// [Store.Read] and [Store.Change] hand out a [Tx]; the statements are methods of Tx, grouped by noun in the file of that
+// [Store.Read], [Store.Survey] and [Store.Change] hand out a [Tx]; the statements are methods of Tx, grouped by noun in the file of that
 // name. A change carries its audit event and is durable when Change returns nil: on SQLite with synchronous=FULL and one
 // fsync for a whole group of concurrent changes, on PostgreSQL serializable with retry. A Change function may therefore
 // run more than once and must have no effect besides its statements.
@@ -29,26 +29,31 @@ type Config struct {
 	Sealer *Sealer
 	// Now is the clock; time.Now when nil.
 	Now func() time.Time
-	// MaxConnections bounds the connections to PostgreSQL and the concurrent readers of SQLite; 0 takes a default.
+	// MaxConnections bounds the connections to PostgreSQL and the concurrent readers of SQLite; 0 takes a default. Surveys have two
+	// more of their own.
 	MaxConnections int
 	// BeforeChange is called before each recorded change begins, outside of it. The server has none: tests let something happen there,
 	// between what an operation has read and what it does.
 	BeforeChange func()
+	// SurveyWait is how long a survey waits for its turn; 0 takes a default.
+	SurveyWait time.Duration
 }
 
 // Store is the database.
 type Store struct {
-	engine engine
-	sealer *Sealer
-	now    func() time.Time
-	name   string
-	batch  int
-	before func()
+	engine  engine
+	surveys *turns
+	sealer  *Sealer
+	now     func() time.Time
+	name    string
+	batch   int
+	before  func()
 }
 
 // engine is what differs between the two databases.
 type engine interface {
 	read(ctx context.Context, fn func(querier) error) error
+	survey(ctx context.Context, fn func(querier) error) error
 	change(ctx context.Context, fn func(querier) error) error
 	db() *sql.DB
 	health(ctx context.Context) error
@@ -65,7 +70,7 @@ type querier interface {
 
 // Open opens the database. It does not migrate: call [Store.Migrate], or [Store.CheckSchema] to refuse an old schema.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{sealer: cfg.Sealer, now: cfg.Now, before: cfg.BeforeChange}
+	s := &Store{sealer: cfg.Sealer, now: cfg.Now, before: cfg.BeforeChange, surveys: newTurns(surveysAtOnce, cfg.SurveyWait)}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -96,8 +101,15 @@ func (s *Store) Engine() string { return s.name }
 func (s *Store) Health(ctx context.Context) error { return s.engine.health(ctx) }
 
 // CheckIntegrity reads the whole database and reports what is damaged in it; nil when nothing is. It takes about a second for
-// each few hundred megabytes. PostgreSQL keeps checksums of its own, so there it only asks whether the database answers.
-func (s *Store) CheckIntegrity(ctx context.Context) error { return s.engine.integrity(ctx) }
+// each few hundred megabytes, and ends with ctx. PostgreSQL keeps checksums of its own, so there it only asks whether the database answers.
+func (s *Store) CheckIntegrity(ctx context.Context) error {
+	done, err := s.surveys.take(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer done()
+	return s.engine.integrity(ctx)
+}
 
 // Sealer returns the sealer of this installation, for what is sealed into pages and cookies.
 func (s *Store) Sealer() *Sealer { return s.sealer }
@@ -105,7 +117,9 @@ func (s *Store) Sealer() *Sealer { return s.sealer }
 // Tx is a transaction under way. It holds the one instant of the transaction and, in a change, its audit event, which
 // the function may complete.
 type Tx struct {
-	q      querier
+	q querier
+	// over ends the reading of rows in a survey; nil in all else.
+	over   context.Context
 	sealer *Sealer
 	// batch bounds the rows of one insert or look-up.
 	batch int
@@ -232,6 +246,9 @@ func (tx *Tx) rows(scan func(*sql.Rows) error, query string, args ...any) error 
 	}
 	defer rows.Close()
 	for rows.Next() {
+		if tx.over != nil && tx.over.Err() != nil {
+			return tx.over.Err()
+		}
 		if err := scan(rows); err != nil {
 			return err
 		}
