@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"unicode/utf8"
 
 	"staffkey"
@@ -39,6 +40,8 @@ type Directory struct {
 	usable func(staffkey.Enrolment) bool
 	number func(staffkey.Enrolment) string
 	models Models
+	// recalls is held while those that hold are read and passed on, so that what was read first is not passed on last.
+	recalls sync.Mutex
 }
 
 // New returns the directory of a store.

@@ -149,13 +149,14 @@ func (d *Directory) mayRunMetadata(tx *store.Tx, may staffkey.Authority) error {
 	return policy.MayRunMetadata(may, policy.Chain{root.ID})
 }
 
-// RefreshModels loads the recalls that hold, and the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
-// need to have been valid then.
+// RefreshModels loads what is known of models, before the first sign-in: the recalls that hold, and the metadata.
 func (d *Directory) RefreshModels(ctx context.Context) error {
-	return errors.Join(d.refreshRecalls(ctx), d.refreshMetadata(ctx))
+	return errors.Join(d.RefreshRecalls(ctx), d.RefreshMetadata(ctx))
 }
 
-func (d *Directory) refreshMetadata(ctx context.Context) error {
+// RefreshMetadata loads the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
+// need to have been valid then.
+func (d *Directory) RefreshMetadata(ctx context.Context) error {
 	var m staffkey.Metadata
 	var blob []byte
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
@@ -179,8 +180,9 @@ func (d *Directory) refreshMetadata(ctx context.Context) error {
 	return fmt.Errorf("load metadata %d: %w", m.Number, err)
 }
 
-// judgeBatch is how many keys are judged between two commits.
-const judgeBatch = 200
+// judgeBatch is how many keys are judged in one transaction: so many that the commit costs little for each, and so few that nobody who
+// signs in meanwhile notices it.
+const judgeBatch = 500
 
 // JudgeKeys judges the attestations of keys anew that older metadata was used for, and returns how many. It is called until it returns
 // none; a stop at any instant loses nothing but the batch. A key of which another thing is true now leaves an audit event.
@@ -189,31 +191,48 @@ func (d *Directory) JudgeKeys(ctx context.Context) (int, error) {
 	var keys []staffkey.SecurityKey
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		keys, err = tx.ListKeysToJudge(number, "", judgeBatch)
+		keys, err = tx.ListKeysToJudge(number, judgeBatch)
 		return err
 	})
 	if err != nil || len(keys) == 0 {
 		return 0, err
 	}
+	type verdict struct {
+		trust staffkey.Trust
+		by    int // newer metadata may have come since
+	}
+	verdicts := make(map[verdict][]staffkey.SecurityKeyID)
+	changed := make(map[staffkey.SecurityKeyID]staffkey.AuditEvent)
 	for _, k := range keys {
-		trust, by := d.models.Judge(k)
-		note := func(tx *store.Tx) error {
-			if err := tx.NoteTrust(k.ID, trust, by); !errors.Is(err, staffkey.ErrNotFound) {
-				return err
-			}
-			return nil // removed meanwhile
+		if err := ctx.Err(); err != nil {
+			return 0, err
 		}
-		if trust == k.Trust || k.Trust == staffkey.TrustUnjudged {
-			err = d.store.Housekeep(ctx, note)
-		} else {
+		trust, by := d.models.Judge(k)
+		verdicts[verdict{trust, by}] = append(verdicts[verdict{trust, by}], k.ID)
+		if trust != k.Trust && k.Trust != staffkey.TrustUnjudged {
 			event := staffkey.Event(staffkey.EventKeyJudged, staffkey.Actor{})
 			event.Person, event.Subject, event.SubjectName = k.Person, string(k.ID), k.Nickname
 			event.Detail = map[string]string{"before": string(k.Trust), "after": string(trust), "metadata": strconv.Itoa(by)}
-			err = d.store.Change(ctx, event, note)
+			changed[k.ID] = event
 		}
-		if err != nil {
-			return 0, fmt.Errorf("judge key %s: %w", k.ID, err)
+	}
+	err = d.store.Housekeep(ctx, func(tx *store.Tx) error {
+		var events []staffkey.AuditEvent
+		for v, ids := range verdicts {
+			noted, err := tx.NoteTrust(v.trust, v.by, ids...)
+			if err != nil {
+				return err
+			}
+			for _, id := range noted {
+				if event, ok := changed[id]; ok {
+					events = append(events, event)
+				}
+			}
 		}
+		return tx.Record(events...)
+	})
+	if err != nil {
+		return 0, fmt.Errorf("judge keys: %w", err)
 	}
 	return len(keys), nil
 }

@@ -75,7 +75,7 @@ func (d *Directory) StartRecall(ctx context.Context, actor staffkey.Actor, r sta
 	if err != nil {
 		return staffkey.Recall{}, fmt.Errorf("start recall: %w", err)
 	}
-	return r, d.refreshRecalls(ctx)
+	return r, d.RefreshRecalls(ctx)
 }
 
 // mayRecall checks a recall and asks whether the actor may start it. It returns the recall with its organisation's id.
@@ -142,7 +142,7 @@ func (d *Directory) UndoRecall(ctx context.Context, actor staffkey.Actor, id sta
 	if err != nil {
 		return fmt.Errorf("undo recall: %w", err)
 	}
-	return d.refreshRecalls(ctx)
+	return d.RefreshRecalls(ctx)
 }
 
 // ListRecalls returns the recalls that hold or held for people whom the actor sees, newest first.
@@ -332,8 +332,10 @@ func (d *Directory) tellBatch(tx *store.Tx, r staffkey.Recall) error {
 	return nil
 }
 
-// refreshRecalls makes the recalls that hold known to this node.
-func (d *Directory) refreshRecalls(ctx context.Context) error {
+// RefreshRecalls makes the recalls that hold known to this node. It reads a few rows, and waits for nothing else that is known of models.
+func (d *Directory) RefreshRecalls(ctx context.Context) error {
+	d.recalls.Lock()
+	defer d.recalls.Unlock()
 	var holding []staffkey.Recall
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
 		all, err := tx.ListRecalls()

@@ -50,9 +50,9 @@ func (tx *Tx) NoteMetadataProblem(problem string) error {
 	return tx.exec("UPDATE metadata SET problem = $1 WHERE id = $2", problem, metadataID)
 }
 
-// ListKeysToJudge returns keys on lists that were judged by older metadata than a number, or never, in the order of their ids after
-// one. Of each it reads what an attestation is judged by: the model, when it was registered, and the registration's bytes.
-func (tx *Tx) ListKeysToJudge(number int, after staffkey.SecurityKeyID, limit int) ([]staffkey.SecurityKey, error) {
+// ListKeysToJudge returns keys on lists that were judged by older metadata than a number, or never. Of each it reads what an attestation
+// is judged by: the model, when it was registered, and the registration's bytes.
+func (tx *Tx) ListKeysToJudge(number, limit int) ([]staffkey.SecurityKey, error) {
 	var keys []staffkey.SecurityKey
 	err := tx.rows(func(r *sql.Rows) error {
 		var k staffkey.SecurityKey
@@ -61,7 +61,7 @@ func (tx *Tx) ListKeysToJudge(number int, after staffkey.SecurityKeyID, limit in
 		keys = append(keys, k)
 		return err
 	}, `SELECT id, person_id, nickname, aaguid, trust, firmware, registered_at, attestation_object, client_data_json FROM security_keys
-		WHERE judged_by < $1 AND id > $2 AND state IN ('active', 'suspended') ORDER BY id LIMIT $3`, number, after, limit)
+		WHERE judged_by < $1 AND state IN ('active', 'suspended') ORDER BY judged_by, id LIMIT $2`, number, limit)
 	return keys, err
 }
 
@@ -71,9 +71,29 @@ func (tx *Tx) FindRegistration(id staffkey.SecurityKeyID) (attestationObject, cl
 	return attestationObject, clientData, found(err)
 }
 
-// NoteTrust keeps how far a key's attestation can be believed, by which metadata. ErrNotFound: there is no such key any more.
-func (tx *Tx) NoteTrust(id staffkey.SecurityKeyID, trust staffkey.Trust, number int) error {
-	return tx.one(staffkey.ErrNotFound, "UPDATE security_keys SET trust = $1, judged_by = $2 WHERE id = $3", trust, number, id)
+// NoteTrust keeps how far the attestations of keys can be believed, by which metadata, and returns the keys of which that was not known
+// yet: of two nodes that judge at once, one is told so.
+func (tx *Tx) NoteTrust(trust staffkey.Trust, number int, ids ...staffkey.SecurityKeyID) (noted []staffkey.SecurityKeyID, err error) {
+	for len(ids) > 0 {
+		n := min(len(ids), tx.batch)
+		args := []any{trust, number}
+		marks := make([]string, n)
+		for i, id := range ids[:n] {
+			args = append(args, id)
+			marks[i] = dollar(len(args))
+		}
+		err := tx.rows(func(r *sql.Rows) error {
+			var id staffkey.SecurityKeyID
+			err := r.Scan(&id)
+			noted = append(noted, id)
+			return err
+		}, "UPDATE security_keys SET trust = $1, judged_by = $2 WHERE judged_by < $2 AND id IN ("+strings.Join(marks, ", ")+") RETURNING id", args...)
+		if err != nil {
+			return nil, err
+		}
+		ids = ids[n:]
+	}
+	return noted, nil
 }
 
 // ModelUse is how many use a model.

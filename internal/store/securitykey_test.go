@@ -269,7 +269,10 @@ func TestUseSecurityKey_finds_what_has_changed(t *testing.T) {
 			"policy": func(tx *store.Tx) error {
 				return tx.PutPolicySettings(w.region.ID, staffkey.PolicySettings{MaxKeys: new(5)})
 			},
-			"trust":    func(tx *store.Tx) error { return tx.NoteTrust(key.ID, staffkey.TrustBroken, 7) },
+			"trust": func(tx *store.Tx) error {
+				_, err := tx.NoteTrust(staffkey.TrustBroken, 7, key.ID)
+				return err
+			},
 			"a freeze": func(tx *store.Tx) error { return tx.FreezePerson(p.ID) },
 		} {
 			h := look()
