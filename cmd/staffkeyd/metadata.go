@@ -108,51 +108,6 @@ func readMetadata(r io.Reader) ([]byte, error) {
 	return blob, err
 }
 
-// modelsEvery is how often each node looks whether another has imported metadata, and judges keys by it.
-const modelsEvery = 30 * time.Second
-
-// watchModels loads metadata and recalls that came elsewhere, judges keys, tells people of recalls, and fetches newer metadata in its turn. A failure is told
-// and tried again.
-func (s *server) watchModels(ctx context.Context, cfg *metadataConfig) {
-	tell := func(what string, err error) {
-		if err != nil && ctx.Err() == nil {
-			s.log.Error(what, "error", err)
-		}
-	}
-	tick := time.NewTicker(modelsEvery)
-	defer tick.Stop()
-	// Drawn anew at each fetch only: drawn at each look, the shortest that there is would come up soon, everywhere.
-	interval := jittered(cfg.MetadataInterval)
-	for {
-		if cfg.MetadataURL != "" {
-			tell("metadata not fetched", s.directory.FetchMetadata(ctx, interval, cfg.MetadataURL, func(ctx context.Context) ([]byte, error) {
-				interval = jittered(cfg.MetadataInterval)
-				return fetchMetadata(ctx, cfg.MetadataURL)
-			}))
-		}
-		tell("metadata not loaded", s.directory.RefreshModels(ctx))
-		for ctx.Err() == nil {
-			n, err := s.directory.JudgeKeys(ctx)
-			tell("keys not judged", err)
-			if n == 0 {
-				break
-			}
-		}
-		for ctx.Err() == nil {
-			n, err := s.directory.TellOfRecalls(ctx)
-			tell("people not told of a recall", err)
-			if n == 0 {
-				break
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
 // observeMetadata lets an operator's alarm know when metadata is overdue, and which one is in use.
 func observeMetadata(registry *prometheus.Registry, loaded func() staffkey.Metadata) {
 	registry.MustRegister(

@@ -119,7 +119,6 @@ const (
 	answerWait = 60 * time.Second
 	idleWait   = 2 * time.Minute
 	maxHeaders = 32 << 10
-	sweepEvery = 5 * time.Minute
 )
 
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
@@ -130,7 +129,7 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	}
 }
 
-// run serves until ctx ends, sweeps what has expired, and then lets requests under way finish.
+// run serves and does the jobs of a node until ctx ends, and then lets requests under way finish.
 func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConfig) error {
 	// Before the first sign-in: a key of a model with a finding must not get in because this node has just started.
 	if err := s.directory.RefreshModels(ctx); err != nil {
@@ -160,16 +159,7 @@ func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConf
 		group.Go(func() error { return unlessClosed(side.Serve(l)) })
 	}
 	group.Go(func() error {
-		s.sweep(ctx)
-		return nil
-	})
-	group.Go(func() error { return s.notify.Run(ctx) })
-	group.Go(func() error {
-		s.watchModels(ctx, &cfg.metadataConfig)
-		return nil
-	})
-	group.Go(func() error {
-		s.signin.Run(ctx, func(err error) { s.log.Error("wishes for passwords not answered", "error", err) })
+		newWorker(s.store, s.metrics.Registry, s.log).run(ctx, s.jobs(&cfg.metadataConfig))
 		return nil
 	})
 	group.Go(func() error {
@@ -192,22 +182,6 @@ func unlessClosed(err error) error {
 		return nil
 	}
 	return err
-}
-
-// sweep deletes what has expired, now and then. A failure is told and tried again: nothing depends on it at once.
-func (s *server) sweep(ctx context.Context) {
-	tick := time.NewTicker(sweepEvery)
-	defer tick.Stop()
-	for {
-		if err := s.signin.Sweep(ctx); err != nil && ctx.Err() == nil {
-			s.log.Error("sweep failed", "error", err)
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return
-		}
-	}
 }
 
 type setUpLinkCommand struct{}
