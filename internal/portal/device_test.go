@@ -197,8 +197,11 @@ func TestDeviceReportsAreBounded(t *testing.T) {
 			t.Fatalf("report %d of others: %d, want 200", i+1, status)
 		}
 	}
-	if status := send("203.0.113.1:4711"); status != http.StatusTooManyRequests {
-		t.Errorf("report 241 in a minute: %d, want 429", status)
+	more := 0
+	for ; more <= 80 && send(fmt.Sprintf("203.0.113.%d:4711", more)) == http.StatusOK; more++ { // on credit, while the database answers
+	}
+	if more > 80 {
+		t.Errorf("%d reports in a minute are taken, want 429 after 240, or 80 more on credit", 240+more)
 	}
 	s.clock.Advance(time.Minute)
 	if status := send("[2001:db8:1:2::1]:4711"); status != http.StatusOK {

@@ -20,7 +20,9 @@ const (
 	cookiePersonal = "staffkey-personal"
 	// signedOutSeconds is how long "You are signed out" stays at a station before the next person's sign-in.
 	signedOutSeconds = 10
-	// stationMemory is how long a node remembers that a station is one: a revoked one stops within that time.
+	// stationMemory is how long a node remembers that a station is one: a revoked one stops within that time on every node. Its sessions
+	// have ended at once, in the database. What it still has is the terms of a station, which are narrower than those of the ordinary
+	// browser that it becomes, but for its own count of wrong passwords; and no browser has the cookie before the row is there.
 	stationMemory = 30 * time.Second
 	maxStations   = 10_000
 )

@@ -285,32 +285,37 @@ func validateDeviceReport(r DeviceReport) error {
 	return nil
 }
 
-// deviceBudget bounds how many checks are kept in a minute, altogether and from one source, because anybody may send one. The
-// sources are forgotten with their minute and written nowhere.
+// deviceBudget bounds how many checks are kept in a minute, because anybody may send one: over all nodes together, which bounds what they take
+// of the disk, and on each node from one source, so that one does not use up everybody's. The sources are forgotten with their minute
+// and written nowhere.
 type deviceBudget struct {
+	all     *sharedBudget
 	mu      sync.Mutex
 	minute  time.Time
-	used    int
 	sources map[string]int
 }
 
 // A hospital behind one address sends a few dozen in its worst minute.
 const (
-	devicesPerMinute = 240
+	deviceBlock      = 40
+	deviceBlocks     = 6
 	devicesPerSource = 60
 )
+
+func newDeviceBudget(s *store.Store) *deviceBudget {
+	return &deviceBudget{all: newSharedBudget(s, "devices", deviceBlock, deviceBlocks)}
+}
 
 func (b *deviceBudget) take(now time.Time, ip string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := now.Truncate(time.Minute); !m.Equal(b.minute) {
-		b.minute, b.used, b.sources = m, 0, make(map[string]int)
+		b.minute, b.sources = m, make(map[string]int)
 	}
 	source := sourceOf(ip)
-	if b.used >= devicesPerMinute || b.sources[source] >= devicesPerSource {
+	if b.sources[source] >= devicesPerSource || !b.all.take(now) {
 		return false
 	}
-	b.used++
 	b.sources[source]++
 	return true
 }

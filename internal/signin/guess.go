@@ -100,13 +100,6 @@ func (s *Service) mustWait(tx *store.Tx, g *guess) error {
 	return throttled(*g)
 }
 
-// spent reports whether this minute's records of visitors are used up.
-func (b *anonymousBudget) spent(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return now.Truncate(time.Minute).Equal(b.minute) && b.used >= anonymousPerMinute
-}
-
 func throttled(g guess) error {
 	id := "rate"
 	if g.narrow {

@@ -131,6 +131,7 @@ func TestVisitors_cannot_fill_the_log(t *testing.T) {
 			if _, err := w.Service.RecordPrompt(t.Context(), staffkey.Actor{}, "", signin.Prompt{Name: "NotAllowedError"}); err != nil {
 				t.Fatal(err)
 			}
+			signin.SettleBudgets(w.Service)
 		}
 		w.Read(t, func(tx *store.Tx) error {
 			events, err := tx.ListAuditEvents(store.AuditFilter{Kind: staffkey.EventPromptEnded, Limit: 1000})

@@ -11,7 +11,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"staffkey"
@@ -53,9 +52,9 @@ type Service struct {
 	sourceFailures int
 	models         Models
 	// anonymous bounds what visitors can have recorded.
-	anonymous anonymousBudget
+	anonymous *sharedBudget
 	// devices bounds what visitors can have kept of their devices.
-	devices deviceBudget
+	devices *deviceBudget
 }
 
 // New returns a Service over the methods that this installation has.
@@ -64,6 +63,7 @@ func New(d Deps) *Service {
 		store: d.Store, methods: make(map[staffkey.MethodKind]Method, len(d.Methods)), address: d.Address,
 		now: d.Now, observe: d.Observe, wakeOut: d.Wake, woken: make(chan struct{}, 1), channel: d.HasChannel, sourceFailures: d.SourceFailures, models: d.Models,
 	}
+	s.anonymous, s.devices = newSharedBudget(d.Store, "anonymous", anonymousBlock, anonymousBlocks), newDeviceBudget(d.Store)
 	if s.models == nil {
 		s.models = noModels{}
 	}
@@ -226,27 +226,6 @@ func lasting(ctx context.Context) (context.Context, context.CancelFunc) {
 
 // answerTime bounds the work on one answer, waiting for the pool of password hashes included.
 const answerTime = 30 * time.Second
-
-// anonymousBudget bounds how many refusals and outcomes that concern nobody known, or come too fast, are recorded in a minute: visitors must
-// not be able to fill the disk. What is over it is counted in the metrics only.
-type anonymousBudget struct {
-	mu     sync.Mutex
-	minute time.Time
-	used   int
-}
-
-// anonymousPerMinute is far above what a federation's mistakes make, and far below what a flood would.
-const anonymousPerMinute = 300
-
-func (b *anonymousBudget) take(now time.Time) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if m := now.Truncate(time.Minute); !m.Equal(b.minute) {
-		b.minute, b.used = m, 0
-	}
-	b.used++
-	return b.used <= anonymousPerMinute
-}
 
 // refuse records a refusal, spends the ceremony if there was one, and returns the refusal. An error that is no refusal
 // is returned as it is: a fault of ours is logged, not recorded as somebody's act.
