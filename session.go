@@ -79,10 +79,16 @@ func ParseLineage(s string) Lineage {
 	return strings.Fields(s)
 }
 
-// Alive reports whether the session still counts at that instant.
-func (s Session) Alive(now time.Time) bool {
-	return s.EndedAt.IsZero() && now.Before(s.ExpiresAt) && now.Before(s.LastSeenAt.Add(s.IdleLimit))
+// EndsAt is when the session ends if nobody uses it any more.
+func (s Session) EndsAt() time.Time {
+	if idle := s.LastSeenAt.Add(s.IdleLimit); idle.Before(s.ExpiresAt) {
+		return idle
+	}
+	return s.ExpiresAt
 }
+
+// Alive reports whether the session still counts at that instant.
+func (s Session) Alive(now time.Time) bool { return s.EndedAt.IsZero() && now.Before(s.EndsAt()) }
 
 // StationID identifies a shared station.
 type StationID string

@@ -90,10 +90,25 @@ type Current struct {
 	May staffkey.Authority
 }
 
-// Find returns the live session of a cookie's secret; ErrNotFound when there is none, or when it has ended, for whatever
-// reason. It notes that the session was seen, at most once a minute, and that a session was found past its limits: it has
-// ended then for good, and a clock that is set back does not revive it.
+// Find is Look by somebody who uses the session: it notes that it was seen, at most once a minute.
 func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret string) (Current, error) {
+	cur, err := s.Look(ctx, origin, secret)
+	if err != nil {
+		return Current{}, err
+	}
+	if now := s.now(); now.Sub(cur.Session.LastSeenAt) >= min(time.Minute, cur.Session.IdleLimit/10) {
+		if err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.TouchSession(cur.Session.ID) }); err != nil {
+			return Current{}, err
+		}
+		cur.Session.LastSeenAt = now
+	}
+	return cur, nil
+}
+
+// Look returns the live session of a cookie's secret; ErrNotFound when there is none, or when it has ended, for whatever
+// reason. It does not make the session last any longer. A session that is found past its limits has ended then for good,
+// and a clock that is set back does not revive it.
+func (s *Service) Look(ctx context.Context, origin staffkey.Origin, secret string) (Current, error) {
 	var cur Current
 	err := s.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
@@ -111,33 +126,19 @@ func (s *Service) Find(ctx context.Context, origin staffkey.Origin, secret strin
 		return err
 	})
 	if errors.Is(err, errSessionOver) {
-		return Current{}, s.endForGood(ctx, cur.Session)
+		if err := s.endAtLimit(ctx, origin, secret, 0); err != nil {
+			return Current{}, err
+		}
+		return Current{}, staffkey.ErrNotFound
 	}
 	if err != nil {
 		return Current{}, err
-	}
-	if now := s.now(); now.Sub(cur.Session.LastSeenAt) >= min(time.Minute, cur.Session.IdleLimit/10) {
-		if err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.TouchSession(cur.Session.ID) }); err != nil {
-			return Current{}, err
-		}
-		cur.Session.LastSeenAt = now
 	}
 	return cur, nil
 }
 
 // errSessionOver says that a session was found that has ended or is past its limits.
 var errSessionOver = errors.New("session over")
-
-// endForGood ends a session that was found past its limits, and returns ErrNotFound as there is none any more.
-func (s *Service) endForGood(ctx context.Context, over staffkey.Session) error {
-	if over.EndedAt.IsZero() {
-		err := s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.EndSession(over.Person, over.ID) })
-		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
-			return err
-		}
-	}
-	return staffkey.ErrNotFound
-}
 
 // WhyEnded tells how the session of a cookie came to its end: "idle", "limit" or "ended"; "" when it is not known or
 // still alive.
@@ -148,17 +149,10 @@ func (s *Service) WhyEnded(ctx context.Context, secret string) (string, error) {
 		if errors.Is(err, staffkey.ErrNotFound) {
 			return nil
 		}
-		at := tx.Now
-		if !session.EndedAt.IsZero() { // which is when it was found past its limits, or ended by somebody before them
-			at = session.EndedAt
-		}
-		switch {
-		case !at.Before(session.ExpiresAt):
-			why = "limit"
-		case !at.Before(session.LastSeenAt.Add(session.IdleLimit)):
-			why = "idle"
-		case !session.EndedAt.IsZero():
-			why = "ended"
+		if session.EndedAt.IsZero() {
+			why = limitReached(session, tx.Now)
+		} else if why = limitReached(session, session.EndedAt.Add(timerSlack)); why == "" {
+			why = "ended" // by somebody, before its limits
 		}
 		return err
 	})
