@@ -107,6 +107,12 @@ func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
 	case staffkey.EventSignedOut:
 		return ui.Text{ID: "activity.signed-out"}
 	case staffkey.EventSessionEnded:
+		switch e.Detail["why"] {
+		case "idle":
+			return ui.Text{ID: "activity.session.idle"}
+		case "limit":
+			return ui.Text{ID: "activity.session.limit"}
+		}
 		if e.Subject == "" {
 			return ui.Text{ID: "activity.session.others-ended"}
 		}

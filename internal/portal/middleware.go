@@ -52,7 +52,7 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 		return nil, err
 	}
 	deny := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		p.serve(w, r, anyone, func(r *request) error {
+		p.serveNoRoute(w, r, func(r *request) error {
 			return &statusError{http.StatusForbidden, "cross-site request"}
 		})
 	})
@@ -100,7 +100,7 @@ func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, p.Address+localPath(r.URL.RequestURI(), "/"), http.StatusTemporaryRedirect)
 		return
 	}
-	p.serve(w, r, anyone, func(r *request) error {
+	p.serveNoRoute(w, r, func(r *request) error {
 		return &statusError{http.StatusMisdirectedRequest, "other host name"}
 	})
 }
@@ -118,9 +118,20 @@ func (w *statusWriter) WriteHeader(status int) {
 // Unwrap lets http.ResponseController reach the connection.
 func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-// serve runs one handler: it finds the session, asks the requirement, and turns whatever goes wrong into a page.
-func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, needs requirement, handle handler) {
-	r := &request{Request: hr, w: w, p: p, origin: p.originOf(hr)}
+// serveNoRoute answers what is no route of ours, or may not reach one: it is no use of a session, for anybody can make a browser ask.
+func (p *Portal) serveNoRoute(w http.ResponseWriter, hr *http.Request, handle handler) {
+	p.serve(w, hr, true, anyone, handle)
+}
+
+// isPrefetch reports a page that the browser loads in case that somebody wants to see it.
+func isPrefetch(r *http.Request) bool {
+	return strings.Contains(r.Header.Get("Sec-Purpose"), "prefetch") || strings.Contains(r.Header.Get("Purpose"), "prefetch")
+}
+
+// serve runs one handler: it finds the session, asks the requirement, and turns whatever goes wrong into a page. A passive request does not
+// make the session last longer (Route.Passive).
+func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, passive bool, needs requirement, handle handler) {
+	r := &request{Request: hr, w: w, p: p, origin: p.originOf(hr), passive: passive}
 	defer func() {
 		if v := recover(); v != nil {
 			if v == http.ErrAbortHandler {
@@ -188,7 +199,11 @@ func (p *Portal) findSession(r *request) error {
 	if secret == "" {
 		return nil
 	}
-	cur, err := p.SignIn.Find(r.Context(), r.origin, secret)
+	find := p.SignIn.Find
+	if r.passive {
+		find = p.SignIn.Look
+	}
+	cur, err := find(r.Context(), r.origin, secret)
 	switch {
 	case errors.Is(err, staffkey.ErrNotFound):
 		return nil

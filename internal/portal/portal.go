@@ -123,10 +123,7 @@ func (p *Portal) frame(r *request) ui.Frame {
 	}
 	cur := r.current
 	f.SignedIn, f.PersonName, f.Operator = true, cur.Person.Name, policy.IsOperator(cur.May)
-	f.SessionEndsAt = cur.Session.LastSeenAt.Add(cur.Session.IdleLimit)
-	if cur.Session.ExpiresAt.Before(f.SessionEndsAt) {
-		f.SessionEndsAt = cur.Session.ExpiresAt
-	}
+	f.SessionEndsAt, f.SessionIdle, f.SessionOf = cur.Session.EndsAt(), cur.Session.IdleLimit, string(cur.Person.ID)
 	if o, err := p.Directory.Organisation(r.Context(), cur.Person.Organisation); err == nil {
 		f.Organisation = o.Name
 	}

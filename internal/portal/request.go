@@ -25,7 +25,9 @@ type request struct {
 	// current is the live session; signedIn says whether there is one.
 	current  signin.Current
 	signedIn bool
-	origin   staffkey.Origin
+	// passive says that nobody asked for it but the browser: see Route.
+	passive bool
+	origin  staffkey.Origin
 	// organisation is that of a person who has given a right password and is not signed in yet: its Local Administrators
 	// are whom to ask when the key does not work.
 	organisation staffkey.OrganisationID
@@ -132,7 +134,7 @@ func (r *request) setFlash(f flash) error { return r.putSealed(cookieFlash, f, 0
 
 func (r *request) takeFlash() *ui.Flash {
 	var f flash
-	// A HEAD request only asks how long the session lasts: nobody would see the notice.
+	// Of a HEAD request nobody would see the notice.
 	if r.Method == http.MethodHead || !r.openSealed(cookieFlash, &f) {
 		return nil
 	}

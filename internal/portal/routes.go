@@ -47,39 +47,52 @@ func settled(r *request) error {
 type Route struct {
 	Method, Pattern string
 	Needs           string
+	// Passive says that a browser asks for it by itself, so that it does not count as use of a session: what a page's script sends with
+	// nobody there (when a prompt or the time of a page ends, or when the connection is back), and what belongs to a page. Whatever a
+	// script or a template comes to ask for in that way is marked so. Paths that are none of ours never count.
+	Passive bool
 }
+
+// property is what a route is besides.
+type property func(*Route)
+
+func passive(r *Route) { r.Passive = true }
 
 // Routes lists every route of the portal with what it needs.
 func Routes() []Route {
 	var list []Route
-	(&Portal{}).each(func(method, pattern, needs string, _ requirement, _ handler) {
-		list = append(list, Route{method, pattern, needs})
-	})
+	(&Portal{}).each(func(route Route, _ requirement, _ handler) { list = append(list, route) })
 	return list
 }
 
-// each calls add for every route: method, path, who may, handler.
-func (p *Portal) each(add func(method, pattern, needs string, r requirement, h handler)) {
-	visitor := func(method, pattern string, h handler) { add(method, pattern, "anyone", anyone, h) }
-	signedIn := func(method, pattern string, h handler) { add(method, pattern, "person", person, h) }
-	settledIn := func(method, pattern string, h handler) { add(method, pattern, "settled", settled, h) }
-	operators := func(method, pattern string, h handler) { add(method, pattern, "operator", operator, h) }
+// each calls add for every route, with who may and its handler.
+func (p *Portal) each(add func(Route, requirement, handler)) {
+	of := func(needs string, may requirement) func(method, pattern string, h handler, more ...property) {
+		return func(method, pattern string, h handler, more ...property) {
+			route := Route{Method: method, Pattern: pattern, Needs: needs}
+			for _, set := range more {
+				set(&route)
+			}
+			add(route, may, h)
+		}
+	}
+	visitor, signedIn, settledIn, operators := of("anyone", anyone), of("person", person), of("settled", settled), of("operator", operator)
 
 	visitor("GET", "/{$}", p.front)
 	visitor("POST", "/theme", p.setTheme)
 	visitor("POST", "/language", p.setLanguage)
 	visitor("GET", "/problem", p.problem)
 
-	visitor("GET", "/signin", p.signInPage)
+	visitor("GET", "/signin", p.signInPage, passive)
 	visitor("POST", "/signin", p.signInPassword)
-	visitor("GET", "/signin/options", p.passwordlessOptions)
+	visitor("GET", "/signin/options", p.passwordlessOptions, passive)
 	visitor("POST", "/signin/passwordless", p.signInPasswordless)
 	visitor("GET", "/signin/method", p.methodPage)
 	visitor("GET", "/signin/key", p.keyPage)
-	visitor("GET", "/signin/key/options", p.keyOptions)
+	visitor("GET", "/signin/key/options", p.keyOptions, passive)
 	visitor("POST", "/signin/key", p.signInKey)
-	visitor("POST", "/signin/outcome", p.signInPromptEnded)
-	visitor("GET", "/signin/outcome", p.outcomePage)
+	visitor("POST", "/signin/outcome", p.signInPromptEnded, passive)
+	visitor("GET", "/signin/outcome", p.outcomePage, passive)
 	for _, m := range codeMethods {
 		visitor("GET", "/signin/"+m.name, p.codePage)
 		visitor("POST", "/signin/"+m.name, p.signInCode)
@@ -123,7 +136,9 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	visitor("GET", "/unsupported", p.unsupportedPage)
 	visitor("POST", "/signout", p.signOut)
 	visitor("GET", "/signed-out", p.signedOut)
-	visitor("GET", "/session-ended", p.sessionEnded)
+	visitor("GET", "/session-ended", p.sessionEnded, passive)
+	visitor("POST", "/session-ended", p.timeUp, passive)
+	signedIn("POST", "/me/stay", p.stay)
 	visitor("GET", "/welcome", p.welcomePage)
 	visitor("POST", "/welcome", p.welcome)
 
@@ -140,8 +155,8 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 
 	// Check this device
 	visitor("GET", "/device", p.devicePage)
-	visitor("GET", "/device/options", p.deviceOptions)
-	visitor("POST", "/device/report", p.deviceReport)
+	visitor("GET", "/device/options", p.deviceOptions, passive)
+	visitor("POST", "/device/report", p.deviceReport, passive)
 	signedIn("GET", "/device/result", p.deviceCodePage)
 	signedIn("POST", "/device/result", p.deviceCode)
 	signedIn("GET", "/device/result/{code}", p.deviceResult)
@@ -152,15 +167,15 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("GET", "/me/tokens", p.tokens)
 	signedIn("GET", "/me/tokens/register", p.registerPage)
 	signedIn("POST", "/me/tokens/register", p.register)
-	signedIn("GET", "/me/tokens/register/options", p.registerOptions)
-	signedIn("POST", "/me/tokens/register/outcome", p.registerPromptEnded)
+	signedIn("GET", "/me/tokens/register/options", p.registerOptions, passive)
+	signedIn("POST", "/me/tokens/register/outcome", p.registerPromptEnded, passive)
 	signedIn("GET", "/me/tokens/register/exists", p.existsPage)
 	signedIn("GET", "/me/tokens/{id}/name", p.namePage)
 	signedIn("POST", "/me/tokens/{id}/name", p.name)
 	signedIn("GET", "/me/tokens/{id}/try", p.tryPage)
 	signedIn("POST", "/me/tokens/{id}/try", p.try)
-	signedIn("GET", "/me/tokens/{id}/try/options", p.tryOptions)
-	signedIn("POST", "/me/tokens/{id}/try/outcome", p.tryPromptEnded)
+	signedIn("GET", "/me/tokens/{id}/try/options", p.tryOptions, passive)
+	signedIn("POST", "/me/tokens/{id}/try/outcome", p.tryPromptEnded, passive)
 	signedIn("GET", "/me/tokens/{id}/done", p.donePage)
 	signedIn("GET", "/me/tokens/{id}/edit", p.editPage)
 	signedIn("POST", "/me/tokens/{id}/edit", p.edit)
@@ -186,12 +201,12 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("GET", "/me/password", p.passwordPage)
 	signedIn("POST", "/me/password", p.changePassword)
 	signedIn("POST", "/me/device", p.markDevice)
-	signedIn("GET", "/me/outcome", p.outcomePage)
+	signedIn("GET", "/me/outcome", p.outcomePage, passive)
 	signedIn("GET", "/me/confirm", p.confirmPage)
 	signedIn("POST", "/me/confirm", p.confirmPassword)
-	signedIn("GET", "/me/confirm/options", p.confirmOptions)
+	signedIn("GET", "/me/confirm/options", p.confirmOptions, passive)
 	signedIn("POST", "/me/confirm/key", p.confirmKey)
-	signedIn("POST", "/me/confirm/outcome", p.confirmPromptEnded)
+	signedIn("POST", "/me/confirm/outcome", p.confirmPromptEnded, passive)
 	signedIn("GET", "/me/sessions", p.sessions)
 	signedIn("POST", "/me/sessions/{id}/end", p.endSession)
 	signedIn("POST", "/me/sessions/end-others", p.endOtherSessions)
@@ -200,7 +215,7 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 	signedIn("GET", "/me/recovery-codes", p.recoveryCodesPage)
 	signedIn("POST", "/me/recovery-codes", p.makeRecoveryCodes)
 
-	signedIn("GET", "/models/{aaguid}/picture", p.picture)
+	signedIn("GET", "/models/{aaguid}/picture", p.picture, passive)
 	operators("GET", "/ops", p.opsHome)
 	operators("GET", "/ops/models", p.models)
 	operators("GET", "/ops/models/{aaguid}", p.modelPage)
@@ -226,9 +241,11 @@ func (p *Portal) each(add func(method, pattern, needs string, r requirement, h h
 func (p *Portal) routes() http.Handler {
 	mux := http.NewServeMux()
 	methods := make(map[string][]string)
-	p.each(func(method, pattern, _ string, needs requirement, h handler) {
-		methods[pattern] = append(methods[pattern], method)
-		mux.HandleFunc(method+" "+pattern, func(w http.ResponseWriter, r *http.Request) { p.serve(w, r, needs, h) })
+	p.each(func(route Route, needs requirement, h handler) {
+		methods[route.Pattern] = append(methods[route.Pattern], route.Method)
+		mux.HandleFunc(route.Method+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
+			p.serve(w, r, route.Passive || isPrefetch(r), needs, h)
+		})
 	})
 	// The same paths with another method, and all other paths, get our pages instead of the library's plain text.
 	for pattern, allowed := range methods {
@@ -236,11 +253,11 @@ func (p *Portal) routes() http.Handler {
 			for _, m := range allowed {
 				w.Header().Add("Allow", m)
 			}
-			p.serve(w, r, anyone, func(*request) error { return &statusError{http.StatusMethodNotAllowed, "method not allowed"} })
+			p.serveNoRoute(w, r, func(*request) error { return &statusError{http.StatusMethodNotAllowed, "method not allowed"} })
 		})
 	}
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		p.serve(w, r, anyone, func(*request) error { return &statusError{http.StatusNotFound, "no such page"} })
+		p.serveNoRoute(w, r, func(*request) error { return &statusError{http.StatusNotFound, "no such page"} })
 	})
 	mux.HandleFunc("GET /healthz", p.health)
 	mux.HandleFunc("GET /readyz", p.ready)

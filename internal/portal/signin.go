@@ -326,18 +326,3 @@ func (p *Portal) signedOut(r *request) error {
 	}
 	return p.render(r, http.StatusOK, "", page)
 }
-
-func (p *Portal) sessionEnded(r *request) error {
-	if r.signedIn {
-		return r.redirect("/me")
-	}
-	why := r.FormValue("why")
-	if why != "idle" && why != "limit" {
-		why = "ended"
-	}
-	r.dropCookie(cookieSession)
-	if r.atStation() {
-		r.dropSitting()
-	}
-	return p.render(r, http.StatusOK, "", ui.SessionEndedPage{Reason: why})
-}

@@ -45,7 +45,7 @@ func lookOf(v *view) (look, bool) {
 	p, ok := v.P.(SignInPage)
 	f := v.F
 	if !ok || len(p.Errors) > 0 || p.Username != "" || p.Application != "" || p.Next != "" || f.SignedIn || f.Flash != nil || f.Nav != "" ||
-		f.Query != "" || f.Posted || f.Typed != nil || len(f.Administrators) > 0 || v.SessionSeconds != 0 || f.Station != "" {
+		f.Query != "" || f.Posted || f.Typed != nil || len(f.Administrators) > 0 || v.SessionLeft != 0 || f.Station != "" {
 		return look{}, false
 	}
 	p.Key.Options, p.Key.Sealed = "", ""

@@ -40,21 +40,41 @@ type Frame struct {
 	// Location is the time zone of the times on the page. Nil means UTC.
 	Location *time.Location
 	// SessionEndsAt is when the session ends if nothing happens. When set, the
-	// script warns two minutes before. It needs Now as well.
+	// script asks before whether somebody is there. It needs Now as well.
 	SessionEndsAt time.Time
+	// SessionIdle is how long the session lasts without use.
+	SessionIdle time.Duration
+	// SessionOf names the person whose session it is: a page that was made for
+	// another than who is signed in now does not stay.
+	SessionOf string
 	// Station is the name of the shared station that the browser is, or "". Its pages have a bar with "Switch person", which posts to
 	// /switch, and remember nothing.
 	Station string
 }
 
-// sessionSeconds returns how long the session still lasts, and false when the
-// frame does not say.
-func (f *Frame) sessionSeconds() (int, bool) {
+// sessionLeft returns how long the session still lasts, or 0 when the frame does
+// not say.
+func (f *Frame) sessionLeft() time.Duration {
 	if f.SessionEndsAt.IsZero() || f.Now.IsZero() {
-		return 0, false
+		return 0
 	}
-	return max(0, int(f.SessionEndsAt.Sub(f.Now)/time.Second)), true
+	return max(time.Millisecond, f.SessionEndsAt.Sub(f.Now))
 }
+
+// sessionWarning is how long before its end a page asks whether somebody is there:
+// two minutes, or a third of a short session, which is 20 seconds of the shortest
+// (WCAG 2.2, 2.2.1).
+func (f *Frame) sessionWarning() time.Duration {
+	if f.SessionIdle <= 0 {
+		return sessionWarning
+	}
+	return min(sessionWarning, f.SessionIdle/3)
+}
+
+const sessionWarning = 2 * time.Minute
+
+// Milliseconds is a wait as scripts count it, rounded up: it is over when it says so.
+func Milliseconds(d time.Duration) int64 { return int64((d + time.Millisecond - 1) / time.Millisecond) }
 
 // Contact is a Local Administrator as people see them.
 type Contact struct {

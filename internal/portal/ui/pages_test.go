@@ -351,7 +351,7 @@ func sources(t testing.TB, suffix string, dirs ...string) string {
 func TestClassesMatchTheStyleSheet(t *testing.T) {
 	t.Parallel()
 	u := newUI(t)
-	used := map[string]bool{"count-over": true} // set by forms.js
+	used := map[string]bool{"count-over": true, "covered": true} // set by forms.js and session.js
 	for _, s := range gallery.Gallery() {
 		for _, n := range elements(t, render(t, u, s)) {
 			for _, class := range strings.Fields(attr(n, "class")) {

@@ -108,7 +108,7 @@ type StationDonePage struct{ Name string }
 
 func (StationDonePage) layout() (string, bool) { return "signin/station-done", false }
 
-// SomeoneHerePage is /signin at a shared station where somebody is signed in. Switch posts to /switch.
+// SomeoneHerePage is /signin at a shared station, and /session-ended anywhere, where somebody is signed in. Switch posts to /switch.
 type SomeoneHerePage struct{ PersonName string }
 
 func (SomeoneHerePage) layout() (string, bool) { return "signin/someone-here", false }

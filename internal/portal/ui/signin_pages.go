@@ -148,6 +148,8 @@ type SessionEndedPage struct {
 	// Reason is "idle", "limit" (the longest time was reached) or "ended" (by
 	// the person elsewhere, or by an administrator).
 	Reason string
+	// Seconds is as on SignedOutPage.
+	Seconds int
 }
 
 func (SessionEndedPage) layout() (string, bool) { return "signin/session-ended", false }

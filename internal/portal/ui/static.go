@@ -16,14 +16,14 @@ import (
 //go:embed static
 var staticSources embed.FS
 
-// bundles lists what is served and what each file is made of. The two scripts
-// travel as one, so that a page is three requests: itself, style, script.
+// bundles lists what is served and what each file is made of. The scripts of every
+// page travel as one, so that a page is three requests: itself, style, script.
 var bundles = []struct {
 	name, contentType string
 	parts             []string
 }{
 	{"app.css", "text/css; charset=utf-8", []string{"app.css"}},
-	{"app.js", "text/javascript; charset=utf-8", []string{"forms.js", "ceremony.js"}},
+	{"app.js", "text/javascript; charset=utf-8", []string{"forms.js", "session.js", "ceremony.js"}},
 	// Only the page Check this device has this one.
 	{"device.js", "text/javascript; charset=utf-8", []string{"device.js"}},
 	{"icon.svg", "image/svg+xml", []string{"icon.svg"}},

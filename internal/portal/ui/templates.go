@@ -25,8 +25,9 @@ type view struct {
 	Tag string
 	// Wide chooses the wider column; Light and Dark the theme.
 	Wide, Light, Dark bool
-	// SessionSeconds is how long the session lasts, or 0 when nobody said.
-	SessionSeconds int
+	// SessionLeft is how many milliseconds the session lasts, or 0 when nobody
+	// said, and SessionWarning how many before its end the page asks.
+	SessionLeft, SessionWarning int64
 	// Errors are those of the page's form.
 	Errors []FieldError
 	*locale

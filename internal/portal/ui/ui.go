@@ -1,5 +1,5 @@
 // Package ui is everything a browser gets from the portal: page templates, the
-// style sheet, the two scripts and every text a person reads.
+// style sheet, the scripts and every text a person reads.
 //
 // A page is a Go struct of plain values (see the *Page types), so handlers
 // decide what to show and this package decides how. It knows nothing of
@@ -76,9 +76,9 @@ func (u *UI) Render(w http.ResponseWriter, status int, frame Frame, page Page) e
 	if frame.Location == nil {
 		frame.Location = time.UTC
 	}
-	left, ends := frame.sessionSeconds()
 	v := &view{
-		F: &frame, P: page, Tag: l.tag, Wide: wide, SessionSeconds: left, locale: l,
+		F: &frame, P: page, Tag: l.tag, Wide: wide, locale: l,
+		SessionLeft: Milliseconds(frame.sessionLeft()), SessionWarning: Milliseconds(frame.sessionWarning()),
 		Light: frame.Theme == "light", Dark: frame.Theme == "dark",
 	}
 	if p, ok := page.(interface{ fieldErrors() []FieldError }); ok {
@@ -95,11 +95,6 @@ func (u *UI) Render(w http.ResponseWriter, status int, frame Frame, page Page) e
 		return fmt.Errorf("render %s: %w", name, err)
 	}
 	carryTyped(buf, &frame)
-	h := w.Header()
-	if ends {
-		// Read by forms.js when a person asks to stay signed in.
-		h.Set("Session-Left", strconv.Itoa(left))
-	}
 	return send(w, status, buf.Bytes())
 }
 

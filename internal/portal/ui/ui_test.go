@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -44,15 +45,14 @@ func TestRenderHeaders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	now := time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
 	w := httptest.NewRecorder()
-	frame := Frame{Lang: "en", Theme: "dark", Now: now, SessionEndsAt: now.Add(90 * time.Second)}
+	frame := Frame{Lang: "en", Theme: "dark"}
 	if err := u.Render(w, http.StatusNotFound, frame, ErrorPage{Message: StatusMessage(404)}); err != nil {
 		t.Fatal(err)
 	}
 	want := map[string]string{
 		"Content-Type": "text/html; charset=utf-8", "Cache-Control": "no-store", "Content-Encoding": "",
-		"Content-Length": strconv.Itoa(w.Body.Len()), "Session-Left": "90",
+		"Content-Length": strconv.Itoa(w.Body.Len()),
 	}
 	for name, value := range want {
 		if got := w.Header().Get(name); got != value {
@@ -64,6 +64,34 @@ func TestRenderHeaders(t *testing.T) {
 	}
 	if !strings.Contains(w.Body.String(), `<html lang="en" data-theme="dark">`) {
 		t.Error("the theme is not on <html>")
+	}
+}
+
+// A page says when its session ends to the millisecond, rounded up: a timer that is early finds the session alive.
+func TestRender_says_when_the_session_ends(t *testing.T) {
+	t.Parallel()
+	u, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	now := time.Date(2026, time.November, 23, 12, 0, 0, 0, time.UTC)
+	for _, tt := range []struct {
+		left, idle time.Duration
+		want       string
+	}{
+		{15*time.Minute - time.Nanosecond, 15 * time.Minute, `data-session="900000" data-session-warning="120000"`},
+		{299*time.Second + 123456*time.Microsecond, 5 * time.Minute, `data-session="299124" data-session-warning="100000"`},
+		{time.Minute, time.Minute, `data-session="60000" data-session-warning="20000"`},
+		{time.Nanosecond, time.Hour, `data-session="1" data-session-warning="120000"`},
+	} {
+		w := httptest.NewRecorder()
+		frame := Frame{Lang: "en", Now: now, SessionEndsAt: now.Add(tt.left), SessionIdle: tt.idle, SessionOf: "0192"}
+		if err := u.Render(w, http.StatusOK, frame, HomePage{}); err != nil {
+			t.Fatal(err)
+		}
+		if body := w.Body.String(); !strings.Contains(body, "<body "+tt.want+` data-session-of="0192">`) || !strings.Contains(body, `id="session-dialog"`) {
+			t.Errorf("%v left of %v: want %s on the page", tt.left, tt.idle, tt.want)
+		}
 	}
 }
 
@@ -134,7 +162,7 @@ func TestSizeBudgets(t *testing.T) {
 		}
 		return body
 	}
-	css, script := zip(file("app.css")), zip(append(file("forms.js"), file("ceremony.js")...))
+	css, script := zip(file("app.css")), zip(slices.Concat(file("forms.js"), file("session.js"), file("ceremony.js")))
 	w := httptest.NewRecorder()
 	if err := u.Render(w, 200, Frame{Organisation: "Northmoor Hospitals"}, SignInPage{Key: Ceremony{Options: strings.Repeat("x", 600)}}); err != nil {
 		t.Fatal(err)
@@ -146,6 +174,7 @@ func TestSizeBudgets(t *testing.T) {
 		{"app.css", css, 14 << 10},
 		{"ceremony.js", zip(file("ceremony.js")), 4 << 10},
 		{"forms.js", zip(file("forms.js")), 3 << 10},
+		{"session.js", zip(file("session.js")), 2 << 10},
 		// The page itself is not compressed on the way.
 		{"sign-in page with style and script", w.Body.Len() + css + script, 25 << 10},
 	}

@@ -54,8 +54,6 @@ func accountStates() []State {
 	removed := &ui.Flash{Kind: "success", Message: ui.Text{ID: "flash.removed", Args: map[string]any{"Nickname": Markup}},
 		Undo: &ui.UndoButton{Action: "/me/tokens/t2/restore", Label: ui.Text{ID: "flash.undo"}}}
 	codeUsed := &ui.Flash{Kind: "warn", Message: ui.Counted("flash.recovery-used", 1)}
-	ending := person("home")
-	ending.SessionEndsAt = Now.Add(30 * time.Minute)
 	tokens := ui.TokensPage{Tokens: cards(), Limit: 5, Methods: otherMethods()}
 	long := ui.Form{Errors: []ui.FieldError{{Field: "nickname", Message: ui.Counted("name.long", 52)}}}
 	wrong := tokens
@@ -64,7 +62,7 @@ func accountStates() []State {
 	renamed.Signal = &ui.Signal{Kind: "details", RPID: "localhost", UserID: "dXNlcg", Name: amara, DisplayName: "Blue lanyard key"}
 	todo := []ui.ToDo{{Kind: "backup", Href: "/me/tokens/register"}, {Kind: "recovery-codes", Href: "/me/recovery-codes"}}
 	return []State{
-		{"home", ending, ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
+		{"home", ending(person("home")), ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
 		{"home-todo", with(person("home"), codeUsed), ui.HomePage{Tokens: cards()[:1], Limit: 5, ToDo: todo, SignIns: items()}},
 		{"home-recalled", person("home"), ui.HomePage{Tokens: recalledCards(), Limit: 5, ToDo: []ui.ToDo{{Kind: "recalled", Href: "/me/tokens/register"}}, SignIns: items()}},
 		{"home-empty", person("home"), ui.HomePage{Limit: 5}},

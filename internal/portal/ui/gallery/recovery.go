@@ -9,6 +9,12 @@ import (
 // station is a frame of a shared computer, with somebody signed in or not.
 func station(f ui.Frame) ui.Frame { return stationNamed(f, "Ward 6, nurses’ desk") }
 
+// ending is a frame whose page knows when the session ends.
+func ending(f ui.Frame) ui.Frame {
+	f.SessionEndsAt, f.SessionIdle = Now.Add(time.Hour), time.Hour
+	return f
+}
+
 func stationNamed(f ui.Frame, name string) ui.Frame {
 	f.Station = name
 	return f
@@ -59,7 +65,8 @@ func otherWayStates() []State {
 		{"pass", known(), ui.PassPage{Sealed: "c2VhbGVk"}},
 		{"pass-empty", visitor(), ui.PassPage{Username: Markup, Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "username", Message: ui.Text{ID: "username.empty"}}, {Field: "code", Message: ui.Text{ID: "code.empty"}}}}}},
-		{"session-ended-station", station(visitor()), ui.SessionEndedPage{Reason: "idle"}},
+		{"session-ended-station", station(visitor()), ui.SessionEndedPage{Reason: "idle", Seconds: 10}},
+		{"session-goes-on", ending(hostile("")), ui.SomeoneHerePage{PersonName: Hebrew}},
 	}
 }
 
@@ -101,7 +108,7 @@ func recoveryStates() []State {
 		{"station-hostile", hostile(""), ui.StationPage{Name: Markup, Organisation: Hebrew, Expires: Now.Add(time.Hour)}},
 		{"station-done", station(visitor()), ui.StationDonePage{Name: "Ward 6, nurses’ desk"}},
 		{"station-signin", station(visitor()), ui.SignInPage{Key: passwordless(), SeenHere: true}},
-		{"station-home", station(person("home")), ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
+		{"station-home", ending(station(person("home"))), ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
 		{"station-someone", station(person("")), ui.SomeoneHerePage{PersonName: "Amara Okafor"}},
 		{"station-someone-hostile", stationNamed(hostile(""), Markup+Long), ui.SomeoneHerePage{PersonName: Hebrew}},
 		{"station-signed-out", station(visitor()), ui.SignedOutPage{Seconds: 10}},

@@ -107,7 +107,7 @@
   function waiting(button, stop) {
     const main = document.getElementById("main"), title = document.title;
     const panel = document.getElementById("waiting").content.cloneNode(true).firstElementChild;
-    const rest = [...main.children, ...[...document.body.children].filter((el) => el !== main)];
+    const rest = [...main.children, ...[...document.body.children].filter((el) => el !== main && el.localName !== "dialog")];
     const shown = [...main.children].filter((el) => !el.hidden);
     const name = button.dataset.nickname;
     if (name) {

@@ -176,29 +176,4 @@
       origin.querySelector("[data-origin-different]").hidden = false;
     }
   }
-
-  // Two minutes before the session ends, ask. Staying asks the server for this
-  // page again, which moves the end; the answer's header says by how much.
-  const dialog = document.getElementById("session-dialog");
-  if (dialog && dialog.showModal) {
-    let timer;
-    const plan = (seconds) => {
-      clearTimeout(timer);
-      const end = Date.now() + seconds * 1000;
-      dialog.querySelector("[data-session-clock]").textContent =
-        new Date(end).toLocaleTimeString("en-GB", { hour: "2-digit", minute: "2-digit" });
-      timer = setTimeout(() => {
-        if (!dialog.open) dialog.showModal();
-        timer = setTimeout(() => location.assign(dialog.dataset.ended), Math.max(0, end - Date.now()));
-      }, Math.max(0, seconds - 120) * 1000);
-    };
-    dialog.querySelector("[data-session-stay]").addEventListener("click", async () => {
-      const answer = await fetch(location.pathname, { method: "HEAD", cache: "no-store" }).catch(() => null);
-      const left = answer && answer.headers.get("Session-Left");
-      dialog.close();
-      if (left) plan(+left);
-      else location.assign(dialog.dataset.ended);
-    });
-    plan(+document.body.dataset.session);
-  }
 }
