@@ -65,20 +65,43 @@ func (p *Portal) findStation(ctx context.Context, id staffkey.StationID) (staffk
 func (p *Portal) findPlace(r *request) error {
 	defer func() { r.current.Actor.Origin = r.origin }()
 	r.origin.Language = r.lang()
-	var id staffkey.StationID
-	if r.openSealed(cookieStation, &id) {
-		station, ok, err := p.findStation(r.Context(), id)
+	if seal, ok := r.stationSeal(); ok {
+		station, ok, err := p.findStation(r.Context(), seal.ID)
 		if err != nil {
 			return err
 		}
 		if ok {
 			r.station, r.origin.Station = station.Name, station.ID
-			return nil
+			if p.Now().Sub(seal.At) < stationRenewal {
+				return nil
+			}
+			return r.sealStation(station.ID)
 		}
 		r.setCookie(cookieStation, "", 0)
 	}
 	r.origin.SeenKeys = append([]staffkey.SecurityKeyID{}, r.device().Keys...)
 	return nil
+}
+
+// stationSeal is what the cookie of a station holds: which one, and when that was last written.
+type stationSeal struct {
+	ID staffkey.StationID `json:"s"`
+	At time.Time          `json:"t"`
+}
+
+// stationRenewal is how old the cookie of a station gets before it is written anew. Browsers keep none longer than deviceLife, and a station
+// that lost it would be an ordinary browser, with longer sessions and a memory for people, without anybody noticing.
+const stationRenewal = 24 * time.Hour
+
+func (r *request) sealStation(id staffkey.StationID) error {
+	return r.putSealed(cookieStation, stationSeal{id, r.p.Now()}, deviceLife)
+}
+
+// stationSeal reads the cookie of a station. Those from before they had a time hold the station alone.
+func (r *request) stationSeal() (stationSeal, bool) {
+	var seal stationSeal
+	ok := r.openSealed(cookieStation, &seal) || r.openSealed(cookieStation, &seal.ID)
+	return seal, ok
 }
 
 // atStation reports whether the browser is a shared station.
@@ -119,7 +142,7 @@ func (p *Portal) becomeStation(r *request) error {
 	for _, name := range []string{cookieDevice, cookiePersonal, cookieOffered} {
 		r.dropCookie(name)
 	}
-	if err := r.putSealed(cookieStation, station.ID, deviceLife); err != nil {
+	if err := r.sealStation(station.ID); err != nil {
 		return err
 	}
 	return r.redirect("/station")

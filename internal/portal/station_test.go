@@ -1,6 +1,7 @@
 package portal_test
 
 import (
+	"encoding/base64"
 	"net/http"
 	"net/url"
 	"slices"
@@ -245,5 +246,69 @@ func TestStation_is_run_by_its_own_organisation(t *testing.T) {
 	}
 	if _, err := s.signin.IssueStationLink(t.Context(), sam, s.people["lara"].Organisation, "Ward 6"); err == nil {
 		t.Error("the administrator of another organisation makes a station")
+	}
+}
+
+// F6: a station stays one while it is used at all. Browsers keep its cookie for 400 days after it was written.
+func TestStation_cookie_is_renewed(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	_, la := s.administrator("lara")
+	b := s.makeStation(la, "Ward 6")
+	const name = "__Host-staffkey-station"
+	renewed := func(a answer) *http.Cookie {
+		for _, c := range a.Cookies() {
+			if c.Name == name {
+				return c
+			}
+		}
+		return nil
+	}
+	ends := s.clock.Now().Add(400 * 24 * time.Hour)
+	for _, gap := range []time.Duration{300 * 24 * time.Hour, 300 * 24 * time.Hour, 24 * time.Hour, 399 * 24 * time.Hour} {
+		s.clock.Advance(gap)
+		if !s.clock.Now().Before(ends) {
+			t.Fatal("the browser has forgotten that it is a station")
+		}
+		a := b.get("/signin")
+		a.shows(t, "the sign-in", http.StatusOK, "Ward 6")
+		c := renewed(a)
+		if c == nil {
+			t.Errorf("after %v the cookie is not written anew", gap)
+			continue
+		}
+		if c.MaxAge != 400*24*60*60 || !c.HttpOnly || !c.Secure || c.SameSite != http.SameSiteLaxMode {
+			t.Errorf("the new cookie is %v", c)
+		}
+		ends = s.clock.Now().Add(time.Duration(c.MaxAge) * time.Second)
+		for range 2 {
+			s.clock.Advance(12*time.Hour - time.Second)
+			if again := renewed(b.get("/signin")); again != nil {
+				t.Errorf("the cookie is written again on the same day: %v", again)
+			}
+		}
+	}
+	// A cookie from before cookies told when they were written.
+	list, err := s.signin.ListStations(t.Context(), staffkey.ConsoleActor(), s.people["lara"].Organisation)
+	if err != nil || len(list) != 1 {
+		t.Fatalf("stations: %v, %v", list, err)
+	}
+	old := s.browser()
+	sealed, err := s.store.Sealer().Seal("cookie/staffkey-station", []byte(`"`+list[0].ID+`"`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	old.cookies[name] = base64.RawURLEncoding.EncodeToString(sealed)
+	a := old.get("/signin")
+	a.shows(t, "a station of before", http.StatusOK, "Ward 6")
+	if renewed(a) == nil {
+		t.Error("an old cookie is not written anew")
+	}
+	if err := s.signin.RevokeStation(t.Context(), staffkey.ConsoleActor(), list[0].ID); err != nil {
+		t.Fatal(err)
+	}
+	s.clock.Advance(31 * time.Second)
+	if c := renewed(b.get("/signin")); c == nil || c.MaxAge >= 0 {
+		t.Errorf("a station that is none any more: cookie %v, want it deleted", c)
 	}
 }
