@@ -191,7 +191,7 @@ func TestLanguage_goes_with_a_sign_in(t *testing.T) {
 			t.Errorf("%s goes out in %q, want Welsh as the page was", m.Template, m.Language)
 		}
 	}
-	b.get("/signin/app-code?lang=en").leads(t, "English in the middle of it", "/signin/app-code")
+	b.post("/language", url.Values{"lang": {"en"}, "return": {"/signin/app-code"}}).leads(t, "English in the middle of it", "/signin/app-code")
 	b.typeCode("/signin/app-code", phone.nextCode()).leads(t, "the app", "/me")
 	b.get("/me").shows(t, "home", http.StatusOK, inEnglish)
 }

@@ -33,7 +33,7 @@ func TestRule_lists_what_to_choose_from(t *testing.T) {
 		s.decide(organisation, staffkey.PolicySettings{Methods: &methods, CoreMethods: &test.core})
 		b := s.byPassword(s.add("p"+organisation, organisation))
 		b.get("/me/mfa").shows(t, "the rule in "+organisation, http.StatusOK, test.en)
-		b.get("/me/mfa?lang=cy")
+		b.chooses("cy")
 		b.get("/me/mfa").shows(t, "the rule in "+organisation+" in Welsh", http.StatusOK, test.welsh)
 	}
 }

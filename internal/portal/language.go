@@ -83,23 +83,24 @@ func (l languages) match(accepts string) string {
 	return l.tags[i]
 }
 
-// asksLanguage reports whether the address of a page says its language. Every page can be asked so.
+// asksLanguage reports whether the address of a page says its language: a link from elsewhere, which may say it of any page.
 func (r *request) asksLanguage() bool {
 	return (r.Method == http.MethodGet || r.Method == http.MethodHead) && r.p.languages.has(r.URL.Query().Get("lang"))
 }
 
-// changeLanguage notes the language that the address says and sends the browser to the same address without it.
+// changeLanguage shows a visitor our pages in the language that the address says, and sends the browser to the same address without it.
+// Of somebody who is signed in we know the language: they change it by a form, and a link changes nothing.
 func (p *Portal) changeLanguage(r *request) error {
 	query := r.URL.Query()
-	if err := p.noteLanguage(r, query.Get("lang")); err != nil {
-		return err
+	if !r.signedIn {
+		r.rememberLanguage(query.Get("lang"))
 	}
 	query.Del("lang")
 	return r.redirect(addressOf(r.URL.EscapedPath(), query))
 }
 
-// setLanguage changes the language of a page that answered a POST: what its form showed as typed is kept for the page at
-// the address of the form, in a cookie that the browser cannot read. See ui/language.go for what it sends.
+// setLanguage changes the language of a page: what its form showed as typed is kept for the page at the address of the
+// form, in a cookie that the browser cannot read. See ui/language.go for what it sends.
 func (p *Portal) setLanguage(r *request) error {
 	if err := r.parseForm(); err != nil {
 		return err
@@ -128,16 +129,19 @@ func (p *Portal) setLanguage(r *request) error {
 	return r.redirect(addressOf(kept.Path, query))
 }
 
-// noteLanguage remembers a choice in the browser and, if somebody is signed in, with the person. A link on another site
-// changes nothing about a person.
+// noteLanguage remembers a choice in the browser and, if somebody is signed in, with the person.
 func (p *Portal) noteLanguage(r *request, lang string) error {
-	http.SetCookie(r.w, &http.Cookie{
-		Name: cookieLang, Path: "/", Value: lang, MaxAge: int(deviceLife.Seconds()), HttpOnly: true, Secure: p.secure, SameSite: http.SameSiteLaxMode,
-	})
-	if !r.signedIn || r.current.Person.Language == lang || r.Header.Get("Sec-Fetch-Site") == "cross-site" {
+	r.rememberLanguage(lang)
+	if !r.signedIn || r.current.Person.Language == lang {
 		return nil
 	}
 	return p.Directory.SetLanguage(r.Context(), r.current.Actor, lang)
+}
+
+func (r *request) rememberLanguage(lang string) {
+	http.SetCookie(r.w, &http.Cookie{
+		Name: cookieLang, Path: "/", Value: lang, MaxAge: int(deviceLife.Seconds()), HttpOnly: true, Secure: r.p.secure, SameSite: http.SameSiteLaxMode,
+	})
 }
 
 // addressOf puts a path of this server and a query together.

@@ -43,9 +43,7 @@ func TestLanguage_of_a_page(t *testing.T) {
 		{"a choice that there is not", "fr", "cy", "en", inWelsh},
 	} {
 		if tt.persons != "" {
-			if a := s.session(h).asking("/me?lang=" + tt.persons); a.StatusCode != http.StatusSeeOther {
-				t.Fatalf("choosing %q: %d", tt.persons, a.StatusCode)
-			}
+			s.session(h).chooses(tt.persons)
 		}
 		who, path := s.browser(), "/signin"
 		if tt.persons != "" {
@@ -60,22 +58,19 @@ func TestLanguage_of_a_page(t *testing.T) {
 	}
 }
 
-func TestLanguage_asked_for_in_the_address_is_remembered(t *testing.T) {
+// chooses changes the language by the form of the page "/me".
+func (b *browser) chooses(lang string) {
+	b.s.t.Helper()
+	b.post("/language", url.Values{"lang": {lang}, "return": {"/me"}}).leads(b.s.t, "choosing "+lang, "/me")
+}
+
+func TestLanguage_chosen_is_remembered(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
 	h := s.add("amara", "north")
 	s.giveKey(h, "Lanyard")
 	who := s.session(h)
-	for _, tt := range []struct{ path, want string }{
-		{"/me/tokens?lang=cy", "/me/tokens"},
-		{"/me/activity?lang=cy&before=1", "/me/activity?before=1"},
-		{"/me/tokens/" + string(h.keyID) + "/edit?lang=cy", "/me/tokens/" + string(h.keyID) + "/edit"},
-		{"/no/such/page?lang=cy", "/no/such/page"},
-	} {
-		if a := who.get(tt.path); a.StatusCode != http.StatusSeeOther || a.location() != tt.want {
-			t.Errorf("%s: %d to %q, want %d to %q", tt.path, a.StatusCode, a.location(), http.StatusSeeOther, tt.want)
-		}
-	}
+	who.press(t, who.get("/me/activity?before=1").body).leads(t, "the button on a page with a query", "/me/activity?before=1")
 	if a := who.get("/me/tokens"); !strings.Contains(a.body, inWelsh) || !strings.Contains(a.body, "Rheoli Tocynnau") {
 		t.Error("the page after the choice is not in Welsh")
 	}
@@ -85,13 +80,29 @@ func TestLanguage_asked_for_in_the_address_is_remembered(t *testing.T) {
 	if a := who.get("/me/tokens?lang=xx"); a.StatusCode != http.StatusOK || !strings.Contains(a.body, inWelsh) {
 		t.Errorf("a language that there is not: %d", a.StatusCode)
 	}
-	// A link elsewhere changes what this browser shows, and nothing about the person.
-	if a := who.asking("/me?lang=en", "Sec-Fetch-Site", "cross-site"); a.location() != "/me" {
-		t.Errorf("a link elsewhere: %d to %q", a.StatusCode, a.location())
+}
+
+// A link says the language of the pages that a visitor sees. About somebody who is signed in it changes nothing, from where it may come.
+func TestLanguage_asked_for_in_the_address(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	visitor := s.browser()
+	visitor.get("/signin?lang=cy&next=%2Fme").leads(t, "a visitor", "/signin?next=%2Fme")
+	visitor.get("/signin/help").shows(t, "the visitor's next page", http.StatusOK, inWelsh)
+	who := s.session(h)
+	for _, path := range []string{"/me/tokens", "/me/tokens/" + string(h.keyID) + "/edit", "/no/such/page"} {
+		for _, site := range []string{"", "cross-site", "same-origin", "none"} {
+			a := who.asking(path+"?lang=cy", "Sec-Fetch-Site", site)
+			a.leads(t, path+" from "+site, path)
+			if len(a.Cookies()) != 0 {
+				t.Errorf("%s from %q sets %v", path, site, a.Cookies())
+			}
+		}
 	}
-	if a := s.session(h).get("/me"); !strings.Contains(a.body, inWelsh) {
-		t.Error("a link on another site changed the language of the person")
-	}
+	who.get("/me").shows(t, "the person's page", http.StatusOK, inEnglish)
+	s.session(h).get("/me").shows(t, "the person's page in another browser", http.StatusOK, inEnglish)
 }
 
 // press sends the language form that stands on a page.

@@ -38,7 +38,7 @@ func TestApp_is_set_up_and_signs_in(t *testing.T) {
 		if same := s.scan(b.get(welsh.location())); same.key != phone.key {
 			t.Error("in another language the page shows another key")
 		}
-		b.get("/me/mfa?lang=en").leads(t, "back to English", "/me/mfa")
+		b.chooses("en")
 		stranger := s.byPassword(s.add("ben", "north"))
 		taken := stranger.post("/me/mfa/app-code", url.Values{"ceremony": {empty.ceremony()}})
 		if got := s.scan(taken); got.key == phone.key {

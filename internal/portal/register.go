@@ -24,7 +24,7 @@ func (p *Portal) registerPage(r *request) error {
 	}
 	page := ui.RegisterPage{Ceremony: registerCeremony(begun, o), Again: o.Again}
 	if p.inSetUp(r) {
-		page.Back, page.Skip = "/setup", "/setup?skip=key"
+		page.Back, page.Skip = "/setup", "/setup/key/skip"
 	}
 	return p.render(r, http.StatusOK, "selfservice", page)
 }

@@ -145,6 +145,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	visitor("GET", "/setup", p.setUpPage)
 	visitor("GET", "/setup/you", p.setUpYouPage)
 	visitor("POST", "/setup/you", p.setUpYou)
+	signedIn("POST", "/setup/key/skip", p.setUpSkipKey)
 	signedIn("GET", "/setup/organisation", p.setUpOrganisationPage)
 	signedIn("POST", "/setup/organisation", p.setUpOrganisation)
 	signedIn("GET", "/setup/methods", p.setUpMethodsPage)

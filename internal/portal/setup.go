@@ -69,12 +69,6 @@ func (r *request) setUpSecret() string {
 
 func (p *Portal) setUpTaskList(r *request) error {
 	actor := r.current.Actor
-	if site := r.Header.Get("Sec-Fetch-Site"); r.FormValue("skip") == "key" && site != "cross-site" && site != "same-site" {
-		if err := p.Directory.MarkSetUpTask(r.Context(), actor, "key_skipped"); err != nil {
-			return err
-		}
-		return r.redirect("/setup")
-	}
 	tasks, err := p.Directory.SetUpTasks(r.Context(), actor)
 	if err != nil {
 		return err
@@ -105,6 +99,14 @@ func (p *Portal) setUpTaskList(r *request) error {
 	}}
 	page.Ready = key != "todo" && tasks.Done["organisation"] && tasks.Done["methods"] && tasks.Done["address"]
 	return p.render(r, http.StatusOK, "", page)
+}
+
+// setUpSkipKey leaves the operator's key for later.
+func (p *Portal) setUpSkipKey(r *request) error {
+	if err := p.Directory.MarkSetUpTask(r.Context(), r.current.Actor, "key_skipped"); err != nil {
+		return err
+	}
+	return r.redirect("/setup")
 }
 
 func (p *Portal) setUpYouPage(r *request) error {

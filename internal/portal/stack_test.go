@@ -76,18 +76,38 @@ func each(t *testing.T, body func(t *testing.T, s *stack)) {
 
 func newStackOn(t *testing.T, engine, publicAddress string) *stack {
 	t.Helper()
-	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}, witness: &witness{}, config: storetest.Config(t, engine)}
-	s.config.Now = s.clock.Now
-	s.store = storetest.OpenConfig(t, s.config)
-	s.wire(publicAddress)
+	s := newEmptyStack(t, engine, publicAddress)
 	for _, o := range []staffkey.Organisation{{Code: "top", Name: "Top"}, {Code: "north", Name: "North", Parent: "top"}, {Code: "south", Name: "South", Parent: "top"}} {
 		if _, err := s.directory.AddOrganisation(t.Context(), staffkey.ConsoleActor(), o); err != nil {
 			t.Fatal(err)
 		}
 	}
+	return s
+}
+
+// newEmptyStack builds the server for an address with nobody and nothing in it.
+func newEmptyStack(t *testing.T, engine, publicAddress string) *stack {
+	t.Helper()
+	s := &stack{t: t, clock: storetest.NewClock(), people: map[string]*holder{}, witness: &witness{}, config: storetest.Config(t, engine)}
+	s.config.Now = s.clock.Now
+	s.store = storetest.OpenConfig(t, s.config)
+	s.wire(publicAddress)
 	s.witness.secret("password", testPassword)
 	t.Cleanup(func() { s.witness.testify(s) })
 	return s
+}
+
+// setUp is the browser of the first operator, who has begun to set up an empty installation.
+func (s *stack) setUp() *browser {
+	s.t.Helper()
+	link, err := s.signin.IssueSetUpLink(s.t.Context(), staffkey.ConsoleActor())
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	b := s.browser()
+	b.get(strings.TrimPrefix(link, address)).leads(s.t, "the set-up link", "/setup")
+	b.post("/setup/you", url.Values{"name": {"Olu Adeyemi"}, "email": {"olu@mail.example"}, "username": {"olu"}, "password": {testPassword}}).leads(s.t, "About you", "/setup")
+	return b
 }
 
 // parsed are the pages, which all servers of these tests share: they never change.

@@ -156,7 +156,7 @@ type RegisterPage struct {
 	Again bool
 	// Back is the path of the Back link; "" is /me/tokens.
 	Back string
-	// Skip is a path that goes on without registering (set-up), or "".
+	// Skip is a path to post to that goes on without registering (set-up), or "".
 	Skip string
 }
 

@@ -5,15 +5,16 @@ import (
 	"html"
 	"html/template"
 	"maps"
+	"net/url"
 	"regexp"
 	"slices"
 	"strings"
 )
 
-// A person changes the language by a link to the same address. A page that answers
-// a POST has no such address: its button sends the path of the page and what the
-// page shows as typed to POST /language, which keeps it for the next page, and that
-// page is filled by its frame (Frame.Typed).
+// A person changes the language by a button, which sends the address of the page and
+// what has been typed on it to POST /language. That keeps it for the next page, which
+// is filled by its frame (Frame.Typed). Of a page that answers a POST, what it shows as
+// typed is in the form already; of any other, the script adds what was typed since.
 //
 // Neither end asks the pages for it. What was typed is read from, and put into, the
 // finished page: a field that holds a secret is one whose value no page ever sends
@@ -39,12 +40,19 @@ func (v *view) MayChange() bool {
 	return !v.F.Posted || refused || len(v.Errors) > 0
 }
 
-// LanguageHref is the address of the page in another language.
-func (v *view) LanguageHref(tag string) string {
-	if v.F.Query == "" {
-		return v.F.Path + "?lang=" + tag
+// queryField is one name and value of an address.
+type queryField struct{ Name, Value string }
+
+// QueryFields are those of the page's address, for the language form to carry.
+func (v *view) QueryFields() []queryField {
+	query, _ := url.ParseQuery(v.F.Query) // what cannot be read of it names no page either
+	var fields []queryField
+	for _, name := range slices.Sorted(maps.Keys(query)) {
+		for _, value := range query[name] {
+			fields = append(fields, queryField{PrefixQuery + name, value})
+		}
 	}
-	return v.F.Path + "?" + v.F.Query + "&lang=" + tag
+	return fields
 }
 
 // markTyped stands in the language form for the fields to carry. No text of a person
@@ -58,8 +66,8 @@ func (*view) TypedMark() template.HTML { return markTyped }
 const (
 	// PrefixTyped is put before the name of a field that a person typed in.
 	PrefixTyped = "typed-"
-	// PrefixQuery is put before the name of a hidden field, which the address of
-	// the page first had.
+	// PrefixQuery is put before a name in the query of the page's address, and
+	// before that of a hidden field, which such an address first had.
 	PrefixQuery = "query-"
 )
 

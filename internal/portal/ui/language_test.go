@@ -125,26 +125,32 @@ func TestRender_fills_in_what_was_typed_before(t *testing.T) {
 	}
 }
 
-func TestLanguageLink_names_the_other_language_in_itself(t *testing.T) {
+func TestLanguageButton_names_the_other_language_in_itself(t *testing.T) {
 	t.Parallel()
 	u, err := New()
 	if err != nil {
 		t.Fatal(err)
 	}
+	const toWelsh, toEnglish = `<button class="link-button" name="lang" value="cy" lang="cy">Cymraeg</button>`, `<button class="link-button" name="lang" value="en" lang="en">English</button>`
 	for name, tt := range map[string]struct {
-		frame Frame
-		page  Page
-		want  string
+		frame  Frame
+		page   Page
+		want   string
+		fields map[string]string
 	}{
-		"English":                     {Frame{Lang: "en", Path: "/me/tokens"}, TokensPage{}, `<a href="/me/tokens?lang=cy" lang="cy" hreflang="cy">Cymraeg</a>`},
-		"Welsh":                       {Frame{Lang: "cy", Path: "/me/tokens"}, TokensPage{}, `<a href="/me/tokens?lang=en" lang="en" hreflang="en">English</a>`},
-		"with a query":                {Frame{Lang: "en", Path: "/signin", Query: "next=%2Fme"}, SignInPage{}, `<a href="/signin?next=%2Fme&amp;lang=cy" lang="cy" hreflang="cy">Cymraeg</a>`},
-		"after a POST":                {Frame{Lang: "en", Path: "/signin", Posted: true}, SignInPage{Form: wrong("username")}, `<button class="link-button" name="lang" value="cy" lang="cy">Cymraeg</button>`},
-		"refusal":                     {Frame{Lang: "en", Path: "/", Posted: true}, ErrorPage{Message: StatusMessage(http.StatusNotFound)}, `value="cy" lang="cy">Cymraeg</button>`},
-		"unknown language is English": {Frame{Lang: "fr", Path: "/"}, SignedOutPage{}, `lang="cy" hreflang="cy">Cymraeg</a>`},
+		"English":                     {Frame{Lang: "en", Path: "/me/tokens"}, TokensPage{}, toWelsh, map[string]string{"return": "/me/tokens"}},
+		"Welsh":                       {Frame{Lang: "cy", Path: "/me/tokens"}, TokensPage{}, toEnglish, map[string]string{"return": "/me/tokens"}},
+		"with a query":                {Frame{Lang: "en", Path: "/signin", Query: "next=%2Fme%22&x"}, SignInPage{}, toWelsh, map[string]string{"return": "/signin", "query-next": `/me"`, "query-x": ""}},
+		"after a POST":                {Frame{Lang: "en", Path: "/signin", Posted: true}, SignInPage{Form: wrong("username")}, toWelsh, map[string]string{"return": "/signin", "typed-username": ""}},
+		"refusal":                     {Frame{Lang: "en", Path: "/", Posted: true}, ErrorPage{Message: StatusMessage(http.StatusNotFound)}, toWelsh, map[string]string{"return": "/"}},
+		"unknown language is English": {Frame{Lang: "fr", Path: "/"}, SignedOutPage{}, toWelsh, map[string]string{"return": "/"}},
 	} {
-		if page := rendered(t, u, tt.frame, tt.page); !strings.Contains(page, tt.want) {
+		page := rendered(t, u, tt.frame, tt.page)
+		if !strings.Contains(page, tt.want) {
 			t.Errorf("%s: want %s on the page", name, tt.want)
+		}
+		if diff := cmp.Diff(tt.fields, fields(t, page, "language-form")); diff != "" {
+			t.Errorf("%s: language form (-want +got):\n%s", name, diff)
 		}
 	}
 	if page := rendered(t, u, Frame{Lang: "cy", Path: "/me"}, HomePage{}); !strings.Contains(page, `<html lang="cy">`) {

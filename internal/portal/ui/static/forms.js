@@ -139,30 +139,16 @@
   const languageForm = document.getElementById("language-form");
   if (languageForm) {
     languageForm.addEventListener("submit", () => {
-      for (const field of typedIn(languageForm.elements.return.value)) {
-        const kept = languageForm.elements["typed-" + field.name];
-        if (kept) kept.value = field.value;
+      const typed = typedIn(languageForm.elements.return.value);
+      const changed = typed.some((f) => (f.type === "radio" ? !f.defaultChecked : f.value !== f.defaultValue));
+      for (const field of typed) {
+        const name = "typed-" + field.name;
+        if (!languageForm.elements[name]) {
+          if (!changed) continue;
+          languageForm.append(Object.assign(document.createElement("input"), { type: "hidden", name }));
+        }
+        languageForm.elements[name].value = field.value;
       }
-    });
-  }
-  for (const link of all(".bar a[hreflang]")) {
-    link.addEventListener("click", (event) => {
-      const typed = typedIn(location.pathname);
-      if (!typed.some((f) => (f.type === "radio" ? !f.defaultChecked : f.value !== f.defaultValue))) return;
-      event.preventDefault();
-      const sent = document.createElement("form");
-      const add = (name, value) => {
-        const input = document.createElement("input");
-        [input.type, input.name, input.value] = ["hidden", name, value];
-        sent.append(input);
-      };
-      [sent.method, sent.action] = ["post", "/language"];
-      add("lang", link.hreflang);
-      add("return", location.pathname);
-      for (const [name, value] of new URLSearchParams(location.search)) add("query-" + name, value);
-      for (const field of typed) add("typed-" + field.name, field.value);
-      document.body.append(sent);
-      sent.submit();
     });
   }
 
