@@ -44,7 +44,7 @@ func TestAccessMatrix(t *testing.T) {
 	}
 	b.WriteString("\n")
 	for _, route := range portal.Routes() {
-		path := strings.NewReplacer("{$}", "", "{id}", string(victim), "{code}", "7XKQ-42", "{aaguid}", "ee882879-721c-4913-9775-3dfcce97072a").Replace(route.Pattern)
+		path := fillPath(route.Pattern, victim)
 		fmt.Fprintf(&b, "%-7s %-36s", route.Method, route.Pattern)
 		for _, a := range actors {
 			who := s.browser()
@@ -146,6 +146,13 @@ func TestCrossSitePosts(t *testing.T) {
 			"same site, other origin":    {"Sec-Fetch-Site": "same-site"},
 			"origin of an older browser": {"Sec-Fetch-Site": "", "Origin": "https://evil.example"},
 			"no origin":                  {"Sec-Fetch-Site": "", "Origin": "null"},
+			"page of another site":       {"Sec-Fetch-Site": "", "Referer": "https://evil.example/me/tokens"},
+			"page of the name, no TLS":   {"Sec-Fetch-Site": "", "Referer": "http://signin.example/me/tokens"},
+			"page of another port":       {"Sec-Fetch-Site": "", "Referer": "https://signin.example:8443/"},
+			"page of a name like ours":   {"Sec-Fetch-Site": "", "Referer": "https://signin.example.evil.example/"},
+			"page with our name in it":   {"Sec-Fetch-Site": "", "Referer": "https://signin.example@evil.example/"},
+			"page without an address":    {"Sec-Fetch-Site": "", "Referer": "about:blank"},
+			"referer that is no address": {"Sec-Fetch-Site": "", "Referer": "https://signin.example\x7f/"},
 		} {
 			who := s.session(h)
 			r := who.request("POST", path, "application/x-www-form-urlencoded", "nickname=Evil&remove=1")
@@ -164,5 +171,27 @@ func TestCrossSitePosts(t *testing.T) {
 	list, err := s.directory.ListKeys(t.Context(), staffkey.Actor{Person: h.ID}, h.ID)
 	if err != nil || len(list.Keys) != 1 || list.Keys[0].Nickname != "Lanyard" {
 		t.Errorf("after all that the keys are %v, %v", list.Keys, err)
+	}
+}
+
+// TestPosts_of_old_browsers are taken when what they say of where they come from is us, and when they say nothing at all.
+func TestPosts_of_old_browsers(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	for name, headers := range map[string]map[string]string{
+		"origin":           {"Origin": address},
+		"origin and page":  {"Origin": address, "Referer": address + "/me"},
+		"page":             {"Referer": address + "/me/tokens?x=1"},
+		"page, name alone": {"Referer": address},
+		"nothing":          {},
+	} {
+		r := s.session(h).request("POST", "/theme", "application/x-www-form-urlencoded", "theme=dark&return=/me")
+		r.Header.Del("Sec-Fetch-Site")
+		for k, v := range headers {
+			r.Header.Set(k, v)
+		}
+		s.browser().send(r).leads(t, name, "/me")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"runtime/debug"
 	"strconv"
 	"strings"
@@ -85,13 +86,26 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 }
 
 // isOtherOrigin reports a change that a browser without fetch metadata asks for from another origin than ours. The guard compares names
-// alone for those, and whoever sits on the network can serve a page of our name without TLS.
+// alone for those, and whoever sits on the network can serve a page of our name without TLS. Browsers that send no Origin with a form
+// (Internet Explorer, Firefox before 70) say in Referer whose page it is on.
+//
+// With none of the three it is let through. Internet Explorer sends none where its Referer has been switched off or taken out by a proxy,
+// and /unsupported promises that codes work there; programs send none either. Then SameSite=Lax keeps our cookies out of another site's
+// form, which Internet Explorer knows since Windows 10 and every browser since 2018. What is left open are those older than that which
+// also send no Referer.
 func (p *Portal) isOtherOrigin(r *http.Request) bool {
 	if r.Method == http.MethodGet || r.Method == http.MethodHead || r.Header.Get("Sec-Fetch-Site") != "" {
 		return false
 	}
-	origin := r.Header.Get("Origin")
-	return origin != "" && origin != p.Address
+	if origin := r.Header.Get("Origin"); origin != "" {
+		return origin != p.Address
+	}
+	referer := r.Header.Get("Referer")
+	if referer == "" {
+		return false
+	}
+	u, err := url.Parse(referer)
+	return err != nil || u.Scheme+"://"+u.Host != p.Address
 }
 
 // otherHost sends a visitor who came by another name or by number to the configured address: keys work only there.
