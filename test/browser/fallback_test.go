@@ -97,8 +97,8 @@ func TestInternet_Explorer_and_a_code(t *testing.T) {
 	b.at("/signin/key", "Sign in using a FIDO2 security key")
 	b.recover(code)
 	b.at("/me", "Home")
-	b.follow("header a[hreflang=cy]")
+	b.follow("header button[lang=cy]")
 	b.at("/me", "Hafan")
-	b.follow("header a[hreflang=en]")
+	b.follow("header button[lang=en]")
 	b.signOut()
 }

@@ -7,7 +7,13 @@ import (
 // welcome makes a person who has just chosen a password and is signed in with it.
 func (b *tab) welcome(p *installation) account {
 	b.t.Helper()
-	a, link := p.newPerson(b.t)
+	return b.welcomeTo(p, "NMH")
+}
+
+// welcomeTo is welcome of a person of another organisation.
+func (b *tab) welcomeTo(p *installation, organisation string) account {
+	b.t.Helper()
+	a, link := p.newPersonOf(b.t, organisation)
 	b.goTo(link)
 	b.at("/welcome", "Choose your password")
 	b.fill("#password", a.Password)

@@ -19,14 +19,14 @@ func TestLanguage(t *testing.T) {
 			b.goTo("/signin?next=%2Fme%2Ftokens")
 			b.fill("#username", "amara")
 			b.fill("#password", "secret words")
-			b.follow(".bar a[hreflang=cy]", "Cymraeg")
+			b.follow(".bar button[lang=cy]", "Cymraeg")
 			b.at("/signin", "Mewngofnodi")
 			want := "cy|amara|"
-			if !script { // a link alone takes nothing along
+			if !script { // the form alone takes nothing along
 				want = "cy||"
 			}
 			if got := eval[string](b, changedLanguage); got != want {
-				t.Errorf("page after the link: want %q, got %q", want, got)
+				t.Errorf("page after the first change: want %q, got %q", want, got)
 			}
 			b.fill("#username", "amara")
 			b.fill("#password", "secret words")
@@ -42,7 +42,7 @@ func TestLanguage(t *testing.T) {
 				want = "en|amara|"
 			}
 			if got := eval[string](b, changedLanguage); got != want {
-				t.Errorf("page after the button: want %q, got %q", want, got)
+				t.Errorf("page after the second: want %q, got %q", want, got)
 			}
 			if next := eval[string](b, `document.querySelector("[name=next]").value`); next != "/me/tokens" {
 				t.Errorf("place to go on to after sign-in: want /me/tokens, got %q", next)

@@ -157,8 +157,13 @@ func mailOf(a account) string { return a.Username + "@northmoor-hospitals.exampl
 // newPerson adds a person, and returns the link with which they choose their password.
 func (p *installation) newPerson(t testing.TB) (account, string) {
 	t.Helper()
+	return p.newPersonOf(t, "NMH")
+}
+
+func (p *installation) newPersonOf(t testing.TB, organisation string) (account, string) {
+	t.Helper()
 	a := account{Username: "p" + strings.ToLower(rand.Text()[:12]), Password: "ward round " + strings.ToLower(rand.Text()[:10]), Name: "Nia Bowen"}
-	out := p.run(t, "person", "add", a.Username, "--name", a.Name, "--email", mailOf(a), "--organisation", "NMH")
+	out := p.run(t, "person", "add", a.Username, "--name", a.Name, "--email", mailOf(a), "--organisation", organisation)
 	return a, p.linkIn(t, out)
 }
 

@@ -5,9 +5,15 @@ import "testing"
 // station opens a browser that a Local Administrator's link has made a shared station.
 func station(t testing.TB, name string) (*installation, *tab) {
 	t.Helper()
+	return stationOf(t, "NMH", name)
+}
+
+// stationOf is station in another organisation.
+func stationOf(t testing.TB, organisation, name string) (*installation, *tab) {
+	t.Helper()
 	p := demo(t)
 	b := open(t, p.url)
-	link := p.linkIn(t, p.run(t, "station", "link", "NMH", "--name", name))
+	link := p.linkIn(t, p.run(t, "station", "link", organisation, "--name", name))
 	b.goTo(link)
 	b.at("/station", "Make this a shared computer?")
 	b.has("main", name)

@@ -3,8 +3,6 @@ package browser
 import (
 	"strings"
 	"testing"
-
-	"github.com/chromedp/cdproto/page"
 )
 
 func TestRename_by_dialog(t *testing.T) {
@@ -195,26 +193,6 @@ func TestRecovery_codes(t *testing.T) {
 	b.key.touch(true)
 	b.follow("#key-form button", "Lanyard")
 	b.at("/me/recovery-codes", "Recovery codes")
-}
-
-// Two minutes before a session ends a dialog asks, and one press keeps it (WCAG 2.2.1). The clock of the page runs a
-// thousand times too fast here.
-func TestSession_is_about_to_end(t *testing.T) {
-	t.Parallel()
-	p := demo(t)
-	b := open(t, p.url)
-	b.welcome(p)
-	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{
-		Source: `{ const real = setTimeout; window.setTimeout = (f, ms, ...more) => real(f, ms > 100000 ? ms / 1000 : ms, ...more); }`,
-	})
-	b.goTo("/me/tokens")
-	b.wait("the dialog", `document.querySelector("#session-dialog:modal")`)
-	b.has("#session-dialog", "Still there? You will be signed out at")
-	b.focused("[data-session-stay]")
-	b.click("button", "Stay signed in")
-	b.wait("no dialog", `!document.querySelector("#session-dialog:modal")`)
-	b.at("/me/tokens", "Manage FIDO2 Tokens")
-	b.wait("the dialog again", `document.querySelector("#session-dialog:modal")`)
 }
 
 func TestSessions(t *testing.T) {

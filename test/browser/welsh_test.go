@@ -20,7 +20,7 @@ func TestWelsh_keeps_the_page(t *testing.T) {
 	b.fill("#place", "Ward 6, ŵŷ")
 	b.fill("#note", "One with a large contact")
 	b.count()
-	b.follow("header a[hreflang=cy]")
+	b.follow("header button[lang=cy]")
 	b.at("/me/request", "Gofyn am docyn")
 	b.took("changing the language", 1, 1)
 	if lang := eval[string](b, "document.documentElement.lang"); lang != "cy" {
@@ -38,12 +38,12 @@ func TestWelsh_keeps_the_page(t *testing.T) {
 	b.at("/me/request", "Gofyn am docyn")
 	b.focused("#error-summary")
 	b.fill("#note", "Arall")
-	b.follow("header button[lang=en]") // the page answers a form now
+	b.follow("header button[lang=en]") // the page answers the request now
 	b.at("/me/request", "Ask for a token")
 	if got := b.value("#place") + "|" + b.value("#note"); got != "|Arall" {
 		t.Errorf("what was typed: want it kept, got %q", got)
 	}
-	b.follow("header a[hreflang=cy]")
+	b.follow("header button[lang=cy]")
 
 	// Another browser asks the person in the language of their choice.
 	other := open(t, b.base)
