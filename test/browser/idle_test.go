@@ -150,7 +150,7 @@ func TestIdle(t *testing.T) {
 		b.fill("#place", "Ward 6")
 		b.waitFor(aMinute, "the question", `document.querySelector("#session-dialog:modal")`)
 		other.goTo("/me/tokens") // somebody is there
-		b.waitFor(aMinute, "no question", `!document.querySelector("#session-dialog:modal")`)
+		b.waitFor(aMinute, "no question", notAsked)
 		b.at("/me/request", "Ask for a token")
 		if place := b.value("#place"); place != "Ward 6" {
 			t.Errorf("what was typed: want it kept, got %q", place)
@@ -183,7 +183,8 @@ func (b *tab) isAsked() {
 	b.focused("[data-session-stay]")
 }
 
-const notAsked = `!document.querySelector("#session-dialog:modal")`
+// notAsked holds when the question has been answered, and the server has taken the answer.
+const notAsked = `!document.querySelector("#session-dialog:modal") && !document.title.startsWith("Still there?")`
 
 // Before a session ends a dialog asks, and one press keeps it (WCAG 2.2.1).
 func TestSession_is_about_to_end(t *testing.T) {
@@ -227,7 +228,7 @@ func TestSession_is_about_to_end(t *testing.T) {
 	// The longest time cannot be made longer: one is told so, once.
 	eval[bool](b, "window.last = true")
 	b.isAsked()
-	b.has("#session-dialog", "This is the longest time that is allowed. You will be signed out at")
+	b.has("#session-dialog", "Your session cannot last any longer. You will be signed out at")
 	b.inspect()
 	b.click("button", "Go on until then")
 	b.wait("no dialog", notAsked)
@@ -302,4 +303,35 @@ func TestSession_is_about_to_end_at_a_station(t *testing.T) {
 	b.follow("header button", "Switch person")
 	left.away(func() { eval[bool](left, `document.dispatchEvent(new Event("visibilitychange"))`) })
 	left.at("/signed-out", "You are signed out")
+}
+
+// Back shows no page as it was left, be it from the browser's own memory: it asks the server again, and shows nothing until that has answered.
+func TestBack_asks_again(t *testing.T) {
+	t.Parallel()
+	b := arrive(t, "Lanyard")
+	call(b, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: `
+		addEventListener("pageshow", (event) => event.persisted && sessionStorage.setItem("restored", "" + document.body.hidden));
+	`})
+	restored := func() string {
+		t.Helper()
+		return eval[string](b, `(() => { const was = sessionStorage.getItem("restored") ?? ""; sessionStorage.removeItem("restored"); return was; })()`)
+	}
+	b.goTo("/me/tokens")
+	b.goTo("/me/profile")
+	b.back()
+	b.at("/me/tokens", "Manage FIDO2 Tokens")
+	if hidden := restored(); hidden == "false" {
+		t.Error("a page from the browser's memory is shown as it was left")
+	} else {
+		t.Logf("a page from the browser's memory was hidden at first: %q", hidden)
+	}
+	b.goTo("/me/profile")
+	other := b.another()
+	other.goTo("/me")
+	other.signOut()
+	b.back()
+	b.at("/signin", "Sign in")
+	if restored() == "false" {
+		t.Error("a page from the browser's memory is shown as it was left, and nobody is signed in any more")
+	}
 }

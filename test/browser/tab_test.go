@@ -243,13 +243,14 @@ func (b *tab) waitFor(atMost time.Duration, what, condition string) {
 	}
 }
 
-// away does something that leads to another page, and waits until that has loaded.
+// away does something that leads to another page, and waits until that has loaded. A page that comes back from the browser's memory is
+// hidden until it has loaded anew.
 func (b *tab) away(do func()) {
 	b.t.Helper()
 	b.left++
 	eval[bool](b, fmt.Sprintf("(window.left = %d, true)", b.left))
 	do()
-	b.wait("the next page", fmt.Sprintf(`window.left !== %d && document.readyState === "complete" && location.href !== "about:blank"`, b.left))
+	b.wait("the next page", fmt.Sprintf(`window.left !== %d && document.readyState === "complete" && !document.body.hidden && location.href !== "about:blank"`, b.left))
 }
 
 // goTo opens an address by the address bar.

@@ -7,7 +7,7 @@
   const title = document.title, covers = dialog && "covers" in dialog.dataset;
   let left, wall, steady; // how long, counted from when, by two clocks: one stands still while the computer sleeps, one may be set
   let asked = false; // nothing more to ask: the time cannot be made longer
-  let busy = false, gone = false;
+  let open = false, busy = false, gone = false;
 
   const remaining = () => left - Math.max(Date.now() - wall, performance.now() - steady);
   function count(ms) {
@@ -17,12 +17,14 @@
   }
 
   // At a shared computer nothing of the page can be read, printed or found while the question stands there unanswered.
-  function open() {
+  function show() {
+    open = true;
     document.title = dialog.querySelector("h2").textContent + " - Staffkey";
     if (covers) document.body.classList.add("covered");
     dialog.showModal();
   }
   function close() {
+    open = false;
     document.title = title;
     document.body.classList.remove("covered");
     dialog.close();
@@ -39,14 +41,17 @@
     if (busy) return true;
     busy = true;
     try {
-      const answer = await (await fetch(path, { method: "POST", headers: { Accept: "application/json" }, cache: "no-store", body: new URLSearchParams({ of }) })).json();
+      const said = await fetch(path, {
+        method: "POST", headers: { Accept: "application/json" }, cache: "no-store", body: new URLSearchParams({ of }), signal: AbortSignal.timeout?.(10000),
+      });
+      const answer = said.ok ? await said.json() : {};
       if (answer.next) return leave(answer.next), true;
       if (!(answer.left > 0)) return false;
       count(answer.left);
       for (const el of dialog.querySelectorAll("[data-session-idle]")) el.hidden = answer.last;
       for (const el of dialog.querySelectorAll("[data-session-last]")) el.hidden = !answer.last;
       if (left > warning) asked = false;
-      if (dialog.open && (asked || left > warning)) close();
+      if (open && (asked || left > warning)) close();
       return true;
     } catch {
       return false;
@@ -57,10 +62,10 @@
 
   async function tick() {
     const over = () => remaining() < -late;
-    if (busy || gone || remaining() > +warning || ((dialog.open || asked) && !over())) return;
+    if (busy || gone || remaining() > +warning || ((open || asked) && !over())) return;
     const told = await ask("/session-ended");
     if (!told && over()) leave("/session-ended?why=idle"); // there is no connection; the page goes all the same
-    else if (!gone && remaining() <= +warning && !asked && !dialog.open) open();
+    else if (!gone && remaining() <= +warning && !asked && !open) show();
   }
 
   function stay() {
@@ -72,12 +77,13 @@
     count(session);
     setInterval(tick, 1000);
     dialog.querySelector("[data-session-stay]").addEventListener("click", stay);
-    // Escape is an answer as well: somebody is there. The browser closes a dialog on the second one, whatever the page says.
+    // Escape is an answer as well: somebody is there. On the second one a browser closes a dialog, whatever the page says; it stays until the
+    // server has answered.
     dialog.addEventListener("cancel", (event) => {
       event.preventDefault();
       stay();
     });
-    dialog.addEventListener("close", () => document.body.classList.contains("covered") && dialog.showModal());
+    dialog.addEventListener("close", () => open && dialog.showModal());
     document.addEventListener("visibilitychange", () => {
       if (document.hidden) return;
       if (covers) ask("/session-ended"); // who sits here now may be another
