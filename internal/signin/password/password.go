@@ -3,8 +3,8 @@
 //
 // Hashing is the one expensive thing in the server, so it runs on a bounded pool: however many passwords arrive, Workers are hashed at
 // once and Queue wait, and further ones are told to come back before anything else is done for them. The hashes run in processes of the
-// lowest priority (Serve), so that key sign-ins find the processors as if nobody guessed. No one source takes all places of the
-// pool, and some are kept for browsers and stations that are known.
+// lowest priority (Serve), so that key sign-ins find the processors as if nobody guessed. Turns go round the sources; browsers and
+// stations that are known have more of them, and neither they nor the others can shut the other side out.
 //
 // A new password is judged by how many guesses it would take and never by the kinds of characters in it (check); what is measured,
 // and why that many guesses, is told at leastBits.

@@ -17,26 +17,44 @@ const longestWait = 2 * time.Second
 // send one.
 const fairShare = 2
 
-// keptShare is the share of the places, one in so many, that only those who are known may take: guessing from many addresses
-// does not reach them.
+// keptShare is the share of the places, one in so many, that those who are known keep from the others, and the others from them: guessing from
+// many addresses does not reach who is known, and nobody who is known shuts the others out.
 const keptShare = 4
 
-// pool bounds the hashes: so many at once, and so many that wait. Who is known goes first; within each of the two, who came first.
+// knownTurns is how many turns those who are known have for each one of the others, while both wait.
+const knownTurns = 3
+
+// pool bounds the hashes: so many at once, and so many that wait. Turns go round the sources, so that who sends many passwords waits for
+// their own; who is known has more turns, and never all.
 type pool struct {
 	size    int // places, of those at work and of those who wait
 	mu      sync.Mutex
 	idle    []*worker
 	places  int
 	sources map[string]int // places of each source
-	known   []*place
-	others  []*place
+	known   line
+	others  line
+	// turns are those that who is known has had since the last of the others.
+	turns int
+}
+
+// line is who waits, by source: the one whose turn is next first, and of each who came first.
+type line struct {
+	places  int // of those at work too
+	sources []*waiting
+}
+
+// waiting are the places of one source that wait.
+type waiting struct {
+	source string
+	places []*place
 }
 
 // place is a source's right to one turn. It is taken before a try is counted, and used when the try is looked at.
 type place struct {
 	pool   *pool
 	source string
-	known  bool
+	line   *line
 	worker chan *worker // gets the worker whose turn it is
 }
 
@@ -44,20 +62,22 @@ func newPool(workers []*worker, queue int) *pool {
 	return &pool{size: len(workers) + queue, idle: workers, sources: make(map[string]int)}
 }
 
-// enter takes a place; ErrBusy when there is none for this source. Who has been let in already comes without one, and is bounded by the room alone.
+// enter takes a place; ErrBusy when there is none for this source. Who has none, because they have been let in already or their address is not
+// known, is bounded by the room alone, and shares turns with all who have none.
 func (p *pool) enter(source string, known bool) (*place, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	room := p.size
-	if !known {
-		room -= p.size / keptShare
+	l := &p.others
+	if known {
+		l = &p.known
 	}
-	if p.places >= room || source != "" && p.crowded() && p.sources[source] >= fairShare {
+	if p.places >= p.size || l.places >= p.size-p.size/keptShare || source != "" && p.crowded() && p.sources[source] >= fairShare {
 		return nil, staffkey.ErrBusy
 	}
 	p.places++
+	l.places++
 	p.sources[source]++
-	return &place{pool: p, source: source, known: known, worker: make(chan *worker, 1)}, nil
+	return &place{pool: p, source: source, line: l, worker: make(chan *worker, 1)}, nil
 }
 
 // crowded says that so many places are taken that who wants one more has to think of others. It is called with the lock.
@@ -69,6 +89,7 @@ func (l *place) leave() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.places--
+	l.line.places--
 	if p.sources[l.source]--; p.sources[l.source] == 0 {
 		delete(p.sources, l.source)
 	}
@@ -108,21 +129,17 @@ func (l *place) await(ctx context.Context) (*worker, error) {
 	}
 }
 
-// queue takes an idle worker, or the place behind the others of its kind.
+// queue takes an idle worker, or the place behind the others of its source.
 func (l *place) queue() {
 	p := l.pool
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	switch {
-	case len(p.idle) > 0:
-		last := len(p.idle) - 1
+	if last := len(p.idle) - 1; last >= 0 {
 		l.worker <- p.idle[last]
 		p.idle = p.idle[:last]
-	case l.known:
-		p.known = append(p.known, l)
-	default:
-		p.others = append(p.others, l)
+		return
 	}
+	l.line.add(l)
 }
 
 // giveUp takes the place out of its queue, and reports false when its turn has come meanwhile. With onlyIf it stays there unless that
@@ -134,11 +151,7 @@ func (l *place) giveUp(onlyIf func(*pool) bool) bool {
 	if len(l.worker) > 0 || onlyIf != nil && !onlyIf(p) {
 		return false
 	}
-	line := &p.others
-	if l.known {
-		line = &p.known
-	}
-	*line = slices.DeleteFunc(*line, func(other *place) bool { return other == l })
+	l.line.remove(l)
 	return true
 }
 
@@ -146,13 +159,52 @@ func (l *place) giveUp(onlyIf func(*pool) bool) bool {
 func (p *pool) release(w *worker) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, line := range []*[]*place{&p.known, &p.others} {
-		if len(*line) > 0 {
-			next := (*line)[0]
-			*line = slices.Delete(*line, 0, 1)
-			next.worker <- w
+	if next := p.next(); next != nil {
+		next.worker <- w
+		return
+	}
+	p.idle = append(p.idle, w)
+}
+
+// next takes whose turn it is out of the lines; nil when nobody waits.
+func (p *pool) next() *place {
+	if len(p.known.sources) > 0 && (p.turns < knownTurns || len(p.others.sources) == 0) {
+		p.turns = min(p.turns+1, knownTurns)
+		return p.known.next()
+	}
+	if len(p.others.sources) > 0 {
+		p.turns = 0
+		return p.others.next()
+	}
+	return nil
+}
+
+// add puts a place behind those of its source; a source that has not waited yet goes behind the others.
+func (q *line) add(l *place) {
+	for _, of := range q.sources {
+		if of.source == l.source {
+			of.places = append(of.places, l)
 			return
 		}
 	}
-	p.idle = append(p.idle, w)
+	q.sources = append(q.sources, &waiting{source: l.source, places: []*place{l}})
+}
+
+// next takes the first place of the source whose turn it is; then the other sources come first.
+func (q *line) next() *place {
+	of := q.sources[0]
+	first := of.places[0]
+	of.places = slices.Delete(of.places, 0, 1)
+	q.sources = slices.Delete(q.sources, 0, 1)
+	if len(of.places) > 0 {
+		q.sources = append(q.sources, of)
+	}
+	return first
+}
+
+func (q *line) remove(l *place) {
+	for _, of := range q.sources {
+		of.places = slices.DeleteFunc(of.places, func(other *place) bool { return other == l })
+	}
+	q.sources = slices.DeleteFunc(q.sources, func(of *waiting) bool { return len(of.places) == 0 })
 }

@@ -4,13 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"staffkey"
-
-	"github.com/google/go-cmp/cmp"
 )
 
 // entered takes a place, which must be there.
@@ -63,15 +62,14 @@ func TestPool_keeps_places(t *testing.T) {
 	}
 }
 
-// Who is known goes first, and among equals who came first.
-func TestPool_turns(t *testing.T) {
-	t.Parallel()
+// turns runs passwords of these sources on one worker that is taken at first, and returns in which order they had their turns.
+func turns(t *testing.T, queue int, known func(source string) bool, sources ...string) (got []string) {
+	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		p := newPool([]*worker{here}, 15)
+		p := newPool([]*worker{here}, queue)
 		done := make(chan struct{})
-		var turns []string
-		run := func(source string, known bool, fn func()) {
-			l := entered(t, p, source, known)
+		run := func(source string, fn func()) {
+			l := entered(t, p, source, known(source))
 			go func() {
 				defer l.leave()
 				if err := l.work(t.Context(), func(*worker) error { fn(); return nil }); err != nil {
@@ -80,20 +78,51 @@ func TestPool_turns(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		run("first", false, func() { <-done })
-		for i, known := range []bool{false, true, false, true} {
-			source := fmt.Sprint(i, known)
-			run(source, known, func() { turns = append(turns, source) })
+		run("first", func() { <-done })
+		for _, source := range sources {
+			run(source, func() { got = append(got, source) })
 		}
 		close(done)
 		synctest.Wait()
-		if diff := cmp.Diff([]string{"1 true", "3 true", "0 false", "2 false"}, turns); diff != "" {
-			t.Errorf("turns (-want +got):\n%s", diff)
-		}
-		if p.places != 0 || len(p.sources) != 0 || len(p.idle) != 1 {
+		if p.places != 0 || p.known.places != 0 || p.others.places != 0 || len(p.sources) != 0 || len(p.idle) != 1 {
 			t.Errorf("%d places are taken, by %v, and %d workers idle, want none, nobody and one", p.places, p.sources, len(p.idle))
 		}
 	})
+	return got
+}
+
+// Who is known has three turns of four, the others never none; turns go round the sources, and within each who came first.
+func TestPool_turns(t *testing.T) {
+	t.Parallel()
+	known := func(source string) bool { return source[0] == 'k' }
+	for _, test := range []struct{ name, come, want string }{
+		{"who is known", "o1 k1 o2 k2", "k1 k2 o1 o2"},
+		{"one known source that sends many", "k1 k1 k1 k1 k1 k1 o1 o2", "k1 k1 k1 o1 k1 k1 k1 o2"},
+		{"many known sources", "k1 k2 k3 k4 k5 k6 k7 o1", "k1 k2 k3 o1 k4 k5 k6 k7"},
+		{"one other source that sends many", "o1 o1 o1 o1 o2 o3 o2", "o1 o2 o3 o1 o2 o1 o1"},
+		{"both", "k1 k1 k1 k2 o1 o1 o1 o2", "k1 k2 k1 o1 k1 o2 o1 o1"},
+	} {
+		got := strings.Join(turns(t, 31, known, strings.Fields(test.come)...), " ")
+		if got != test.want {
+			t.Errorf("%s: %s had their turns in the order %s, want %s", test.name, test.come, got, test.want)
+		}
+	}
+}
+
+// However many those who are known send, others find a place; and the other way round.
+func TestPool_shuts_nobody_out(t *testing.T) {
+	t.Parallel()
+	for _, known := range []bool{true, false} {
+		p := newPool([]*worker{here}, 15)
+		for i := range 100 {
+			if l, err := p.enter(fmt.Sprint("flood", i), known); err == nil {
+				defer l.leave()
+			}
+		}
+		for i := range 4 {
+			entered(t, p, fmt.Sprint("ward", i), !known)
+		}
+	}
 }
 
 // In a crowd nobody waits longer than longestWait; without one, as long as the request.
@@ -127,8 +156,8 @@ func TestPool_waits(t *testing.T) {
 				if got := time.Since(began); !errors.Is(err, test.want) || got != test.waited {
 					t.Errorf("got error %v after %v, want %v after %v", err, got, test.want, test.waited)
 				}
-				if len(p.others) != 0 {
-					t.Errorf("%d wait still, want nobody", len(p.others))
+				if len(p.others.sources) != 0 {
+					t.Errorf("%d sources wait still, want none", len(p.others.sources))
 				}
 			})
 		})
