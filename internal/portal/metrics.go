@@ -16,6 +16,8 @@ type Metrics struct {
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
 	proofs   *prometheus.CounterVec
+	// unreadable counts requests by a trusted proxy whose client's address could not be read.
+	unreadable prometheus.Counter
 }
 
 // NewMetrics returns metrics in a registry of their own, with those of the Go runtime and the process.
@@ -32,8 +34,11 @@ func NewMetrics() *Metrics {
 		proofs: prometheus.NewCounterVec(prometheus.CounterOpts{
 			Name: "staffkey_proofs_total", Help: "Answers of people to sign-in methods, by method and outcome.",
 		}, []string{"method", "outcome"}),
+		unreadable: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "staffkey_client_address_unreadable_total", Help: "Requests by a trusted proxy whose X-Forwarded-For told no address that can be read.",
+		}),
 	}
-	m.Registry.MustRegister(m.requests, m.seconds, m.proofs, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.Registry.MustRegister(m.requests, m.seconds, m.proofs, m.unreadable, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

@@ -7,9 +7,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"runtime/debug"
 	"strconv"
@@ -230,39 +228,7 @@ func (p *Portal) findSession(r *request) error {
 
 // originOf tells where a request came from.
 func (p *Portal) originOf(r *http.Request) staffkey.Origin {
-	return staffkey.Origin{IP: clientIP(r, p.TrustedProxies), Browser: describeBrowser(r.UserAgent()), RequestID: rand.Text()}
-}
-
-// clientIP is the address of the peer, or behind trusted proxies the nearest address in X-Forwarded-For that is not one of
-// them. The header of anybody else says nothing.
-func clientIP(r *http.Request, trusted []netip.Prefix) string {
-	host, _, err := net.SplitHostPort(r.RemoteAddr)
-	if err != nil {
-		return ""
-	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil {
-		return ""
-	}
-	ip = ip.Unmap()
-	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
-	for i := len(hops) - 1; i >= 0 && isTrusted(ip, trusted); i-- {
-		next, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
-		if err != nil {
-			break
-		}
-		ip = next.Unmap().WithZone("")
-	}
-	return ip.String()
-}
-
-func isTrusted(ip netip.Addr, trusted []netip.Prefix) bool {
-	for _, t := range trusted {
-		if t.Contains(ip) {
-			return true
-		}
-	}
-	return false
+	return staffkey.Origin{IP: p.clientIP(r), Browser: describeBrowser(r.UserAgent()), RequestID: rand.Text()}
 }
 
 // health answers that the process runs, and ready that it can serve.

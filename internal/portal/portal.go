@@ -60,6 +60,8 @@ type Portal struct {
 	stations stations
 	// languages are those of the pages.
 	languages languages
+	// unreadable is when the log tells next of a proxy that cannot be read.
+	unreadable seldom
 }
 
 // New returns the portal; its routes are fixed from then on.

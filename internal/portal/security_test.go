@@ -240,7 +240,8 @@ func TestProxies(t *testing.T) {
 		{"192.0.2.7:1", "203.0.113.9", "192.0.2.7"},                     // not a proxy of ours: its word counts for nothing
 		{"10.0.0.1:1", "203.0.113.9", "203.0.113.9"},                    // our proxy
 		{"10.0.0.1:1", "1.2.3.4, 203.0.113.9, 10.9.9.9", "203.0.113.9"}, // the nearest that is not ours
-		{"10.0.0.1:1", "nonsense", "10.0.0.1"},
+		{"10.0.0.1:1", "203.0.113.9:51008", "203.0.113.9"},              // as gateways write it
+		{"10.0.0.1:1", "nonsense", ""},                                  // nobody: counted as the proxy, all people behind it would be one
 		{"[::ffff:10.0.0.1]:1", "2001:db8::1", "2001:db8::1"},
 	} {
 		who := s.session(h)

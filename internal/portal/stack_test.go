@@ -45,6 +45,7 @@ type stack struct {
 	// watch puts something between the directory and the catalogue; may be nil.
 	watch   func(directory.Models) directory.Models
 	handler http.Handler
+	metrics *portal.Metrics
 	people  map[string]*holder
 	witness *witness
 }
@@ -143,8 +144,10 @@ func (s *stack) wire(publicAddress string) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	s.metrics = portal.NewMetrics()
 	s.handler, err = portal.New(portal.Deps{
-		SignIn: s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: rpID,
+		Metrics: s.metrics,
+		SignIn:  s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: rpID,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Health: s.store.Health, Now: s.clock.Now,
 		Log: slog.New(slog.NewJSONHandler(s.witness, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	})

@@ -41,6 +41,13 @@ func (w *witness) Write(line []byte) (int, error) {
 	return w.log.Write(line)
 }
 
+// said is the server's log.
+func (w *witness) said() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.log.String()
+}
+
 // secret tells the witness of a secret. Short ones are recognised as words, because ids and sealed texts hold all kinds of letters.
 func (w *witness) secret(what string, texts ...string) {
 	w.mu.Lock()
