@@ -64,6 +64,18 @@ func (a *answering) notLookedAt(ctx context.Context) error {
 	})
 }
 
+// noteRefused stores what an answer that its method refuses makes of the state, before anybody is told why it was refused.
+func (a *answering) noteRefused(ctx context.Context, p proof, err error) error {
+	before := p.enrolment(a.answer.Method)
+	if err == nil || p.verified.State == nil || p.verified.Proof.Method != "" || before == nil {
+		return err
+	}
+	if failed := a.s.store.Housekeep(ctx, func(tx *store.Tx) error { return tx.NoteEnrolment(*before, p.verified.State) }); failed != nil {
+		return lookAgain(failed)
+	}
+	return err
+}
+
 // concerns completes the event with whom the answer concerns.
 func (a *answering) concerns(p staffkey.Person) {
 	a.event.Person, a.event.Organisation, a.event.ActorName = p.ID, p.Organisation, p.Name

@@ -92,7 +92,8 @@ type Verified struct {
 	Use *store.KeyUse
 	// Finding is what speaks against the key's model, when policy takes the key in spite of it. The service fills it in.
 	Finding staffkey.FindingKind
-	// State replaces the state of the enrolment that was verified, when not nil.
+	// State replaces the state of the enrolment that was verified, when not nil. With a refusal it does so too: what was told of a wrong
+	// answer must not make it good later.
 	State []byte
 }
 

@@ -85,6 +85,7 @@ func (a *answering) verify(ctx context.Context, beside []staffkey.Proof, passwor
 		a.right = true
 		return s.decide(tx, &p)
 	})
+	err = a.noteRefused(ctx, p, err)
 	if p.verified.Use != nil {
 		p.verified.Use.Where = a.event.Browser
 	}

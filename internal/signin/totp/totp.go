@@ -3,7 +3,8 @@
 //
 // A code is good in its own time step and in the one before and after (RFC 6238 §5.2), and once: the last step that was
 // accepted is part of the enrolment's state, and no step up to it is accepted again. A code of a step further away tells
-// that a clock is wrong; it is never accepted.
+// that a clock is wrong; it is never accepted, also not when its step comes: whoever guesses would only have to wait. The
+// other steps stay good, so that a clock that was put right works at once.
 package totp
 
 import (
@@ -16,6 +17,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -38,10 +40,11 @@ type Method struct{ issuer string }
 // first colon, so the name loses any that it has.
 func New(issuer string) *Method { return &Method{issuer: strings.ReplaceAll(issuer, ":", "")} }
 
-// state is what is stored: the secret, and the last time step that was accepted.
+// state is what is stored: the secret, the last time step that was accepted, and later ones whose codes were told to be ahead.
 type state struct {
-	Secret []byte `json:"secret"`
-	Last   int64  `json:"last"`
+	Secret []byte  `json:"secret"`
+	Last   int64   `json:"last"`
+	Burnt  []int64 `json:"burnt,omitempty"`
 }
 
 // Kind implements signin.Method.
@@ -86,11 +89,11 @@ func (m *Method) FinishEnrolment(_ context.Context, e signin.Enrolling, c staffk
 		return signin.Enrolled{}, errors.New("the ceremony holds no secret")
 	}
 	s := state{Secret: c.State, Last: -1}
-	step, err := s.match(string(answer), e.Now)
+	steps, err := s.match(string(answer), e.Now)
 	if err != nil {
 		return signin.Enrolled{}, err
 	}
-	s.Last = step
+	s.Last = steps[0]
 	stored, err := json.Marshal(s)
 	return signin.Enrolled{State: stored, Proof: &staffkey.Proof{Method: staffkey.MethodTOTP, Possession: true, At: e.Now}}, err
 }
@@ -109,14 +112,21 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, _ sta
 			return signin.Verified{}, fmt.Errorf("authenticator app of %s: %w", v.Person.ID, err)
 		}
 	}
-	step, err := s.match(string(answer), v.Now)
+	steps, err := s.match(string(answer), v.Now)
 	if v.Enrolment == nil {
 		return signin.Verified{}, wrong()
 	}
+	current := stepOf(v.Now)
+	s.Burnt = slices.DeleteFunc(s.Burnt, func(step int64) bool { return step < current-near })
 	if err != nil {
-		return signin.Verified{}, err
+		if len(steps) == 0 {
+			return signin.Verified{}, err
+		}
+		s.Burnt = append(s.Burnt, steps...)
+		stored, failed := json.Marshal(s)
+		return signin.Verified{State: stored}, errors.Join(err, failed)
 	}
-	s.Last = step
+	s.Last = steps[0]
 	stored, err := json.Marshal(s)
 	return signin.Verified{
 		Person: v.Person.ID, State: stored,
@@ -124,35 +134,46 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, _ sta
 	}, err
 }
 
-// match returns the time step of a code that is good now, or the refusal that tells what is wrong with it.
-func (s state) match(typed string, now time.Time) (int64, error) {
+// stepOf is the time step of an instant.
+func stepOf(now time.Time) int64 { return now.Unix() / int64(period/time.Second) }
+
+// match returns the time step of a code that is good now; or the refusal that tells what is wrong with it, with the steps in which the code
+// would be good later.
+func (s state) match(typed string, now time.Time) ([]int64, error) {
 	code := normalise(typed)
-	current := now.Unix() / int64(period/time.Second)
+	current := stepOf(now)
 	const none = far + 1
 	accepted, used, off := none, none, none
+	var ahead []int64
 	for d := -far; d <= far; d++ { // all of them: which one is right must not show in the time
 		step := current + int64(d)
-		switch equal := subtle.ConstantTimeCompare([]byte(codeAt(s.Secret, step, digits)), []byte(code)) == 1; {
+		equal := subtle.ConstantTimeCompare([]byte(codeAt(s.Secret, step, digits)), []byte(code)) == 1
+		switch {
 		case !equal:
-		case step <= s.Last:
+		case step <= s.Last || slices.Contains(s.Burnt, step):
 			used = d
 		case -near <= d && d <= near: // of two steps with the same code the later: it is not to be good once more
 			accepted = d
-		case off == none || max(d, -d) < max(off, -off):
-			off = d
+		default:
+			if d > 0 {
+				ahead = append(ahead, step)
+			}
+			if off == none || max(d, -d) < max(off, -off) {
+				off = d
+			}
 		}
 	}
 	switch {
 	case accepted != none:
-		return current + int64(accepted), nil
+		return []int64{current + int64(accepted)}, nil
 	case used != none:
-		return 0, staffkey.Refused("code_used", "totp.used")
+		return nil, staffkey.Refused("code_used", "totp.used")
 	case off == none:
-		return 0, wrong()
+		return nil, wrong()
 	case off < 0:
-		return 0, staffkey.Refused("clock_slow", "totp.slow", "Count", minutes(-off))
+		return ahead, staffkey.Refused("clock_slow", "totp.slow", "Count", minutes(-off))
 	}
-	return 0, staffkey.Refused("clock_fast", "totp.fast", "Count", minutes(off))
+	return ahead, staffkey.Refused("clock_fast", "totp.fast", "Count", minutes(off))
 }
 
 // minutes is how long a number of time steps takes, rounded up.

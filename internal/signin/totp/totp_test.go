@@ -388,3 +388,62 @@ func FuzzNormalise(f *testing.F) {
 		}
 	})
 }
+
+// What a guess that hits a code of a later step is told must not make it good: of all steps that are looked at, a guess has three codes
+// that help it, those that are good at once.
+func TestFinishVerification_burns_a_code_that_is_ahead(t *testing.T) {
+	t.Parallel()
+	current := now.Unix() / 30
+	useful := 0
+	for d := int64(-far); d <= far; d++ {
+		raw, code := stored(t, -1), codeAt(vectorSecret, current+d, digits)
+		v, err := verify(t, raw, code, now)
+		if err == nil {
+			useful++
+			continue
+		}
+		if v.State == nil { // nothing is kept: then it must be no code that is good later
+			v.State = raw
+		}
+		// The same code in each moment in which it might be good.
+		for later := now.Add(period); !later.After(now.Add((far + 2) * period)); later = later.Add(period) {
+			if _, err := verify(t, v.State, code, later); err == nil {
+				useful++
+				t.Errorf("the code of %d steps ahead, which was told to be so, is good %v later", d, later.Sub(now))
+			}
+		}
+	}
+	if useful != 3 {
+		t.Errorf("%d codes help a guess, want 3", useful)
+	}
+}
+
+// The advice stays useful: whoever puts the clock right goes on at once, and another code that is ahead is told again.
+func TestFinishVerification_after_the_clock_was_put_right(t *testing.T) {
+	t.Parallel()
+	current := now.Unix() / 30
+	raw := stored(t, -1)
+	for _, d := range []int64{4, 5, far} {
+		v, err := verify(t, raw, codeAt(vectorSecret, current+d, digits), now)
+		if signintest.RuleOf(err) != "clock_fast" || v.State == nil {
+			t.Fatalf("%d steps ahead: got error %v and a state %t, want clock_fast and a state", d, err, v.State != nil)
+		}
+		raw = v.State
+		if _, err := verify(t, raw, codeAt(vectorSecret, current+d, digits), now); signintest.RuleOf(err) != "code_used" {
+			t.Errorf("%d steps ahead, once more: got error %v, want code_used", d, err)
+		}
+	}
+	v, err := verify(t, raw, codeAt(vectorSecret, current, digits), now)
+	if err != nil {
+		t.Fatalf("the code of now: %v", err)
+	}
+	later := now.Add(3 * period)
+	if v, err = verify(t, v.State, codeAt(vectorSecret, current+3, digits), later); err != nil {
+		t.Fatalf("the code of another moment: %v", err)
+	}
+	// What has passed is not kept.
+	v, err = verify(t, v.State, codeAt(vectorSecret, current+100, digits), now.Add(100*period))
+	if err != nil || string(v.State) != string(stored(t, current+100)) {
+		t.Errorf("state %s (error %v), want nothing of codes long past", v.State, err)
+	}
+}
