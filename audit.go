@@ -35,6 +35,7 @@ const (
 	EventResetAsked        EventKind = "reset_asked"
 	EventCodeSent          EventKind = "code_sent"
 	EventSendingAlarm      EventKind = "sending_alarm" // many codes sent, few typed
+	EventCodesStopped      EventKind = "codes_stopped" // a person asked for more codes than may be sent in ten minutes
 	EventKeyStopped        EventKind = "key_stopped"
 	EventKeyResumed        EventKind = "key_resumed"
 	EventKeyReplaced       EventKind = "key_replaced"

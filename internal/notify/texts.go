@@ -62,6 +62,7 @@ var templates = map[string]template{
 	"notice.method_removed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_guessed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_disabled":  {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
+	"notice.codes_stopped":    {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.codes_made":       {staffkey.ChannelEmail, nil, afterNotice},
 	"notice.code_used":        {staffkey.ChannelEmail, []string{"Left"}, afterNotice},
 	"notice.password_changed": {staffkey.ChannelEmail, nil, afterNotice},

@@ -87,6 +87,7 @@ func TestDowngrade_is_limited(t *testing.T) {
 		if _, err := w.signIn(t, w.Attempt(h.person), key.key); err != nil {
 			t.Errorf("by key: %v", err)
 		}
+		w.Clock.Advance(10 * time.Minute)
 		ben, _ := w.equippedPerson(t, "ben")
 		ben.browserBy(t, staffkey.MethodTOTP)
 		w.Clock.Advance(start.Add(24*time.Hour + time.Minute).Sub(w.Clock.Now()))

@@ -86,6 +86,7 @@ func TestMethods_of_a_person_with_a_key_change_by_key_only(t *testing.T) {
 				refusedSetUp(t, w, h, w.Browser(t, renewed), policy.StepUp)
 				w.Refused(t, policy.StepUp, func() error { return w.Service.RemoveMethod(t.Context(), w.Browser(t, renewed).Actor, kind) })
 
+				w.Clock.Advance(10 * time.Minute)
 				byKey := w.browser(t, h.person, key.key)
 				for _, again := range weaker {
 					if err := h.setUp(t, byKey, again); err != nil {

@@ -18,6 +18,10 @@ const (
 	codesPerNumber = 5                // in a day, to a number that nobody has confirmed yet, whoever asks
 	sendWait       = 30 * time.Second // between two to one person
 	day            = 24 * time.Hour
+	// In any codesWithin, to one person who signs in, to one who sets a number up, and to a number that nobody has confirmed yet: enough for a
+	// message that does not come, too few to wear anybody down.
+	codesAtOnce = 3
+	codesWithin = 10 * time.Minute
 	// Of so many codes sent in a day by one organisation, at least so many in a hundred are typed. When fewer are, somebody may be
 	// having codes sent for the sake of sending.
 	alarmFrom    = 50
@@ -172,6 +176,10 @@ func (s *Service) send(ctx context.Context, o sendingOf) error {
 		})
 	})
 	s.wake()
+	var r *staffkey.Refusal
+	if errors.As(err, &r) && r.Rule == codesRule {
+		err = errors.Join(err, s.tellOfCodes(ctx, o.actor, o.kind))
+	}
 	return s.refuse(ctx, event, nil, err)
 }
 
@@ -228,6 +236,21 @@ func (s *Service) maySend(tx *store.Tx, h holder, number string, unconfirmed boo
 	digest, err := s.store.Sealer().Digest("code/number", []byte(number))
 	if err != nil {
 		return err
+	}
+	slots := []string{slotsOf(h.person.ID)}
+	if unconfirmed { // to set a number up is no sign-in: neither keeps the other waiting
+		slots = []string{"new/" + string(h.person.ID), "number/" + base64.RawURLEncoding.EncodeToString(digest)}
+	}
+	for _, of := range slots {
+		left, err := takeSlot(tx, of)
+		if err != nil {
+			return err
+		}
+		if left > 0 {
+			r := staffkey.Refused(codesRule, "code.many", "Count", int((left+time.Minute-1)/time.Minute)).Because("%d in %s", codesAtOnce, codesWithin)
+			r.Kind = staffkey.ErrThrottled
+			return r
+		}
 	}
 	organisation := string(h.person.Organisation)
 	for _, limit := range []struct {
@@ -322,7 +345,10 @@ func (s *Service) Delivery(ctx context.Context, person staffkey.PersonID, kind s
 		if err != nil {
 			return err
 		}
-		wait = max(0, t.BlockedUntil.Sub(tx.Now))
+		if wait, err = slotsTaken(tx, slotsOf(person)); err != nil {
+			return err
+		}
+		wait = max(wait, t.BlockedUntil.Sub(tx.Now))
 		d, err = tx.FindLatestDelivery(person, channel)
 		if errors.Is(err, staffkey.ErrNotFound) {
 			return nil

@@ -30,7 +30,7 @@ func TestSend_alarm(t *testing.T) {
 				}
 				alarms := func() int { return len(w.events(t, staffkey.EventSendingAlarm)) }
 				for range 9 {
-					w.Clock.Advance(time.Minute)
+					w.Clock.Advance(4 * time.Minute)
 					for i, h := range people {
 						if err := h.send(t, text); err != nil {
 							t.Fatal(err)
@@ -80,7 +80,7 @@ func TestSend_alarm_on_the_next_day(t *testing.T) {
 		}
 		for range 3 { // days on which every code is typed, the last of them late
 			for range 8 {
-				w.Clock.Advance(time.Minute)
+				w.Clock.Advance(4 * time.Minute)
 				for _, h := range people {
 					send(h, true)
 				}
@@ -93,7 +93,7 @@ func TestSend_alarm_on_the_next_day(t *testing.T) {
 			t.Fatalf("%d alarms while every code is typed", got)
 		}
 		for range 9 {
-			w.Clock.Advance(time.Minute)
+			w.Clock.Advance(4 * time.Minute)
 			for _, h := range people {
 				send(h, false)
 			}

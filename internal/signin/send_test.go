@@ -92,12 +92,12 @@ func TestSend_is_limited_by_person(t *testing.T) {
 		h, other := w.withNumber(t, "amara"), w.withNumber(t, "ben") // one code each, and to one number
 		start := w.Clock.Now()
 		for i := range 9 {
-			w.Clock.Advance(time.Minute)
+			w.Clock.Advance(4 * time.Minute)
 			if err := h.send(t, text); err != nil {
 				t.Fatalf("code %d of a day: %v", i+2, err)
 			}
 		}
-		w.Clock.Advance(time.Minute)
+		w.Clock.Advance(10 * time.Minute)
 		throttledBy(t, "the eleventh", "code_cap", h.send(t, text))
 		if err := other.send(t, text); err != nil { // a confirmed number is its person's, whoever else has used up theirs
 			t.Errorf("another person with that number: %v", err)
@@ -114,11 +114,13 @@ func TestSend_is_limited_by_number(t *testing.T) {
 	t.Parallel()
 	eachEquipped(t, func(t *testing.T, w *installation) {
 		for i := range 5 {
+			w.Clock.Advance(4 * time.Minute)
 			in := w.Enter(t, w.AddPerson(t, fmt.Sprint("amara", i)))
 			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900123"); err != nil {
 				t.Fatal(err)
 			}
 		}
+		w.Clock.Advance(10 * time.Minute)
 		in := w.Enter(t, w.AddPerson(t, "ben"))
 		for name, number := range map[string]string{"as it was": "07700 900123", "in another spelling": "+44 (0)7700 900-123"} {
 			throttledBy(t, name, "code_cap", w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, number))
@@ -182,6 +184,7 @@ func TestNumber_change(t *testing.T) {
 			_, err := w.Service.FinishSignIn(t.Context(), origin, w.Attempt(h.person), answer(begun, text, []byte(w.LatestCode(t, h.person.ID))), nowhere)
 			return err
 		})
+		w.Clock.Advance(10 * time.Minute)
 		h.browserBy(t, text)
 		in = w.browser(t, h.person, key.key)
 		if err := h.setUpNumber(t, in, text, "07700 900999"); err != nil {
