@@ -30,6 +30,8 @@ const (
 	EventMethodRemoved     EventKind = "method_removed"
 	EventMethodGuessed     EventKind = "method_guessed"  // several wrong answers in a row, after a right password
 	EventMethodDisabled    EventKind = "method_disabled" // after too many wrong answers in a row
+	EventMethodShut        EventKind = "method_shut"     // too many of them by strangers: it takes answers from places of the person's own only
+	EventSourceAlarm       EventKind = "source_alarm"    // a network or station from which as many names were tried as may be
 	EventPasswordChanged   EventKind = "password_changed"
 	EventPasswordReset     EventKind = "password_reset" // by a link
 	EventResetAsked        EventKind = "reset_asked"

@@ -33,6 +33,10 @@ const (
 	MaxEmployeeNumber   = 64
 )
 
+// MaxLogin is how many bytes somebody may type as a name to sign in with, username or e-mail address: as many as the longest name can
+// have. A longer one means nobody, and nothing is done to find that out.
+const MaxLogin = 4 * MaxUsername
+
 // ValidateOrganisation checks code and name; it returns the first problem as an [InvalidError].
 func ValidateOrganisation(o Organisation) error {
 	if err := ValidateText("code", o.Code, MaxOrganisationCode); err != nil {

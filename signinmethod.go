@@ -69,6 +69,11 @@ const (
 // the security key that is switched off: a key is not guessed.
 const MaxFailures = 100
 
+// StrangersShare is how many of them may come from where anybody can send them, when the method can be tried by whoever knows a name, and
+// the person has a key in use: the rest is left to places of their own, so that no stranger can use it all up (NIST SP 800-63B-4 §3.2.2
+// allows that answers are taken only from where the person signed in before).
+const StrangersShare = 80
+
 // EnrolmentID identifies an enrolment.
 type EnrolmentID string
 
@@ -86,8 +91,8 @@ type Enrolment struct {
 	// ChangedAt is when it was set up last.
 	ChangedAt  time.Time
 	LastUsedAt time.Time
-	// Failures are the wrong answers since the last right one; at MaxFailures the method is switched off (DisabledAt) until it is set
-	// up anew.
+	// Failures are the wrong answers since the last right one, of strangers where places of the person's own are told apart; at
+	// MaxFailures in all the method is switched off (DisabledAt) until it is set up anew.
 	Failures   int
 	DisabledAt time.Time
 	// Lineage is what led to the session that set it up.

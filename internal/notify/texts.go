@@ -62,6 +62,7 @@ var templates = map[string]template{
 	"notice.method_removed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_guessed":   {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.method_disabled":  {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
+	"notice.method_shut":      {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.codes_stopped":    {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.codes_made":       {staffkey.ChannelEmail, nil, afterNotice},
 	"notice.code_used":        {staffkey.ChannelEmail, []string{"Left"}, afterNotice},
@@ -84,6 +85,7 @@ var templates = map[string]template{
 	"admin.frozen":        {staffkey.ChannelEmail, []string{"Name"}, afterAdministrators},
 	"admin.review":        {staffkey.ChannelEmail, []string{"Name", "Nickname", "Model"}, afterAdministrators},
 	"admin.sending":       {staffkey.ChannelEmail, []string{"Organisation", "Sent", "Typed"}, []string{"admin.look"}},
+	"operator.source":     {staffkey.ChannelEmail, []string{"Source", "Names"}, []string{"admin.look"}},
 	"admin.replacement":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Place", "Note"}, afterAdministrators},
 }
 

@@ -89,8 +89,8 @@ func TestCheckPassword_throttle(t *testing.T) {
 		if r.Rule != "throttled" {
 			return -1
 		}
-		if !errors.Is(err, staffkey.ErrThrottled) || r.Message.ID != "rate" {
-			t.Errorf("throttled with kind %v and message %s, want ErrThrottled and rate", r.Kind, r.Message.ID)
+		if !errors.Is(err, staffkey.ErrThrottled) || r.Message.ID != "rate.name" {
+			t.Errorf("throttled with kind %v and message %s, want ErrThrottled and rate.name", r.Kind, r.Message.ID)
 		}
 		return r.Message.Args["Count"].(int)
 	}

@@ -43,7 +43,7 @@ type scene struct {
 func newScene(t *testing.T, w *installation, n int) *scene {
 	t.Helper()
 	world := *w.World
-	w = &installation{&world}
+	w = &installation{&world, w.passwords}
 	w.Models.Recall()
 	w.Clock.Advance(25 * time.Hour) // what a number may be sent in a day begins anew
 	w.Organisation = w.organisation(t, fmt.Sprintf("S%d", n), w.Organisation.ID)

@@ -27,7 +27,7 @@ func (s *Service) StepUpWithPassword(ctx context.Context, actor staffkey.Actor, 
 	if err != nil {
 		return SignedIn{}, err
 	}
-	a, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, p.Username, password)
+	a, err := s.checkOwnPassword(ctx, actor, p.Username, password)
 	if err != nil {
 		return SignedIn{}, err
 	}

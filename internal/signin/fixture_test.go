@@ -30,6 +30,7 @@ var (
 // installation has the methods that every installation has, and passwords that people know.
 type installation struct {
 	*signintest.World
+	passwords signin.Method
 }
 
 func newInstallation(t testing.TB, s *store.Store, clock *storetest.Clock) *installation {
@@ -44,7 +45,7 @@ func newInstallation(t testing.TB, s *store.Store, clock *storetest.Clock) *inst
 func newInstallationWith(t testing.TB, s *store.Store, clock *storetest.Clock, passwords signin.Method) *installation {
 	t.Helper()
 	keys := securitykey.New(securitykey.Config{ID: keyID, Name: "Staffkey", Origins: []string{keyOrigin}})
-	return &installation{signintest.NewWorld(t, s, clock, keys, recoverycode.New(s.Sealer()), passwords)}
+	return &installation{signintest.NewWorld(t, s, clock, keys, recoverycode.New(s.Sealer()), passwords), passwords}
 }
 
 // each runs body in an installation of its own on each engine.
@@ -65,7 +66,12 @@ func (w *installation) person(t testing.TB, username string) staffkey.Person {
 
 // check tries a password at sign-in.
 func (w *installation) check(t testing.TB, login, password string) error {
-	_, err := w.Service.CheckPassword(t.Context(), origin, signin.Attempt{}, login, password)
+	return w.checkFrom(t, origin, login, password)
+}
+
+// checkFrom tries a password at sign-in from somewhere.
+func (w *installation) checkFrom(t testing.TB, from staffkey.Origin, login, password string) error {
+	_, err := w.Service.CheckPassword(t.Context(), from, signin.Attempt{}, login, password)
 	return err
 }
 

@@ -4,16 +4,18 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
-	"net/netip"
 	"time"
 
 	"staffkey"
+	"staffkey/internal/policy"
 	"staffkey/internal/store"
 )
 
-// Limits of guessing: after freeFailures wrong tries on one name or one person's method, each further one doubles the wait.
+// Limits of guessing (docs/decisions/0010-who-waits.md): after freeFailures wrong tries on one name or one person's method, each further one
+// doubles the wait. All names of one person together have freeOfPerson, so that whoever mistypes meets the wait that is told first.
 const (
 	freeFailures    = 5
+	freeOfPerson    = 10
 	firstWait       = 30 * time.Second
 	longestWait     = 15 * time.Minute
 	toldFailures    = 5 // then the person is told, if a password comes before the guess
@@ -21,26 +23,38 @@ const (
 	throttlePurpose = "throttle/password"
 )
 
-// defaultSourceFailures is how many wrong passwords an hour may come from one network address. A hospital is behind one address, so it
-// is far above what its people mistype, and far below what guessing over many names needs.
-const defaultSourceFailures = 300
-
 // guess is one try at something that can be guessed, counted before it is looked at. What it names is counted by digests: the table of
 // failures is no list of names.
 type guess struct {
 	s *Service
-	// subject is what is guessed: a name, or a method of a person. source is from where, for passwords.
-	subject, source string
-	// person and method, when known, whose own count of wrong answers goes on too.
+	// subject is what is guessed, as far as the answer may tell: a typed name, whomever it means; a person in a place of their own; or a
+	// method of a person who has given a password.
+	subject string
+	// whole counts the tries on all names of whom a typed name means. It is silent: over it, the answer is that of a wrong guess.
+	whole string
+	// source counts names, up to names of them, and pair remembers that this one is counted.
+	source, pair string
+	names        int
+	// person and method, when known, whose own count of wrong answers goes on too; own says that the try is from a place of theirs.
 	person staffkey.PersonID
 	method staffkey.MethodKind
+	own    bool
+
+	guessed
+}
+
+// guessed is what counting a guess has found.
+type guessed struct {
 	// failures is how many tries there are now; wait how long it still takes until the next is looked at.
 	failures int
 	wait     time.Duration
-	// narrow says that the wait is the source's.
-	narrow bool
-	// off: the method is switched off, first says the one time that it happens.
-	off, first bool
+	// narrow says that the wait is the source's; newName that the name was not counted there before, and full that it was the last.
+	narrow, newName, full bool
+	// unlooked says that the guess is refused like a wrong one without being looked at, and why; counted that it is in the person's count.
+	unlooked string
+	counted  bool
+	// off: the method is switched off; shut: strangers have used up their share. first says the one time that either happens.
+	off, shut, first bool
 }
 
 // reserve counts the try in one change, so that of many at once no more get through than are free. A right answer forgets it. The
@@ -48,7 +62,7 @@ type guess struct {
 func (s *Service) reserve(ctx context.Context, g guess) (guess, error) {
 	g.s = s
 	err := s.store.Housekeep(ctx, func(tx *store.Tx) error {
-		g.wait, g.narrow, g.off, g.first = 0, false, false, false
+		g.guessed = guessed{}
 		t, err := tx.FindThrottle(g.subject)
 		if err != nil {
 			return err
@@ -56,28 +70,73 @@ func (s *Service) reserve(ctx context.Context, g guess) (guess, error) {
 		if g.wait = t.BlockedUntil.Sub(tx.Now); g.wait > 0 {
 			return nil
 		}
-		if g.source != "" {
-			within, err := tx.CountWithin(g.source, s.sourceFailures, tx.Now.Truncate(time.Hour).Add(time.Hour))
-			if err != nil {
-				return err
-			}
-			if !within {
-				g.wait, g.narrow = tx.Now.Truncate(time.Hour).Add(time.Hour).Sub(tx.Now), true
-				return nil
-			}
-		}
-		if g.off, g.first, err = tx.CountAnswer(g.person, g.method); err != nil {
+		if err := g.countName(tx); err != nil || g.wait > 0 {
 			return err
 		}
-		if g.failures, err = tx.CountFailure(g.subject, tx.Now.Add(forgetFailures)); err != nil || g.failures < freeFailures {
+		if err := g.countWhole(tx); err != nil {
 			return err
 		}
-		return tx.BlockUntil(g.subject, tx.Now.Add(min(firstWait<<min(g.failures-freeFailures, 10), longestWait)))
+		if err := g.countAnswer(tx); err != nil {
+			return err
+		}
+		g.failures, err = countAndBlock(tx, g.subject, freeFailures)
+		return err
 	})
 	if g.wait > 0 {
 		return g, throttled(g)
 	}
 	return g, err
+}
+
+// countAndBlock adds a failure to a subject and, from so many on, makes the next wait.
+func countAndBlock(tx *store.Tx, subject string, free int) (int, error) {
+	n, err := tx.CountFailure(subject, tx.Now.Add(forgetFailures))
+	if err != nil || n < free {
+		return n, err
+	}
+	return n, tx.BlockUntil(subject, tx.Now.Add(min(firstWait<<min(n-free, 10), longestWait)))
+}
+
+// countWhole counts the try against all names of whom it means. One that comes too early is not looked at.
+func (g *guess) countWhole(tx *store.Tx) error {
+	if g.whole == "" {
+		return nil
+	}
+	t, err := tx.FindThrottle(g.whole)
+	if err != nil {
+		return err
+	}
+	if t.BlockedUntil.After(tx.Now) {
+		g.unlooked = "waits"
+		_, err := tx.CountFailure(g.whole+"/unlooked", tx.Now.Add(forgetFailures)) // a statement for a statement
+		return err
+	}
+	_, err = countAndBlock(tx, g.whole, freeOfPerson)
+	return err
+}
+
+// countAnswer counts the answer to the person's method, and says whether it is one too many.
+func (g *guess) countAnswer(tx *store.Tx) error {
+	person := g.person
+	if g.unlooked != "" {
+		person = ""
+	}
+	c, err := tx.CountAnswer(person, g.method, g.own)
+	if err != nil || !c.There {
+		return err
+	}
+	g.counted = true
+	shared := c.HasKey && startsAlone(g.method)
+	switch verdict := policy.JudgeAnswer(policy.Answers{Strangers: c.Strangers, Own: c.Own, Shared: shared, FromOwn: g.own}); {
+	case c.Off:
+		g.off = true
+	case verdict == policy.AnswerOfStranger:
+		g.unlooked, g.shut, g.first = "strangers_share", true, c.Strangers == staffkey.StrangersShare+1
+	case verdict == policy.AnswerTooLate:
+		g.off, g.first = true, true
+		return tx.SwitchOff(g.person, g.method)
+	}
+	return nil
 }
 
 // mustWait refuses a try that would not be counted because too many came before. It writes nothing.
@@ -92,20 +151,23 @@ func (s *Service) mustWait(tx *store.Tx, g *guess) error {
 	if g.source == "" {
 		return nil
 	}
-	count, err := tx.FindCount(g.source)
-	if err != nil || count < s.sourceFailures {
+	if full, err := g.isFull(tx); err != nil || !full {
 		return err
 	}
-	g.wait, g.narrow = tx.Now.Truncate(time.Hour).Add(time.Hour).Sub(tx.Now), true
 	return throttled(*g)
 }
 
 func throttled(g guess) error {
-	id := "rate"
+	id := "rate.name"
 	if g.narrow {
 		id = "rate.source"
 	}
-	r := staffkey.Refused("throttled", id, "Count", int((g.wait+time.Minute-1)/time.Minute))
+	return mustWaitFor(id, g.wait)
+}
+
+// mustWaitFor is the refusal of who has to wait.
+func mustWaitFor(message string, wait time.Duration) error {
+	r := staffkey.Refused("throttled", message, "Count", int((wait+time.Minute-1)/time.Minute))
 	r.Kind = staffkey.ErrThrottled
 	return r
 }
@@ -119,7 +181,12 @@ func (g guess) right(tx *store.Tx) error {
 		return err
 	}
 	if g.source != "" {
-		if err := tx.ReturnTry(g.source); err != nil {
+		if err := g.returnName(tx); err != nil {
+			return err
+		}
+	}
+	if g.whole != "" {
+		if err := tx.ForgetFailures(g.whole); err != nil {
 			return err
 		}
 	}
@@ -129,11 +196,18 @@ func (g guess) right(tx *store.Tx) error {
 // back takes the try back when nothing was looked at.
 func (g guess) back(ctx context.Context) error {
 	return g.s.store.Housekeep(ctx, func(tx *store.Tx) error {
-		if err := tx.ReturnAnswer(g.person, g.method); err != nil {
-			return err
+		if g.counted {
+			if err := tx.ReturnAnswer(g.person, g.method, g.own); err != nil {
+				return err
+			}
 		}
-		if g.source != "" {
-			if err := tx.ReturnTry(g.source); err != nil {
+		if g.newName {
+			if err := g.returnName(tx); err != nil {
+				return err
+			}
+		}
+		if g.whole != "" && g.unlooked != "waits" {
+			if err := tx.ReturnTry(g.whole); err != nil {
 				return err
 			}
 		}
@@ -141,48 +215,56 @@ func (g guess) back(ctx context.Context) error {
 	})
 }
 
-// guessPassword is a try at the password of a name.
-func (s *Service) guessPassword(login string, person staffkey.PersonID, origin staffkey.Origin) (guess, error) {
-	g := guess{person: person, method: staffkey.MethodPassword}
-	what := string(person) // one count for a person, by whichever of their names
-	if person == "" {
-		what = store.Fold(login)
+// guessName is a try at the password or the pass of a typed name from a place. The person is whom it means, if anybody.
+func (s *Service) guessName(kind staffkey.MethodKind, login string, person staffkey.PersonID, from place) (guess, error) {
+	g := guess{person: person, method: kind}
+	if person != "" && from.own == person {
+		g.subject, g.own = ownSubject(kind, person), true
+		return g, nil
 	}
-	digest, err := s.store.Sealer().Digest(throttlePurpose, []byte(what))
+	typed, err := s.throttleDigest(store.Fold(login))
 	if err != nil {
 		return g, err
 	}
-	g.subject = "password/" + base64.RawURLEncoding.EncodeToString(digest)
-	g.source, err = s.sourceSubject("password", origin)
-	return g, err
+	who := store.Fold(login)
+	if person != "" {
+		who = string(person)
+	}
+	whole, err := s.throttleDigest(who)
+	if err != nil {
+		return g, err
+	}
+	g.subject, g.whole = string(kind)+"/name/"+typed, string(kind)+"/whole/"+whole
+	if from.source != "" {
+		g.source, g.names = "source/names/"+from.source, from.names
+		g.pair = g.source + "/" + typed
+	}
+	return g, nil
 }
 
-// isKnown says whether a request comes from a shared station or from a browser in which a key was used, by their sealed cookies.
-func isKnown(origin staffkey.Origin) bool { return origin.Station != "" || len(origin.SeenKeys) > 0 }
+func ownSubject(kind staffkey.MethodKind, person staffkey.PersonID) string {
+	return string(kind) + "/own/" + string(person)
+}
 
-// sourceSubject names where a request comes from: the address, or of IPv6 the 64 bits that one household or ward gets. Empty when the
-// address is not known. A shared station, and a browser in which a key was used, which their sealed cookies say, are sources of their
-// own: whoever guesses from behind the same address must not shut them out.
-func (s *Service) sourceSubject(what string, origin staffkey.Origin) (string, error) {
-	switch {
-	case origin.Station != "":
-		return "source/" + what + "/station/" + string(origin.Station), nil
-	case len(origin.SeenKeys) > 0:
-		return "source/" + what + "/key/" + string(origin.SeenKeys[0]), nil
-	}
-	ip, err := netip.ParseAddr(origin.IP)
-	if err != nil {
-		return "", nil
-	}
-	if ip.Is6() {
-		p, err := ip.Prefix(64)
+func (s *Service) throttleDigest(what string) (string, error) {
+	digest, err := s.store.Sealer().Digest(throttlePurpose, []byte(what))
+	return base64.RawURLEncoding.EncodeToString(digest), err
+}
+
+// forgetGuesses forgets the wrong passwords of a person, under each of their names, because the password is another now.
+func (s *Service) forgetGuesses(tx *store.Tx, p staffkey.Person) error {
+	for _, login := range []string{p.Username, p.Email} {
+		g, err := s.guessName(staffkey.MethodPassword, login, p.ID, place{})
 		if err != nil {
-			return "", err
+			return err
 		}
-		ip = p.Addr()
+		for _, subject := range []string{g.subject, g.whole} {
+			if err := tx.ForgetFailures(subject); err != nil {
+				return err
+			}
+		}
 	}
-	digest, err := s.store.Sealer().Digest("throttle/source", []byte(ip.String()))
-	return "source/" + what + "/" + base64.RawURLEncoding.EncodeToString(digest), err
+	return tx.ForgetFailures(ownSubject(staffkey.MethodPassword, p.ID))
 }
 
 // guessMethod is a try at a method of a person. A key is not guessed, and nothing is counted for it.
@@ -190,7 +272,8 @@ func (s *Service) guessMethod(ctx context.Context, person staffkey.PersonID, kin
 	if kind == staffkey.MethodSecurityKey || person == "" {
 		return guess{}, nil
 	}
-	g, err := s.reserve(ctx, guess{subject: "method/" + string(kind) + "/" + string(person), person: person, method: kind})
+	// One that strangers can try by name is no stranger's here, after a right password.
+	g, err := s.reserve(ctx, guess{subject: "method/" + string(kind) + "/" + string(person), person: person, method: kind, own: startsAlone(kind)})
 	if err == nil && g.off {
 		return g, methodOff(g)
 	}
@@ -201,13 +284,21 @@ func methodOff(g guess) error {
 	return staffkey.Refused("method_off", "method.off").Because("%d wrong answers in a row", staffkey.MaxFailures)
 }
 
-// noteGuesses tells the person, the one time that it happens, that a method of theirs is switched off; and before that, that somebody
-// who knows their password tries to guess what comes after it.
+// noteGuesses tells the person, the one time that it happens, that a method of theirs is switched off, or takes no more answers of strangers; and
+// before that, that somebody who knows their password tries to guess what comes after it. Operators hear of a network from which many names
+// are tried.
 func (s *Service) noteGuesses(ctx context.Context, g guess, origin staffkey.Origin) error {
+	if g.full {
+		if err := s.alarmSource(ctx, g.source, g.names, origin); err != nil {
+			return err
+		}
+	}
 	kind, notice := staffkey.EventMethodDisabled, "notice.method_disabled"
 	switch {
 	case g.person == "":
 		return nil
+	case g.first && g.shut:
+		kind, notice = staffkey.EventMethodShut, "notice.method_shut"
 	case g.first:
 	case g.failures == toldFailures && !startsAlone(g.method):
 		kind, notice = staffkey.EventMethodGuessed, "notice.method_guessed"

@@ -27,7 +27,8 @@ func TestGuesses_of_a_hundred_switch_a_method_off(t *testing.T) {
 			eachEquipped(t, func(t *testing.T, w *installation) {
 				h, key := w.equippedPerson(t, "amara")
 				rule := "method_off"
-				guess := func(right bool) error { // tries the method, by an answer that is right or not
+				own := staffkey.Origin{IP: origin.IP, Browser: origin.Browser, SeenKeys: []staffkey.SecurityKeyID{key.id}} // strangers have less
+				guess := func(right bool) error {                                                                          // tries the method, by an answer that is right or not
 					body := h.wrong(kind)
 					if right && kind != staffkey.MethodPassword {
 						body = h.answer(t, kind)
@@ -44,7 +45,7 @@ func TestGuesses_of_a_hundred_switch_a_method_off(t *testing.T) {
 						if right {
 							typed = goodPassword
 						}
-						return w.check(t, "amara", typed)
+						return w.checkFrom(t, own, "amara", typed)
 					}
 					again = func() error {
 						_, err := w.Service.UseResetLink(t.Context(), origin, w.resetLink(t, h.person), goodPassword)
@@ -58,7 +59,7 @@ func TestGuesses_of_a_hundred_switch_a_method_off(t *testing.T) {
 						if right {
 							code = h.pass
 						}
-						_, err := w.signInByPass(t, "amara", code)
+						_, err := w.signInByPassFrom(t, own, "amara", code)
 						return err
 					}
 					again = func() error { h.issue(t, true); return nil }
@@ -172,11 +173,11 @@ func TestGuesses_wait_by_method_and_person(t *testing.T) {
 	})
 }
 
-// nodes are two more nodes of an installation, which let so many wrong passwords an hour through from one address; 0 is the default.
-func (w *installation) nodes(sourceFailures int, passwords ...signin.Method) (one, two *signin.Service) {
+// nodes are two more nodes of an installation, which let so many names an hour be tried from one address; 0 is the default.
+func (w *installation) nodes(names int, passwords ...signin.Method) (one, two *signin.Service) {
 	node := func() *signin.Service {
 		return signin.New(signin.Deps{
-			Store: w.Store, Methods: allMethods(w.Store, passwords...), Address: "https://staffkey.example", Now: w.Clock.Now, SourceFailures: sourceFailures,
+			Store: w.Store, Methods: allMethods(w.Store, passwords...), Address: "https://staffkey.example", Now: w.Clock.Now, Networks: signin.Networks{Names: names},
 		})
 	}
 	return node(), node()

@@ -50,7 +50,7 @@ func eachEquipped(t *testing.T, body func(t *testing.T, w *installation)) {
 // newEquipped makes an installation with every method on an empty store.
 func newEquipped(t testing.TB, s *store.Store, clock *storetest.Clock, passwords signin.Method) *installation {
 	t.Helper()
-	w := &installation{signintest.NewWorld(t, s, clock, allMethods(s, passwords)...)}
+	w := &installation{signintest.NewWorld(t, s, clock, allMethods(s, passwords)...), passwords}
 	w.policy(t, func(*staffkey.PolicySettings) {})
 	return w
 }
@@ -210,11 +210,16 @@ func (h *wallet) browserBy(t testing.TB, kind staffkey.MethodKind) signintest.Br
 // signInByPass signs in by a name and a pass alone.
 func (w *installation) signInByPass(t testing.TB, login, code string) (signin.SignedIn, error) {
 	t.Helper()
+	return w.signInByPassFrom(t, origin, login, code)
+}
+
+func (w *installation) signInByPassFrom(t testing.TB, from staffkey.Origin, login, code string) (signin.SignedIn, error) {
+	t.Helper()
 	sealed, err := w.Service.BeginPass()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return w.Service.FinishPass(t.Context(), origin, login, sealed, code, nowhere)
+	return w.Service.FinishPass(t.Context(), from, login, sealed, code, nowhere)
 }
 
 // secretOfApp reads what an authenticator app reads from the QR code.

@@ -108,6 +108,9 @@ func (s *Service) BeginPass() (string, error) {
 // FinishPass opens a session for setting up by a name and a pass. It answers alike for a wrong pass, an unknown name and a person
 // without one.
 func (s *Service) FinishPass(ctx context.Context, origin staffkey.Origin, login, sealed, code string, before staffkey.Session) (SignedIn, error) {
+	if err := ValidateLogin(login); err != nil {
+		return SignedIn{}, err
+	}
 	due := refusedAt(time.Now())
 	in, err := s.finishPass(ctx, origin, login, sealed, code, before)
 	if err != nil {
@@ -156,6 +159,10 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 	if err != nil {
 		return in, s.refuse(ctx, event, nil, err)
 	}
+	from, err := s.place(ctx, origin, login)
+	if err != nil {
+		return in, err
+	}
 	var person staffkey.Person
 	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
@@ -166,11 +173,10 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 		return in, err
 	}
 	event.Person, event.Organisation, event.ActorName = person.ID, person.Organisation, person.Name
-	g, err := s.guessPassword(login, person.ID, origin)
+	g, err := s.guessName(staffkey.MethodPass, login, person.ID, from)
 	if err != nil {
 		return in, err
 	}
-	g.subject, g.method = "pass/"+g.subject, staffkey.MethodPass
 	if g, err = s.reserve(ctx, g); err != nil {
 		s.observeResult(staffkey.MethodPass, err)
 		return in, s.refuse(ctx, event, c, err)
@@ -181,7 +187,11 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 		err := s.store.Read(ctx, func(tx *store.Tx) error {
 			var err error
 			p = proof{}
-			p.holder, err = s.loadHolder(tx, person.ID)
+			looked := person.ID
+			if g.unlooked != "" {
+				looked = ""
+			}
+			p.holder, err = s.loadHolder(tx, looked)
 			if errors.Is(err, staffkey.ErrNotFound) { // the same work for a name that means nobody
 				p.holder = holder{}
 				return s.fillHolder(tx, &p.holder)
@@ -192,10 +202,13 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 			return err
 		}
 		p.verified, err = m.FinishVerification(ctx, Verifying{Subject: p.subject(staffkey.MethodPass), Purpose: staffkey.PurposeSignIn, Now: s.now()}, *c, a.answer.Body)
-		if err == nil && g.off {
+		var r *staffkey.Refusal
+		switch {
+		case errors.As(err, &r) && g.unlooked != "":
+			r.Reason = g.unlooked
+		case err == nil && g.off:
 			err = methodOff(g)
-		}
-		if err == nil {
+		case err == nil:
 			err = s.decide(nil, &p) // a pass asks nothing of the store
 		}
 		if err == nil {
@@ -210,5 +223,8 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 		err = errors.Join(err, g.back(ctx))
 	}
 	s.observeResult(staffkey.MethodPass, err)
+	if err == nil {
+		return in, nil
+	}
 	return in, errors.Join(err, s.noteGuesses(ctx, g, origin))
 }

@@ -26,18 +26,43 @@ type Admitted interface {
 }
 
 // CheckPassword is the first step of a sign-in: a name and a password. It answers alike, and after the same work, for a
-// wrong password, an unknown name and a person without a password. The attempt it returns says who gave a right one.
+// wrong password, an unknown name and a person without a password. The attempt it returns says who gave a right one. A name that is too long
+// for any is ErrInvalid before anything is done with it.
 //
 // A right password that is enough by itself (nothing else set up yet) still opens no session here: see [Service.Enter].
 func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a Attempt, login, password string) (Attempt, error) {
-	ctx, cancel := lasting(ctx) // a guess counts also when the guesser hangs up
-	defer cancel()
-	place, err := s.admitPassword(origin)
+	if err := ValidateLogin(login); err != nil {
+		return a, err
+	}
+	from, err := s.place(ctx, origin, login)
 	if err != nil {
 		return a, err
 	}
-	defer place.Leave()
-	person, enrolment, g, err := s.findGuessed(ctx, login, origin)
+	return s.checkPassword(ctx, origin, from, a, login, password)
+}
+
+// checkOwnPassword is CheckPassword in a session, which is a place of the person's own.
+func (s *Service) checkOwnPassword(ctx context.Context, actor staffkey.Actor, login, password string) (Attempt, error) {
+	return s.checkPassword(ctx, actor.Origin, place{own: actor.Person}, Attempt{}, login, password)
+}
+
+// ValidateLogin refuses a typed name that is longer than any can be.
+func ValidateLogin(login string) error {
+	if len(login) > staffkey.MaxLogin {
+		return staffkey.Invalid("login", "username.long")
+	}
+	return nil
+}
+
+func (s *Service) checkPassword(ctx context.Context, origin staffkey.Origin, from place, a Attempt, login, password string) (Attempt, error) {
+	ctx, cancel := lasting(ctx) // a guess counts also when the guesser hangs up
+	defer cancel()
+	seat, err := s.admitPassword(from)
+	if err != nil {
+		return a, err
+	}
+	defer seat.Leave()
+	person, enrolment, g, err := s.findGuessed(ctx, login, from)
 	if err != nil && !errors.Is(err, staffkey.ErrThrottled) {
 		return a, err
 	}
@@ -59,11 +84,19 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 		return a, err
 	}
 	now := s.now()
-	v, err := place.FinishVerification(ctx, Verifying{Subject: Subject{Person: person, Enrolment: enrolment}, Purpose: staffkey.PurposeSignIn, Now: now}, staffkey.Ceremony{}, []byte(password))
-	if err == nil && g.off {
-		err = methodOff(g) // said as any wrong password is: who guesses does not learn that this one was right
+	looked, unlooked := enrolment, g.unlooked
+	if g.off {
+		unlooked = "method_off"
 	}
-	if err == nil && person.State == staffkey.PersonDisabled {
+	if unlooked != "" {
+		looked = nil // the same work, on nobody's: who guesses does not learn that this one was right
+	}
+	v, err := seat.FinishVerification(ctx, Verifying{Subject: Subject{Person: person, Enrolment: looked}, Purpose: staffkey.PurposeSignIn, Now: now}, staffkey.Ceremony{}, []byte(password))
+	var r *staffkey.Refusal
+	switch {
+	case errors.As(err, &r) && unlooked != "":
+		r.Rule = unlooked
+	case err == nil && person.State == staffkey.PersonDisabled:
 		err = policy.IsActive(person)
 	}
 	switch {
@@ -98,22 +131,19 @@ func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a A
 	return Attempt{Person: person.ID, ProvedAt: now, Password: version, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}, nil
 }
 
-// admitPassword takes a place among the passwords that are looked at.
-func (s *Service) admitPassword(origin staffkey.Origin) (Admitted, error) {
+// admitPassword takes a seat among the passwords that are looked at.
+func (s *Service) admitPassword(from place) (Admitted, error) {
 	m, err := s.method(staffkey.MethodPassword)
 	if err != nil {
 		return nil, err
 	}
-	source, err := s.sourceSubject("password", origin)
-	if err != nil {
-		return nil, err
-	}
-	return m.(Bounded).Admit(source, isKnown(origin))
+	source, known := from.turn()
+	return m.(Bounded).Admit(source, known)
 }
 
 // findGuessed reads whose password is tried, and refuses one that has to wait: that costs a flood of guesses one read each. Others
 // are counted in a change of their own, which looks again.
-func (s *Service) findGuessed(ctx context.Context, login string, origin staffkey.Origin) (person staffkey.Person, enrolment *staffkey.Enrolment, g guess, err error) {
+func (s *Service) findGuessed(ctx context.Context, login string, from place) (person staffkey.Person, enrolment *staffkey.Enrolment, g guess, err error) {
 	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		person, enrolment = staffkey.Person{}, nil
 		p, err := tx.FindPersonByLogin(login)
@@ -130,7 +160,7 @@ func (s *Service) findGuessed(ctx context.Context, login string, origin staffkey
 				enrolment = &e
 			}
 		}
-		if g, err = s.guessPassword(login, person.ID, origin); err != nil {
+		if g, err = s.guessName(staffkey.MethodPassword, login, person.ID, from); err != nil {
 			return err
 		}
 		return s.mustWait(tx, &g)
@@ -171,7 +201,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 		return s.refuse(ctx, event, nil, err)
 	}
 	if policy.NeedsPassword(seen) {
-		if _, err := s.CheckPassword(ctx, actor.Origin, Attempt{}, h.person.Username, current); err != nil {
+		if _, err := s.checkOwnPassword(ctx, actor, h.person.Username, current); err != nil {
 			var r *staffkey.Refusal
 			if errors.As(err, &r) && r.Rule == "password" {
 				return staffkey.Invalid("current", "password.current")

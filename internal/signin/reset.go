@@ -14,38 +14,79 @@ import (
 // Lives and limits of the links with which a person chooses a new password (F48).
 const (
 	ResetLinkLife = 30 * time.Minute
-	resetsPerDay  = 5 // mails to one person
 	resetBatch    = 20
+	resetsTyped   = 10 // wishes for one name from one place in an hour
+	// Wishes from a place of the person's own, in a day, which no stranger's use up.
+	resetsOfOwner = 5
+	// Wishes of strangers: from one source for one person in a day, and for one person in a day at once; after that one in resetsLater. So
+	// whoever sends them all has the person mailed a link that works at least that often.
+	resetsOfSource = 3
+	resetsAtOnce   = 5
+	resetsLater    = 2 * time.Hour
 )
 
 // AskReset notes that somebody wants a new password for a name, and does the same work whether the name means anybody or not: whom it
 // means is looked up later, by [Service.WorkResets], which answers by mail or not at all.
 func (s *Service) AskReset(ctx context.Context, origin staffkey.Origin, login string) error {
-	if login == "" || len(login) > 4*staffkey.MaxUsername {
+	if login == "" {
 		return staffkey.Invalid("login", "reset.empty")
 	}
-	source, err := s.sourceSubject("reset", origin)
+	if err := ValidateLogin(login); err != nil {
+		return err
+	}
+	from, err := s.place(ctx, origin, login)
 	if err != nil {
 		return err
 	}
+	typed, err := s.throttleDigest(store.Fold(login))
+	if err != nil {
+		return err
+	}
+	g := guess{names: from.names}
+	if from.source != "" {
+		g.source = "source/reset/" + from.source
+		g.pair = g.source + "/" + typed
+	}
 	event := staffkey.Event(staffkey.EventResetAsked, staffkey.Actor{Origin: origin})
 	err = s.store.Housekeep(ctx, func(tx *store.Tx) error {
-		within, err := source == "", error(nil)
-		if source != "" {
-			within, err = tx.CountWithin(source, s.sourceFailures, tx.Now.Add(time.Hour))
-		}
-		if err != nil {
+		g.guessed = guessed{}
+		if err := s.mayAskReset(tx, &g, from.own); err != nil {
 			return err
 		}
-		if !within {
-			r := staffkey.Refused("throttled", "rate", "Count", 60)
-			r.Kind = staffkey.ErrThrottled
-			return r
-		}
-		return tx.InsertResetRequest(login, origin)
+		return tx.InsertResetRequest(store.ResetRequest{Login: login, Origin: origin, Source: from.source, OwnOf: from.own})
 	})
-	// Nobody is woken: the look-up for a known name would compete with this answer, and show in its time.
+	if err == nil && g.full {
+		err = s.alarmSource(ctx, g.source, g.names, origin)
+	}
+	// Nobody is woken for the wish: the look-up for a known name would compete with this answer, and show in its time.
 	return s.refuse(ctx, event, nil, err)
+}
+
+// mayAskReset counts a wish: in a place of the person's own against theirs, and otherwise against the network or the station, by names, and by
+// wishes for one name.
+func (s *Service) mayAskReset(tx *store.Tx, g *guess, own staffkey.PersonID) error {
+	end := thisHour(tx.Now)
+	if own != "" {
+		within, err := tx.CountWithin("reset/asked/"+string(own), resetsTyped, end)
+		if err == nil && !within {
+			err = mustWaitFor("rate", end.Sub(tx.Now))
+		}
+		return err
+	}
+	if err := g.countName(tx); err != nil {
+		return err
+	}
+	within := true
+	if g.wait == 0 && g.source != "" {
+		var err error
+		if within, err = tx.CountWithin(g.pair+"/wishes", resetsTyped, end); err != nil {
+			return err
+		}
+	}
+	if g.wait > 0 || !within {
+		return mustWaitFor("rate.links", end.Sub(tx.Now))
+	}
+	return nil
 }
 
 // WorkResets answers the wishes for a new password that wait, and returns how many there were.
@@ -87,7 +128,7 @@ func (s *Service) answerReset(ctx context.Context, q store.ResetRequest) error {
 		if err := tx.TakeResetRequest(q.ID); err != nil {
 			return err
 		}
-		within, err := tx.CountWithin("reset/"+string(person.ID), resetsPerDay, tx.Now.Add(day))
+		within, err := mayMailReset(tx, q, person.ID)
 		if err != nil {
 			return err
 		}
@@ -108,10 +149,11 @@ func (s *Service) answerReset(ctx context.Context, q store.ResetRequest) error {
 		}
 		if h.enrolment(staffkey.MethodPassword) != nil && policy.MayResetByMail(h.person, h.grants, h.holdings) == nil {
 			secret := rand.Text()
-			if err := tx.CancelLinks(store.LinkReset, person.ID); err != nil {
+			from := askedFrom(q, person.ID)
+			if err := tx.CancelLinksAbout(store.LinkReset, person.ID, from); err != nil {
 				return err
 			}
-			if err := tx.InsertLink(store.LinkReset, person.ID, secret, tx.Now.Add(ResetLinkLife)); err != nil {
+			if err := tx.InsertLinkAbout(store.LinkReset, person.ID, from, secret, tx.Now.Add(ResetLinkLife)); err != nil {
 				return err
 			}
 			message.Template, message.Args["Link"] = "reset.link", "/reset?t="+secret
@@ -119,6 +161,33 @@ func (s *Service) answerReset(ctx context.Context, q store.ResetRequest) error {
 		return tx.InsertOutgoing(message)
 	})
 	return gone(err)
+}
+
+// mayMailReset counts a wish against those of its place for the person.
+func mayMailReset(tx *store.Tx, q store.ResetRequest, person staffkey.PersonID) (bool, error) {
+	of := "reset/" + string(person)
+	if q.OwnOf == person {
+		return tx.CountWithin(of+"/own", resetsOfOwner, tx.Now.Add(day))
+	}
+	if q.Source != "" {
+		if within, err := tx.CountWithin(of+"/from/"+q.Source, resetsOfSource, tx.Now.Add(day)); err != nil || !within {
+			return false, err
+		}
+	}
+	within, err := tx.CountWithin(of, resetsAtOnce, tx.Now.Add(day))
+	if err != nil || within {
+		return within, err
+	}
+	return tx.CountWithin(of+"/later", 1, tx.Now.Add(resetsLater))
+}
+
+// askedFrom names where a link was asked from. A newer one ends those from the same place only: nobody ends the link of somebody else, and all
+// of them end when one is used.
+func askedFrom(q store.ResetRequest, person staffkey.PersonID) string {
+	if q.OwnOf == person {
+		return "own"
+	}
+	return q.Source
 }
 
 // gone makes light of a request that another node has answered.
@@ -153,10 +222,6 @@ func (s *Service) usePasswordLink(ctx context.Context, origin staffkey.Origin, p
 	if err != nil {
 		return p, err
 	}
-	guess, err := s.guessPassword(p.Username, p.ID, staffkey.Origin{})
-	if err != nil {
-		return p, err
-	}
 	event := staffkey.Event(kind, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
 	event.Person, event.Organisation, event.Subject = p.ID, p.Organisation, purpose
 	err = s.store.Change(ctx, event, func(tx *store.Tx) error {
@@ -176,7 +241,7 @@ func (s *Service) usePasswordLink(ctx context.Context, origin staffkey.Origin, p
 			return err
 		}
 		tx.Event.Kind = kind
-		if err := tx.ForgetFailures(guess.subject); err != nil {
+		if err := s.forgetGuesses(tx, h.person); err != nil {
 			return err
 		}
 		if err := cancelPasswordLinks(tx, id); err != nil {

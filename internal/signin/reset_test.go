@@ -209,23 +209,23 @@ func TestReset_is_limited(t *testing.T) {
 	t.Parallel()
 	eachEquipped(t, func(t *testing.T, w *installation) {
 		p := w.person(t, "amara")
-		for range 6 {
+		for range 4 {
 			w.askReset(t, "amara")
 		}
-		w.told(t, p, "reset.link", 5)
-		if e := w.events(t, staffkey.EventResetAsked); len(e) != 6 || e[5].Outcome != staffkey.OutcomeRefused || e[5].Detail["rule"] != "resets_a_day" {
-			t.Errorf("%d events, the last %+v, want the sixth refused by resets_a_day", len(e), e[len(e)-1])
+		w.told(t, p, "reset.link", 3)
+		if e := w.events(t, staffkey.EventResetAsked); len(e) != 4 || e[3].Outcome != staffkey.OutcomeRefused || e[3].Detail["rule"] != "resets_a_day" {
+			t.Errorf("%d events, the last %+v, want the fourth refused by resets_a_day", len(e), e[len(e)-1])
 		}
 		w.Rest()
 		w.askReset(t, "amara")
-		w.told(t, p, "reset.link", 6)
+		w.told(t, p, "reset.link", 4)
 		// Nobody waits any more for what was not answered in the life of a link.
 		if err := w.Service.AskReset(t.Context(), origin, "amara"); err != nil {
 			t.Fatal(err)
 		}
 		w.Clock.Advance(signin.ResetLinkLife)
 		w.workResets(t, 1)
-		w.told(t, p, "reset.link", 6)
+		w.told(t, p, "reset.link", 4)
 		// From one address, whatever the names.
 		one, two := w.nodes(3)
 		for i := range 3 {
@@ -325,8 +325,8 @@ func TestChangePassword(t *testing.T) {
 			}
 		}
 		w.Refused(t, "throttled", func() error { return change(newPassword, goodPassword) })
-		if err := w.check(t, "amara", newPassword); !errors.Is(err, staffkey.ErrThrottled) {
-			t.Errorf("at sign-in: got error %v, want it to wait too", err)
+		if err := w.check(t, "amara", newPassword); err != nil { // a session is a place of its own
+			t.Errorf("at sign-in: %v", err)
 		}
 		w.Clock.Advance(staffkey.ProofLife + time.Microsecond)
 		w.Refused(t, policy.StepUp, func() error { return change(newPassword, goodPassword) })

@@ -31,26 +31,25 @@ type Deps struct {
 	Wake func()
 	// HasChannel reports whether messages of a kind can be sent; nil is all.
 	HasChannel func(staffkey.ChannelKind) bool
-	// SourceFailures is how many wrong passwords an hour one network address may send; 0 takes the default.
-	SourceFailures int
+	// Networks bound guessing over many names; zero values take the defaults.
+	Networks Networks
 	// Models knows the models of security keys; nil knows none.
 	Models Models
 }
 
 // Service runs the sign-in operations.
 type Service struct {
-	store   *store.Store
-	methods map[staffkey.MethodKind]Method
-	order   []staffkey.MethodKind
-	address string
-	now     func() time.Time
-	observe func(staffkey.MethodKind, string)
-	woken   chan struct{} // something waits for [Service.Run]
-	wakeOut func()
-	channel func(staffkey.ChannelKind) bool
-	// sourceFailures is how many wrong passwords an hour one address may send.
-	sourceFailures int
-	models         Models
+	store    *store.Store
+	methods  map[staffkey.MethodKind]Method
+	order    []staffkey.MethodKind
+	address  string
+	now      func() time.Time
+	observe  func(staffkey.MethodKind, string)
+	woken    chan struct{} // something waits for [Service.Run]
+	wakeOut  func()
+	channel  func(staffkey.ChannelKind) bool
+	networks Networks
+	models   Models
 	// anonymous bounds what visitors can have recorded.
 	anonymous *sharedBudget
 	// devices bounds what visitors can have kept of their devices.
@@ -61,7 +60,7 @@ type Service struct {
 func New(d Deps) *Service {
 	s := &Service{
 		store: d.Store, methods: make(map[staffkey.MethodKind]Method, len(d.Methods)), address: d.Address,
-		now: d.Now, observe: d.Observe, wakeOut: d.Wake, woken: make(chan struct{}, 1), channel: d.HasChannel, sourceFailures: d.SourceFailures, models: d.Models,
+		now: d.Now, observe: d.Observe, wakeOut: d.Wake, woken: make(chan struct{}, 1), channel: d.HasChannel, networks: d.Networks.orDefaults(), models: d.Models,
 	}
 	s.anonymous, s.devices = newSharedBudget(d.Store, "anonymous", anonymousBlock, anonymousBlocks), newDeviceBudget(d.Store)
 	if s.models == nil {
@@ -78,9 +77,6 @@ func New(d Deps) *Service {
 	}
 	if s.channel == nil {
 		s.channel = func(staffkey.ChannelKind) bool { return true }
-	}
-	if s.sourceFailures == 0 {
-		s.sourceFailures = defaultSourceFailures
 	}
 	for _, m := range d.Methods {
 		s.methods[m.Kind()] = m

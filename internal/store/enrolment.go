@@ -23,7 +23,7 @@ func (tx *Tx) InsertEnrolment(e staffkey.Enrolment) error {
 // UseEnrolment replaces the state that was verified with what its right answer makes of it, and forgets the wrong answers before.
 // ErrConflict says that somebody was faster: look again, and do not count the answer twice.
 func (tx *Tx) UseEnrolment(e staffkey.Enrolment, state []byte) error {
-	return tx.replaceState(e, state, "last_used_at = $3, failures = 0 WHERE disabled_at IS NULL AND", tx.Now)
+	return tx.replaceState(e, state, "last_used_at = $3, failures = 0, own_failures = 0 WHERE disabled_at IS NULL AND", tx.Now)
 }
 
 // NoteEnrolment replaces the state that was seen by another that proves nothing yet: a code that is being sent. ErrConflict as
@@ -35,7 +35,7 @@ func (tx *Tx) NoteEnrolment(e staffkey.Enrolment, state []byte) error {
 // RenewEnrolment replaces the state that was seen because the method was set up anew: it is switched on again. ErrConflict as
 // UseEnrolment.
 func (tx *Tx) RenewEnrolment(e staffkey.Enrolment, state []byte, lineage staffkey.Lineage) error {
-	return tx.replaceState(e, state, "changed_at = $3, failures = 0, disabled_at = NULL, lineage = $5 WHERE", tx.Now, lineage.String())
+	return tx.replaceState(e, state, "changed_at = $3, failures = 0, own_failures = 0, disabled_at = NULL, lineage = $5 WHERE", tx.Now, lineage.String())
 }
 
 // PutEnrolment stores the state of a method, in the place of what was seen of it before, if anything was. ErrConflict: somebody was
@@ -56,27 +56,55 @@ func (tx *Tx) replaceState(e staffkey.Enrolment, state []byte, rest string, arg 
 	return tx.one(staffkey.ErrConflict, "UPDATE enrolments SET state = $1, version = version + 1, "+rest+" id = $2 AND version = $4", append([]any{sealed, e.ID, arg, e.Version}, more...)...)
 }
 
+// CountedAnswers are the wrong answers in a row to a method, with the one that was just counted.
+type CountedAnswers struct {
+	// There is false when the person has no such method: nothing was counted.
+	There bool
+	// Strangers were given where anybody can, Own in places of the person's own.
+	Strangers, Own int
+	// HasKey says that the person has a key in use, and so may have places of their own.
+	HasKey bool
+	// Off says that the method was switched off before.
+	Off bool
+}
+
 // CountAnswer counts an answer to a method before it is looked at, so that of many at once none goes uncounted; a right one forgets
-// the count. After MaxFailures wrong ones the next is not to be looked at any more: the method is switched off, which off says, and
-// first the one time that it happens. Nothing is counted for a method that is not there.
-func (tx *Tx) CountAnswer(person staffkey.PersonID, method staffkey.MethodKind) (off, first bool, err error) {
-	var failures int
-	err = tx.q.queryRow(`UPDATE enrolments SET failures = failures + 1, disabled_at = CASE WHEN failures >= $1 THEN COALESCE(disabled_at, $2) END
-		WHERE person_id = $3 AND method = $4 RETURNING failures`, staffkey.MaxFailures, tx.Now, person, method).Scan(&failures)
+// the count. What the count means is for the caller to say, in the same change.
+func (tx *Tx) CountAnswer(person staffkey.PersonID, method staffkey.MethodKind, own bool) (CountedAnswers, error) {
+	column := failuresColumn(own)
+	c := CountedAnswers{There: true}
+	err := tx.q.queryRow("UPDATE enrolments SET "+column+" = "+column+` + 1 WHERE person_id = $1 AND method = $2
+		RETURNING failures, own_failures, disabled_at IS NOT NULL,
+			EXISTS (SELECT 1 FROM security_keys k WHERE k.person_id = enrolments.person_id AND k.state = $3)`, person, method, staffkey.SecurityKeyActive).
+		Scan(&c.Strangers, &c.Own, &c.Off, &c.HasKey)
 	if err == sql.ErrNoRows {
-		return false, false, nil
+		return CountedAnswers{}, nil
 	}
-	return failures > staffkey.MaxFailures, failures == staffkey.MaxFailures+1, err
+	return c, err
+}
+
+func failuresColumn(own bool) string {
+	if own {
+		return "own_failures"
+	}
+	return "failures"
+}
+
+// SwitchOff switches a method off after too many wrong answers, until it is set up anew.
+func (tx *Tx) SwitchOff(person staffkey.PersonID, method staffkey.MethodKind) error {
+	return tx.exec("UPDATE enrolments SET disabled_at = $1 WHERE person_id = $2 AND method = $3 AND disabled_at IS NULL", tx.Now, person, method)
 }
 
 // ForgiveAnswers forgets the wrong answers before a right one.
 func (tx *Tx) ForgiveAnswers(person staffkey.PersonID, method staffkey.MethodKind) error {
-	return tx.exec("UPDATE enrolments SET failures = 0 WHERE person_id = $1 AND method = $2 AND disabled_at IS NULL AND failures > 0", person, method)
+	return tx.exec(`UPDATE enrolments SET failures = 0, own_failures = 0
+		WHERE person_id = $1 AND method = $2 AND disabled_at IS NULL AND (failures > 0 OR own_failures > 0)`, person, method)
 }
 
 // ReturnAnswer takes back an answer that CountAnswer counted and that was not looked at.
-func (tx *Tx) ReturnAnswer(person staffkey.PersonID, method staffkey.MethodKind) error {
-	return tx.exec("UPDATE enrolments SET failures = failures - 1 WHERE person_id = $1 AND method = $2 AND disabled_at IS NULL AND failures > 0", person, method)
+func (tx *Tx) ReturnAnswer(person staffkey.PersonID, method staffkey.MethodKind, own bool) error {
+	column := failuresColumn(own)
+	return tx.exec("UPDATE enrolments SET "+column+" = "+column+" - 1 WHERE person_id = $1 AND method = $2 AND disabled_at IS NULL AND "+column+" > 0", person, method)
 }
 
 // DisableEnrolment switches a method off until it is set up anew; nothing happens when it is not there.

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -112,14 +114,19 @@ func TestEnrolmentStateChangesOnce(t *testing.T) {
 	})
 }
 
-// count counts an answer of a person to one method.
-func count(t testing.TB, s *store.Store, person staffkey.PersonID, method staffkey.MethodKind) (off, first bool) {
+// count counts an answer of a person to one method, of a stranger.
+func count(t testing.TB, s *store.Store, person staffkey.PersonID, method staffkey.MethodKind) store.CountedAnswers {
+	t.Helper()
+	return countFrom(t, s, person, method, false)
+}
+
+func countFrom(t testing.TB, s *store.Store, person staffkey.PersonID, method staffkey.MethodKind, own bool) (c store.CountedAnswers) {
 	t.Helper()
 	change(t, s, func(tx *store.Tx) (err error) {
-		off, first, err = tx.CountAnswer(person, method)
+		c, err = tx.CountAnswer(person, method, own)
 		return err
 	})
-	return off, first
+	return c
 }
 
 func findEnrolment(t testing.TB, s *store.Store, person staffkey.PersonID, method staffkey.MethodKind) staffkey.Enrolment {
@@ -127,7 +134,7 @@ func findEnrolment(t testing.TB, s *store.Store, person staffkey.PersonID, metho
 	return get(t, s, func(tx *store.Tx) (staffkey.Enrolment, error) { return tx.FindEnrolment(person, method) })
 }
 
-// A hundred wrong answers are looked at; the next switches the method off, until it is set up anew.
+// Answers of strangers and of the owner are counted apart; what switches a method off stays until it is set up anew.
 func TestCountAnswer(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
@@ -135,22 +142,20 @@ func TestCountAnswer(t *testing.T) {
 		const method = staffkey.MethodTOTP
 		addEnrolment(t, s, amara.ID, method)
 		password := addEnrolment(t, s, amara.ID, staffkey.MethodPassword)
-		for n := range staffkey.MaxFailures {
-			if off, first := count(t, s, amara.ID, method); off || first {
-				t.Fatalf("answer %d: off %t, first %t, want it looked at", n+1, off, first)
+		for i, own := range []bool{false, true, false, false} {
+			want := []store.CountedAnswers{{There: true, Strangers: 1}, {There: true, Strangers: 1, Own: 1}, {There: true, Strangers: 2, Own: 1}, {There: true, Strangers: 3, Own: 1}}[i]
+			if got := countFrom(t, s, amara.ID, method, own); got != want {
+				t.Errorf("answer %d: got %+v, want %+v", i+1, got, want)
 			}
 		}
-		if e := findEnrolment(t, s, amara.ID, method); e.Failures != staffkey.MaxFailures || !e.DisabledAt.IsZero() {
-			t.Errorf("after %d answers: %d failures, off since %v, want it on", staffkey.MaxFailures, e.Failures, e.DisabledAt)
+		if e := findEnrolment(t, s, amara.ID, method); e.Failures != 3 || !e.DisabledAt.IsZero() {
+			t.Errorf("%d failures, off since %v, want 3 and on", e.Failures, e.DisabledAt)
 		}
 		clock.Advance(time.Minute)
 		since := clock.Now()
-		if off, first := count(t, s, amara.ID, method); !off || !first {
-			t.Errorf("one answer more: off %t, first %t, want both", off, first)
-		}
-		clock.Advance(time.Minute)
-		if off, first := count(t, s, amara.ID, method); !off || first {
-			t.Errorf("yet another: off %t, first %t, want it off and not first", off, first)
+		for range 2 {
+			change(t, s, func(tx *store.Tx) error { return tx.SwitchOff(amara.ID, method) })
+			clock.Advance(time.Minute)
 		}
 		e := findEnrolment(t, s, amara.ID, method)
 		if !e.DisabledAt.Equal(since) {
@@ -159,10 +164,10 @@ func TestCountAnswer(t *testing.T) {
 
 		// Nothing but a new set-up brings it back.
 		change(t, s, func(tx *store.Tx) error { return tx.ForgiveAnswers(amara.ID, method) })
-		change(t, s, func(tx *store.Tx) error { return tx.ReturnAnswer(amara.ID, method) })
+		change(t, s, func(tx *store.Tx) error { return tx.ReturnAnswer(amara.ID, method, false) })
 		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.UseEnrolment(e, []byte("right")) })
-		if off, _ := count(t, s, amara.ID, method); !off {
-			t.Error("it is on again without having been set up")
+		if got := count(t, s, amara.ID, method); !got.Off || got.Strangers != 4 || got.Own != 1 {
+			t.Errorf("got %+v, want it off and the answers counted on", got)
 		}
 		change(t, s, func(tx *store.Tx) error { return tx.RenewEnrolment(e, []byte("new seed"), nil) })
 		want := e
@@ -171,30 +176,85 @@ func TestCountAnswer(t *testing.T) {
 			t.Errorf("set up anew (-want +got)\n%s", diff)
 		}
 		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error { return tx.RenewEnrolment(e, []byte("late"), nil) })
+		if got := count(t, s, amara.ID, method); got != (store.CountedAnswers{There: true, Strangers: 1}) {
+			t.Errorf("the first after that: got %+v, want one of a stranger", got)
+		}
 
 		if diff := cmp.Diff(password, findEnrolment(t, s, amara.ID, staffkey.MethodPassword), exactTimes); diff != "" {
 			t.Errorf("another method (-want +got)\n%s", diff)
 		}
-		if off, first := count(t, s, amara.ID, staffkey.MethodPhoneCall); off || first {
-			t.Errorf("a method that is not there: off %t, first %t, want neither", off, first)
+		if got := count(t, s, amara.ID, staffkey.MethodPhoneCall); got.There {
+			t.Errorf("a method that is not there: got %+v, want nothing", got)
 		}
 	})
 }
 
-// Guesses at once are all counted, and one of them is told that it was the one.
+// Whether a person has a key in use is told with the count.
+func TestCountAnswer_beside_a_key(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		addEnrolment(t, s, amara.ID, staffkey.MethodPassword)
+		if count(t, s, amara.ID, staffkey.MethodPassword).HasKey {
+			t.Error("a key in use, want none")
+		}
+		k := addKey(t, s, amara.ID, "Lanyard").ID
+		if !count(t, s, amara.ID, staffkey.MethodPassword).HasKey {
+			t.Error("no key in use, want one")
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.StopSecurityKey(amara.ID, k, staffkey.StopLost) })
+		if count(t, s, amara.ID, staffkey.MethodPassword).HasKey {
+			t.Error("a key that is on hold is in use")
+		}
+	})
+}
+
+// What a browser remembers means somebody only while the key is in use, and only for its owner.
+func TestFindOwnerByLogin(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		trust := plant(t, s).trust.ID
+		amara, ben := addPerson(t, s, trust, "amara"), addPerson(t, s, trust, "ben")
+		mine, other, stopped := addKey(t, s, amara.ID, "Lanyard").ID, addKey(t, s, ben.ID, "Lanyard").ID, addKey(t, s, amara.ID, "Lost").ID
+		change(t, s, func(tx *store.Tx) error { return tx.StopSecurityKey(amara.ID, stopped, staffkey.StopLost) })
+		type keys = []staffkey.SecurityKeyID
+		for _, test := range []struct {
+			name  string
+			keys  keys
+			login string
+			want  staffkey.PersonID
+		}{
+			{"the owner", keys{mine}, "amara", amara.ID},
+			{"in other letters", keys{mine}, " ＡMARA ", amara.ID},
+			{"by address", keys{mine}, amara.Email, amara.ID},
+			{"among others", keys{other, stopped, mine}, "amara", amara.ID},
+			{"somebody else", keys{mine}, "ben", ""},
+			{"nobody", keys{mine}, "nobody", ""},
+			{"a key on hold", keys{stopped}, "amara", ""},
+			{"a key of somebody else", keys{other}, "amara", ""},
+			{"no key", nil, "amara", ""},
+			{"a key that never was", keys{"nothing"}, "amara", ""},
+			{"a name longer than any", keys{mine}, strings.Repeat("a", staffkey.MaxLogin+1), ""},
+		} {
+			if got := get(t, s, func(tx *store.Tx) (staffkey.PersonID, error) { return tx.FindOwnerByLogin(test.keys, test.login) }); got != test.want {
+				t.Errorf("%s: got %q, want %q", test.name, got, test.want)
+			}
+		}
+	})
+}
+
+// Guesses at once are all counted.
 func TestCountAnswerAtOnce(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
 		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
 		addEnrolment(t, s, amara.ID, staffkey.MethodTOTP)
-		for range staffkey.MaxFailures - 30 {
-			count(t, s, amara.ID, staffkey.MethodTOTP)
-		}
 		const guesses = 64
-		off, first := make([]bool, guesses), make([]bool, guesses)
+		counted := make([]int, guesses)
 		for _, err := range parallel(guesses, func(i int) error {
-			return s.Change(context.Background(), event, func(tx *store.Tx) (err error) {
-				off[i], first[i], err = tx.CountAnswer(amara.ID, staffkey.MethodTOTP)
+			return s.Change(context.Background(), event, func(tx *store.Tx) error {
+				c, err := tx.CountAnswer(amara.ID, staffkey.MethodTOTP, false)
+				counted[i] = c.Strangers
 				return err
 			})
 		}) {
@@ -202,17 +262,11 @@ func TestCountAnswerAtOnce(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		looked, firsts := 0, 0
-		for i := range guesses {
-			if !off[i] {
-				looked++
+		slices.Sort(counted)
+		for i, got := range counted {
+			if got != i+1 {
+				t.Fatalf("counted %v, want each number from 1 to %d once", counted, guesses)
 			}
-			if first[i] {
-				firsts++
-			}
-		}
-		if looked != 30 || firsts != 1 {
-			t.Errorf("%d answers are looked at and %d are first, want 30 and 1", looked, firsts)
 		}
 	})
 }
@@ -231,7 +285,7 @@ func TestForgiveAndReturnAnswers(t *testing.T) {
 		}
 		give := func() {
 			t.Helper()
-			change(t, s, func(tx *store.Tx) error { return tx.ReturnAnswer(amara.ID, method) })
+			change(t, s, func(tx *store.Tx) error { return tx.ReturnAnswer(amara.ID, method, false) })
 		}
 		give()
 		expect("returned before any", 0)
@@ -241,7 +295,17 @@ func TestForgiveAndReturnAnswers(t *testing.T) {
 		expect("one of two returned", 1)
 		change(t, s, func(tx *store.Tx) error { return tx.ForgiveAnswers(amara.ID, method) })
 		expect("forgiven", 0)
-		count(t, s, amara.ID, method)
+		for range 2 {
+			countFrom(t, s, amara.ID, method, true)
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.ReturnAnswer(amara.ID, method, true) })
+		if got := count(t, s, amara.ID, method); got.Strangers != 1 || got.Own != 1 {
+			t.Errorf("after one of two of the owner was returned: got %+v, want one of each", got)
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.ForgiveAnswers(amara.ID, method) })
+		if got := count(t, s, amara.ID, method); got.Strangers != 1 || got.Own != 0 {
+			t.Errorf("after all were forgiven: got %+v, want the new one alone", got)
+		}
 		e := findEnrolment(t, s, amara.ID, method)
 		change(t, s, func(tx *store.Tx) error { return tx.NoteEnrolment(e, []byte("code on its way")) })
 		expect("after a state that proves nothing", 1)

@@ -54,3 +54,8 @@ func (tx *Tx) TakeLink(purpose, secret string) (staffkey.PersonID, error) {
 func (tx *Tx) CancelLinks(purpose string, person staffkey.PersonID) error {
 	return tx.exec("UPDATE one_time_links SET used_at = $1 WHERE purpose = $2 AND COALESCE(person_id, '') = $3 AND used_at IS NULL", tx.Now, purpose, string(person))
 }
+
+// CancelLinksAbout is CancelLinks for those that are about one thing.
+func (tx *Tx) CancelLinksAbout(purpose string, person staffkey.PersonID, detail string) error {
+	return tx.exec("UPDATE one_time_links SET used_at = $1 WHERE purpose = $2 AND person_id = $3 AND detail = $4 AND used_at IS NULL", tx.Now, purpose, person, detail)
+}

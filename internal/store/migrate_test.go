@@ -204,8 +204,8 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 			if diff := cmp.Diff(e, findEnrolment(t, s, "p1", staffkey.MethodPassword), exactTimes); diff != "" {
 				t.Errorf("enrolment (-want +got)\n%s", diff)
 			}
-			if off, first := count(t, s, "p1", staffkey.MethodPassword); off || first {
-				t.Errorf("its first answer: off %t, first %t, want it looked at", off, first)
+			if got := count(t, s, "p1", staffkey.MethodPassword); got.Strangers != 1 || got.Own != 0 || got.Off {
+				t.Errorf("its first answer: got %+v, want one of a stranger", got)
 			}
 			keys := get(t, s, func(tx *store.Tx) ([]staffkey.SecurityKey, error) {
 				return tx.ListSecurityKeys("p1", staffkey.SecurityKeyActive)

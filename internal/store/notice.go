@@ -19,7 +19,7 @@ const (
 const (
 	noticeLife  = 3 * 24 * time.Hour
 	notMeLife   = 14 * 24 * time.Hour
-	maxNotified = 5 // Local Administrators who are told of one thing
+	maxNotified = 5 // Local Administrators or operators who are told of one thing
 )
 
 // noticeArgs are what every notice says: whom it is about, when, and from where; or by whom, when somebody else did it, whose place
@@ -81,6 +81,24 @@ func (tx *Tx) InsertOrganisationNotice(template string, organisation staffkey.Or
 		err := tx.InsertOutgoing(staffkey.Outgoing{
 			Channel: staffkey.ChannelEmail, To: a.Email, Template: template, Language: a.Language, Args: args,
 			Organisation: organisation, ExpiresAt: tx.Now.Add(noticeLife),
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// InsertOperatorNotice tells operators, as far as they have an address, of something that concerns the whole installation.
+func (tx *Tx) InsertOperatorNotice(template string, args map[string]string) error {
+	operators, err := tx.listOperators(maxNotified)
+	if err != nil {
+		return err
+	}
+	for _, o := range operators {
+		err := tx.InsertOutgoing(staffkey.Outgoing{
+			Channel: staffkey.ChannelEmail, To: o.Email, Template: template, Language: o.Language, Args: args,
+			Organisation: o.Organisation, ExpiresAt: tx.Now.Add(noticeLife),
 		})
 		if err != nil {
 			return err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"strconv"
 	"strings"
 	"time"
 
@@ -52,14 +53,43 @@ func (tx *Tx) FindPerson(id staffkey.PersonID) (staffkey.Person, error) {
 	return scanPerson(tx.q.queryRow("SELECT "+personColumns+" FROM people p WHERE p.id = $1", id))
 }
 
-// FindPersonByLogin returns the person whom a typed name means: an e-mail address when it has an @, a username otherwise.
+// FindPersonByLogin returns the person whom a typed name means: an e-mail address when it has an @, a username otherwise. One that is
+// longer than any name means nobody, and costs nothing.
 func (tx *Tx) FindPersonByLogin(login string) (staffkey.Person, error) {
-	login = Fold(login) // first, because a full-width @ is an @
-	column := "username_folded"
-	if strings.Contains(login, "@") {
-		column = "email_folded"
+	if len(login) > staffkey.MaxLogin {
+		return staffkey.Person{}, staffkey.ErrNotFound
 	}
+	column, login := loginColumn(login)
 	return scanPerson(tx.q.queryRow("SELECT "+personColumns+" FROM people p WHERE p."+column+" = $1", login))
+}
+
+// loginColumn is where a typed name is looked for, and how it is written there.
+func loginColumn(login string) (column, folded string) {
+	login = Fold(login) // first, because a full-width @ is an @
+	if strings.Contains(login, "@") {
+		return "email_folded", login
+	}
+	return "username_folded", login
+}
+
+// FindOwnerByLogin returns whom a typed name means if one of some keys is theirs and in use; nobody otherwise. Its work depends on the keys
+// alone, not on whether the name means anybody else.
+func (tx *Tx) FindOwnerByLogin(keys []staffkey.SecurityKeyID, login string) (owner staffkey.PersonID, err error) {
+	if len(keys) == 0 || len(login) > staffkey.MaxLogin {
+		return "", nil
+	}
+	column, login := loginColumn(login)
+	args := make([]any, 0, len(keys)+2)
+	for _, k := range keys {
+		args = append(args, k)
+	}
+	state, name := strconv.Itoa(len(keys)+1), strconv.Itoa(len(keys)+2)
+	err = tx.q.queryRow("SELECT p.id FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.id IN "+placeholders(1, len(keys))+
+		" AND k.state = $"+state+" AND p."+column+" = $"+name+" LIMIT 1", append(args, staffkey.SecurityKeyActive, login)...).Scan(&owner)
+	if err == sql.ErrNoRows {
+		return "", nil
+	}
+	return owner, err
 }
 
 // FindPeopleByUsername returns those of the people of that username that exist, by folded username.
@@ -156,6 +186,19 @@ func (tx *Tx) CountOperators() (n int, err error) {
 	err = tx.q.queryRow(`SELECT COUNT(DISTINCT g.person_id) FROM role_grants g JOIN people p ON p.id = g.person_id
 		WHERE g.role = $1 AND p.state = $2`, staffkey.RoleOperator, staffkey.PersonActive).Scan(&n)
 	return n, err
+}
+
+// listOperators returns active people with an address who hold the operator role anywhere.
+func (tx *Tx) listOperators(limit int) ([]staffkey.Person, error) {
+	var people []staffkey.Person
+	err := tx.rows(func(r *sql.Rows) error {
+		p, err := scanPerson(r)
+		people = append(people, p)
+		return err
+	}, "SELECT "+personColumns+` FROM people p WHERE p.state = $1 AND p.email <> ''
+		AND EXISTS (SELECT 1 FROM role_grants g WHERE g.person_id = p.id AND g.role = $2) ORDER BY p.name_folded, p.id LIMIT $3`,
+		staffkey.PersonActive, staffkey.RoleOperator, limit)
+	return people, err
 }
 
 // ListNearestAdministrators returns the Local Administrators of the nearest organisation at or above the given one that

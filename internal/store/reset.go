@@ -9,21 +9,24 @@ import (
 
 // ResetRequest is somebody's wish for a new password, before anybody has looked whom it means.
 type ResetRequest struct {
-	ID        string
-	Login     string
-	Origin    staffkey.Origin
+	ID     string
+	Login  string
+	Origin staffkey.Origin
+	// Source is where it came from, and OwnOf the person whose own place that is, if it is anybody's.
+	Source    string
+	OwnOf     staffkey.PersonID
 	CreatedAt time.Time
 }
 
-// InsertResetRequest stores a wish. It is the same work whether the name means anybody or not.
-func (tx *Tx) InsertResetRequest(login string, origin staffkey.Origin) error {
+// InsertResetRequest stores a wish, which gets an id and the instant. It is the same work whether the name means anybody or not.
+func (tx *Tx) InsertResetRequest(q ResetRequest) error {
 	id := NewID[string]()
-	sealed, err := tx.sealer.Seal("reset_requests/"+id, []byte(login))
+	sealed, err := tx.sealer.Seal("reset_requests/"+id, []byte(q.Login))
 	if err != nil {
 		return err
 	}
-	return tx.exec("INSERT INTO reset_requests (id, login, language, ip, browser, created_at) VALUES "+placeholders(1, 6),
-		id, sealed, origin.Language, text(origin.IP), text(origin.Browser), tx.Now)
+	return tx.exec("INSERT INTO reset_requests (id, login, language, ip, browser, source, own_of, created_at) VALUES "+placeholders(1, 8),
+		id, sealed, q.Origin.Language, text(q.Origin.IP), text(q.Origin.Browser), q.Source, q.OwnOf, tx.Now)
 }
 
 // ListResetRequests returns the oldest wishes; one that cannot be opened has no Login.
@@ -32,7 +35,7 @@ func (tx *Tx) ListResetRequests(limit int) ([]ResetRequest, error) {
 	err := tx.rows(func(r *sql.Rows) error {
 		var q ResetRequest
 		var sealed []byte
-		if err := r.Scan(&q.ID, &sealed, &q.Origin.Language, &q.Origin.IP, &q.Origin.Browser, &q.CreatedAt); err != nil {
+		if err := r.Scan(&q.ID, &sealed, &q.Origin.Language, &q.Origin.IP, &q.Origin.Browser, &q.Source, &q.OwnOf, &q.CreatedAt); err != nil {
 			return err
 		}
 		if plain, err := tx.sealer.Open("reset_requests/"+q.ID, sealed); err == nil { // otherwise nobody can ever read it
@@ -41,7 +44,7 @@ func (tx *Tx) ListResetRequests(limit int) ([]ResetRequest, error) {
 		q.CreatedAt = q.CreatedAt.UTC()
 		list = append(list, q)
 		return nil
-	}, "SELECT id, login, language, ip, browser, created_at FROM reset_requests ORDER BY id LIMIT $1", limit)
+	}, "SELECT id, login, language, ip, browser, source, own_of, created_at FROM reset_requests ORDER BY id LIMIT $1", limit)
 	return list, err
 }
 

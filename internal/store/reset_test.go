@@ -21,16 +21,18 @@ func TestResetRequests(t *testing.T) {
 		}
 		origin := staffkey.Origin{IP: "192.0.2.1", Browser: "Firefox", Language: "cy"}
 		first := clock.Now()
-		change(t, s, func(tx *store.Tx) error { return tx.InsertResetRequest("Amara@nhs.example\x00", origin) })
+		change(t, s, func(tx *store.Tx) error {
+			return tx.InsertResetRequest(store.ResetRequest{Login: "Amara@nhs.example\x00", Origin: origin, Source: "a network", OwnOf: "amara"})
+		})
 		clock.Advance(time.Second)
-		change(t, s, func(tx *store.Tx) error { return tx.InsertResetRequest("", staffkey.Origin{}) })
+		change(t, s, func(tx *store.Tx) error { return tx.InsertResetRequest(store.ResetRequest{}) })
 
 		got := list(10)
 		if len(got) != 2 {
 			t.Fatalf("%d requests, want 2", len(got))
 		}
 		want := []store.ResetRequest{
-			{ID: got[0].ID, Login: "Amara@nhs.example\x00", Origin: origin, CreatedAt: first},
+			{ID: got[0].ID, Login: "Amara@nhs.example\x00", Origin: origin, Source: "a network", OwnOf: "amara", CreatedAt: first},
 			{ID: got[1].ID, CreatedAt: clock.Now()},
 		}
 		if diff := cmp.Diff(want, got, exactTimes); diff != "" {

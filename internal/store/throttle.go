@@ -50,6 +50,12 @@ func (tx *Tx) ForgetFailures(subject string) error {
 	return tx.exec("DELETE FROM throttles WHERE subject = $1", subject)
 }
 
+// TakeBack clears a subject and reports whether there was anything to clear.
+func (tx *Tx) TakeBack(subject string) (bool, error) {
+	n, err := tx.affected("DELETE FROM throttles WHERE subject = $1 AND forget_at > $2", subject, tx.Now)
+	return n == 1, err
+}
+
 // CountWithin adds one to a counter and reports whether it was still below its limit; at the limit nothing is added. The first
 // one says when the counter starts over.
 func (tx *Tx) CountWithin(subject string, limit int, forgetAt time.Time) (bool, error) {

@@ -27,7 +27,7 @@ func TestNotices_that_can_be_answered_have_words(t *testing.T) {
 	u := newUI(t)
 	for _, about := range []string{
 		"key_added", "key_removed", "key_stopped", "key_resumed", "key_replaced", "key_new_place", "method_added", "method_changed",
-		"method_removed", "method_disabled", "method_guessed", "key_recalled", "recall_undone", "codes_made", "code_used", "password_changed", "password_reset", "number_changed",
+		"method_removed", "method_disabled", "method_guessed", "method_shut", "codes_stopped", "key_recalled", "recall_undone", "codes_made", "code_used", "password_changed", "password_reset", "number_changed",
 		"without_key", "pass_issued", "unfrozen", "activity",
 	} {
 		if !u.HasMessage("notme.about." + about) {

@@ -13,8 +13,8 @@ import (
 )
 
 // leastBits is the strength that a password must have: 2 to the 27th, about 10 to the 8th, guesses by somebody who knows the person's
-// names, words, keyboards and habits. At the sign-in page, which lets 35,000 a year through for one name at most (one in 15 minutes)
-// and switches the password off after 100, that is out of reach; somebody with a stolen database needs a month of one core for each
+// names, words, keyboards and habits. At the sign-in page, which lets 35,000 a year of strangers through at one person at most (one in 15
+// minutes) and no more than 80 or 100 in a row, that is out of reach; somebody with a stolen database needs a month of one core for each
 // password (argon2id, 20 ms). More would refuse eight random letters or three short words, and people would write theirs down.
 const leastBits = 27
 

@@ -78,7 +78,7 @@ func recoveryStates() []State {
 	return []State{
 		{"reset-ask", visitor(), ui.ResetAskPage{}},
 		{"reset-ask-empty", visitor(), ui.ResetAskPage{Form: problem("login", "reset.empty")}},
-		{"reset-ask-rate", visitor(), ui.ResetAskPage{Login: Markup, Form: ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("rate", 4)}}}}},
+		{"reset-ask-rate", visitor(), ui.ResetAskPage{Login: Markup, Form: ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("rate.links", 4)}}}}},
 		{"reset-sent", known(), ui.ResetSentPage{}},
 		{"reset", visitor(), ui.ResetPage{Username: amara}},
 		{"reset-short", visitor(), ui.ResetPage{Username: Hebrew, Form: ui.Form{Errors: []ui.FieldError{{Field: "password", Message: ui.Counted("password.short", 8)}}}}},

@@ -17,7 +17,7 @@ func signInStates() []State {
 	}
 	noOrganisation := visitor()
 	noOrganisation.Organisation = ""
-	rate := ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("rate", 4)}}}
+	rate := ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("rate.name", 4)}}}
 	return []State{
 		{"signin", visitor(), signIn},
 		{"signin-no-organisation", noOrganisation, signIn},
