@@ -225,8 +225,9 @@ func (p *Portal) lostOut(r *request) error {
 	if err := r.parseForm(); err != nil {
 		return err
 	}
-	page := ui.LostOutPage{Username: clipped(r.PostFormValue("username"), staffkey.MaxUsername)}
-	a, status, errs, err := p.checkedPassword(r, page.Username, r.PostFormValue("password"))
+	username := r.PostFormValue("username")
+	page := ui.LostOutPage{Username: shownLogin(username)}
+	a, status, errs, err := p.checkedPassword(r, username, r.PostFormValue("password"))
 	if err != nil {
 		return err
 	}

@@ -49,7 +49,7 @@ func (p *Portal) resetAsk(r *request) error {
 	}
 	login := strings.TrimSpace(r.PostFormValue("login"))
 	err := p.SignIn.AskReset(r.Context(), r.origin, login)
-	page := ui.ResetAskPage{Login: clipped(login, staffkey.MaxUsername)}
+	page := ui.ResetAskPage{Login: shownLogin(login)}
 	if errs := fieldError(err); errs != nil {
 		page.Errors = errs
 		return p.render(r, http.StatusUnprocessableEntity, "", page)

@@ -103,11 +103,10 @@ func (p *Portal) signInPassword(r *request) error {
 	a.Person = "" // a new name starts over
 	a.Return = localPath(r.PostFormValue("next"), a.Return)
 	username, password := r.PostFormValue("username"), r.PostFormValue("password")
-	page := ui.SignInPage{Username: username, Next: a.Return}
-	if len(username) > 4*staffkey.MaxUsername {
-		page.Username = ""
-	}
+	page := ui.SignInPage{Username: shownLogin(username), Next: a.Return}
+	page.Errors = longLogin(username)
 	switch {
+	case page.Errors != nil:
 	case username == "":
 		page.Errors = append(page.Errors, ui.FieldError{Field: "username", Message: ui.Text{ID: "username.empty"}})
 	case password == "":
@@ -127,8 +126,28 @@ func (p *Portal) signInPassword(r *request) error {
 	return p.passedPassword(r, a)
 }
 
+// longLogin says of a form that takes a username that nobody's is so long. Nothing else is done with it.
+func longLogin(username string) []ui.FieldError {
+	errs := fieldError(signin.ValidateLogin(username))
+	for i := range errs {
+		errs[i].Field = "username"
+	}
+	return errs
+}
+
+// shownLogin is what a form shows again of a typed name: nothing of one that is too long for any.
+func shownLogin(login string) string {
+	if longLogin(login) != nil {
+		return ""
+	}
+	return login
+}
+
 // checkedPassword reads nothing but what it is given: a name and a password that somebody typed on another page than the sign-in.
 func (p *Portal) checkedPassword(r *request, username, password string) (signin.Attempt, int, []ui.FieldError, error) {
+	if long := longLogin(username); long != nil {
+		return signin.Attempt{}, http.StatusUnprocessableEntity, long, nil
+	}
 	if username == "" || password == "" {
 		return signin.Attempt{}, http.StatusUnprocessableEntity, []ui.FieldError{{Message: ui.Text{ID: "pw.wrong"}}}, nil
 	}

@@ -233,11 +233,9 @@ func (p *Portal) showPass(r *request, status int, page ui.PassPage) error {
 }
 
 func (p *Portal) signInPass(r *request) error {
-	page := ui.PassPage{Username: r.PostFormValue("username")}
-	if len(page.Username) > 4*staffkey.MaxUsername {
-		page.Username = ""
-	}
-	if page.Username == "" {
+	username := r.PostFormValue("username")
+	page := ui.PassPage{Username: shownLogin(username)}
+	if page.Errors = longLogin(username); page.Errors == nil && username == "" {
 		page.Errors = append(page.Errors, ui.FieldError{Field: "username", Message: ui.Text{ID: "username.empty"}})
 	}
 	if r.PostFormValue("code") == "" {
@@ -246,7 +244,7 @@ func (p *Portal) signInPass(r *request) error {
 	if len(page.Errors) > 0 {
 		return p.showPass(r, http.StatusUnprocessableEntity, page)
 	}
-	in, err := p.SignIn.FinishPass(r.Context(), r.origin, page.Username, r.PostFormValue("ceremony"), r.PostFormValue("code"), r.current.Session)
+	in, err := p.SignIn.FinishPass(r.Context(), r.origin, username, r.PostFormValue("ceremony"), r.PostFormValue("code"), r.current.Session)
 	if refusal := asRefusal(err); refusal != nil {
 		page.Errors = []ui.FieldError{codeError(refusal)}
 		return p.showPass(r, refusalStatus(err), page)

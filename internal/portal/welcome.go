@@ -48,13 +48,26 @@ func (p *Portal) welcome(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.password-set"}); err != nil {
+	// Straight in, as the button says: the password just chosen is checked like any other. It may have to wait like any other, and is stored
+	// all the same.
+	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, signin.Attempt{}, who.Username, password)
+	stored := flash{Kind: "success", ID: "flash.password-set"}
+	waits := errors.Is(err, staffkey.ErrThrottled) || errors.Is(err, staffkey.ErrBusy)
+	switch {
+	case waits:
+		minutes := 1
+		if refusal := asRefusal(err); refusal != nil {
+			minutes, _ = refusal.Message.Args["Count"].(int)
+		}
+		stored = flash{Kind: "warn", ID: "flash.password-later", Count: &minutes}
+	case err != nil:
 		return err
 	}
-	// Straight in, as the button says: the password just chosen is checked like any other.
-	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, signin.Attempt{}, who.Username, password)
-	if err != nil {
+	if err := r.setFlash(stored); err != nil {
 		return err
+	}
+	if waits {
+		return r.redirect("/signin")
 	}
 	return p.passedPassword(r, a)
 }
