@@ -13,6 +13,8 @@ import (
 	"strings"
 	"time"
 
+	"staffkey/internal/signin"
+
 	"github.com/BurntSushi/toml"
 	"github.com/alecthomas/kong"
 )
@@ -32,6 +34,9 @@ type serverConfig struct {
 	TLSCert         string        `help:"Certificate chain (PEM). Without it, run behind a proxy that ends TLS." type:"path" placeholder:"FILE"`
 	TLSKey          string        `help:"Private key of the certificate (PEM)." type:"path" placeholder:"FILE"`
 	TrustedProxy    []string      `help:"Address or network of a proxy whose X-Forwarded-For is believed. May be given more than once." placeholder:"CIDR"`
+	OwnNetwork      []string      `help:"Network of your own whose people share an address towards Staffkey. From each address in it, own-network-names may be tried in vain in an hour. May be given more than once." placeholder:"CIDR"`
+	NetworkNames    int           `help:"How many different names may be tried with a wrong password in an hour from one network address; 0 is the default." default:"300" placeholder:"N"`
+	OwnNetworkNames int           `help:"The same for an address in own-network; 0 is the default." default:"3000" placeholder:"N"`
 	MetricsListen   string        `help:"Address and port for Prometheus metrics, apart from the public one. Off when empty." placeholder:"HOST:PORT"`
 	RPName          string        `help:"Name that browsers show when a key is used." default:"Staffkey" placeholder:"NAME"`
 	RPID            string        `name:"rp-id" help:"Host name that keys are bound to, when it is not that of the address: a domain above it, or where the address was before. Never change it once people have keys." placeholder:"HOST"`
@@ -51,6 +56,7 @@ type settled struct {
 	address        string
 	rpID           string
 	trustedProxies []netip.Prefix
+	networks       signin.Networks
 	location       *time.Location
 	workers        int
 	messages       messages
@@ -91,15 +97,10 @@ func (c *serverConfig) settle() (settled, error) {
 	if (c.TLSCert == "") != (c.TLSKey == "") {
 		add("tls-cert and tls-key: give both or none")
 	}
-	for _, t := range c.TrustedProxy {
-		prefix, err := netip.ParsePrefix(t)
-		if addr, addrErr := netip.ParseAddr(t); addrErr == nil {
-			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
-		}
-		if err != nil {
-			add("trusted-proxy: %q is no address or network", t)
-		}
-		s.trustedProxies = append(s.trustedProxies, prefix)
+	s.trustedProxies = prefixes("trusted-proxy", c.TrustedProxy, add)
+	s.networks = signin.Networks{Names: c.NetworkNames, Own: prefixes("own-network", c.OwnNetwork, add), OwnNames: c.OwnNetworkNames}
+	if c.NetworkNames < 0 || c.OwnNetworkNames < 0 {
+		add("network-names and own-network-names: must not be negative")
 	}
 	if s.location, err = time.LoadLocation(c.TimeZone); err != nil {
 		add("time-zone: %q is not known", c.TimeZone)
@@ -122,6 +123,23 @@ func (c *serverConfig) settle() (settled, error) {
 		return s, &problem{cause: "the configuration has problems:\n  - " + strings.Join(problems, "\n  - "), fix: "Set them by flag, environment (STAFFKEY_…) or file (--config); staffkeyd serve --help explains each."}
 	}
 	return s, nil
+}
+
+// prefixes reads networks, or single addresses, of a setting.
+func prefixes(setting string, values []string, add func(format string, args ...any)) []netip.Prefix {
+	var list []netip.Prefix
+	for _, v := range values {
+		prefix, err := netip.ParsePrefix(v)
+		if addr, addrErr := netip.ParseAddr(v); addrErr == nil {
+			prefix, err = netip.PrefixFrom(addr, addr.BitLen()), nil
+		}
+		if err != nil {
+			add("%s: %q is no address or network", setting, v)
+			continue
+		}
+		list = append(list, prefix)
+	}
+	return list
 }
 
 // isHostName reports whether a text is a name of at least two labels, or localhost, as a relying party id is (WebAuthn Level 3 §5.1.2).

@@ -191,8 +191,8 @@ func TestProblems_name_a_cause_and_a_fix(t *testing.T) {
 		"unknown flag":          {[]string{"serve", "--adress", "x"}, []string{"--adress"}},
 		"no installation":       {[]string{"person", "list", "--data", filepath.Join(dir, "nothing")}, []string{"no installation", "--data"}},
 		"everything at once": {
-			[]string{"serve", "--address", "http://10.0.0.1/x", "--listen", "nonsense", "--time-zone", "Mars", "--tls-cert", "x", "--trusted-proxy", "y", "--data", dir},
-			[]string{"address:", "listen:", "time-zone:", "tls-cert", "trusted-proxy:"},
+			[]string{"serve", "--address", "http://10.0.0.1/x", "--listen", "nonsense", "--time-zone", "Mars", "--tls-cert", "x", "--trusted-proxy", "y", "--own-network", "z", "--network-names=-1", "--data", dir},
+			[]string{"address:", "listen:", "time-zone:", "tls-cert", "trusted-proxy:", "own-network:", "network-names"},
 		},
 		"key for no host":       {[]string{"serve", "--address", "https://signin.example", "--rp-id", "https://old.example", "--data", dir}, []string{"rp-id:"}},
 		"no address":            {[]string{"serve", "--data", dir}, []string{"say which address"}},

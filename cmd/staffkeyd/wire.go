@@ -131,7 +131,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	}
 	service := signin.New(signin.Deps{
 		Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof, Wake: delivery.Wake, HasChannel: delivery.Has,
-		Models: catalogue,
+		Models: catalogue, Networks: set.networks,
 	})
 	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number, Models: catalogue})
 	pages, err := ui.New()
