@@ -1,6 +1,7 @@
 package staffkey_test
 
 import (
+	"fmt"
 	"go/ast"
 	"regexp"
 	"slices"
@@ -113,12 +114,46 @@ var keyStates = map[string]string{
 	"StopSecurityKey":         "on hold",
 	"StopKeysRegisteredSince": "on hold",
 	"RemoveSecurityKey":       "removed",
+	"StripPerson":             "removed",
 }
 
 // A key becomes active in one place, which does what goes with it.
 func TestKeys_come_into_use_in_one_place(t *testing.T) {
 	t.Parallel()
-	found := map[string]bool{}
+	found := statements(t, writesKeyState)
+	for name, at := range found {
+		if keyStates[name] == "" {
+			t.Errorf("%s: %s writes the state of a key: a key comes into use by putKeyInUse, or say here what it becomes", at, name)
+		}
+	}
+	for name := range keyStates {
+		if found[name] == "" {
+			t.Errorf("%s does not write the state of a key", name)
+		}
+	}
+}
+
+// writesPersonState matches a statement that writes the state of a person who is there.
+var writesPersonState = regexp.MustCompile(`UPDATE people SET (?:(?:[^W]|W[^H])*[ ,])?(?:state|frozen_at) = `)
+
+// A person's state is changed by one statement, from what was seen: what an import stores of a person never brings a state with it.
+func TestPeople_change_their_state_in_one_place(t *testing.T) {
+	t.Parallel()
+	found := statements(t, writesPersonState)
+	for name, at := range found {
+		if name != "PutPersonState" {
+			t.Errorf("%s: %s writes the state of a person: PutPersonState does, with what policy.ChangeState says", at, name)
+		}
+	}
+	if len(found) == 0 {
+		t.Error("PutPersonState does not write the state of a person")
+	}
+}
+
+// statements are the functions of the store that hold a statement, by name, with where they are.
+func statements(t *testing.T, statement *regexp.Regexp) map[string]string {
+	t.Helper()
+	found := map[string]string{}
 	for _, s := range readTree(t, false) {
 		if s.test || s.dir != "internal/store" {
 			continue
@@ -129,19 +164,10 @@ func TestKeys_come_into_use_in_one_place(t *testing.T) {
 				continue
 			}
 			start, end := s.position(f.Pos()).Offset, s.position(f.End()).Offset
-			body := strings.Join(strings.Fields(string(s.text[start:end])), " ")
-			if !writesKeyState.MatchString(body) {
-				continue
-			}
-			found[f.Name.Name] = true
-			if keyStates[f.Name.Name] == "" {
-				t.Errorf("%s: %s writes the state of a key: a key comes into use by putKeyInUse, or say here what it becomes", s.position(f.Pos()), f.Name.Name)
+			if statement.MatchString(strings.Join(strings.Fields(string(s.text[start:end])), " ")) {
+				found[f.Name.Name] = fmt.Sprint(s.position(f.Pos()))
 			}
 		}
 	}
-	for name := range keyStates {
-		if !found[name] {
-			t.Errorf("%s does not write the state of a key", name)
-		}
-	}
+	return found
 }

@@ -52,6 +52,7 @@ const (
 	EventStationRevoked    EventKind = "station_revoked"
 	EventPersonAdded       EventKind = "person_added"
 	EventPersonChanged     EventKind = "person_changed"
+	EventPersonReplaced    EventKind = "person_replaced" // their username is another person's now
 	EventOrganisationAdded EventKind = "organisation_added"
 	EventOrganisationEdit  EventKind = "organisation_changed"
 	EventRoleGranted       EventKind = "role_granted"

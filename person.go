@@ -11,7 +11,7 @@ type PersonID string
 // PersonState says whether a person may do anything at all.
 type PersonState string
 
-// The states of a person.
+// The states of a person. What leads from one to another is decided in one place, policy.ChangeState.
 const (
 	PersonActive   PersonState = "active"
 	PersonDisabled PersonState = "disabled"
@@ -28,7 +28,9 @@ type Person struct {
 	Username       string
 	Email          string // optional; unique when there
 	Name           string
-	EmployeeNumber string // optional
+	// EmployeeNumber is who the person is in the staff records of their organisation, where it has such numbers: optional, and not
+	// unique, because organisations number their people each for themselves. A username may be given anew; a number is not.
+	EmployeeNumber string
 	Phone          string // optional; shown to others only for Local Administrators
 	State          PersonState
 	CreatedAt      time.Time
@@ -36,7 +38,7 @@ type Person struct {
 	Language string
 	// AskedAt is when the person was first asked to set up what policy asks for; grace counts from there. Zero before.
 	AskedAt time.Time
-	// FrozenAt is since when the person is frozen, or zero.
+	// FrozenAt is since when the person is frozen, or zero. Who is disabled meanwhile keeps it, and comes back frozen.
 	FrozenAt time.Time
 	// SetUpAt is when the person first set up something stronger than a password; zero before. It is never taken back.
 	SetUpAt time.Time

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -18,6 +19,7 @@ import (
 	"staffkey/internal/signin/securitykey"
 	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/securitykey/mds/mdstest"
+	"staffkey/internal/store"
 	"staffkey/internal/store/storetest"
 
 	"github.com/alecthomas/kong"
@@ -47,7 +49,8 @@ type administration struct {
 }
 
 // TestAdministration runs each script of testdata/administration on an empty store of each engine. "staffkeyd" runs a
-// command and sets $status to its exit code; "terminal" does so as on a terminal.
+// command and sets $status to its exit code; "terminal" does so as on a terminal; "freeze" is a person who presses "This was not me" in
+// a mail.
 func TestAdministration(t *testing.T) {
 	t.Parallel()
 	for _, engine := range storetest.Engines(t) {
@@ -69,6 +72,7 @@ func TestAdministration(t *testing.T) {
 				},
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){
 					"staffkeyd": func(ts *testscript.TestScript, neg bool, args []string) { administer(ts, neg, args, false) },
+					"freeze":    freeze,
 					"terminal":  func(ts *testscript.TestScript, neg bool, args []string) { administer(ts, neg, args, true) },
 				},
 			})
@@ -90,6 +94,26 @@ func putMetadata(t testing.TB, dir string, now time.Time) error {
 		errs = append(errs, os.WriteFile(filepath.Join(dir, name), content, 0o600))
 	}
 	return errors.Join(errs...)
+}
+
+func freeze(ts *testscript.TestScript, _ bool, args []string) {
+	ts.Check(freezeByMail(ts.Value("environment").(*environment), args[0]))
+}
+
+func freezeByMail(env *environment, username string) error {
+	p, err := env.directory.FindPerson(env.ctx, staffkey.ConsoleActor(), username)
+	if err != nil {
+		return err
+	}
+	secret := rand.Text()
+	err = env.store.Change(env.ctx, staffkey.Event(staffkey.EventLinkIssued, staffkey.ConsoleActor()), func(tx *store.Tx) error {
+		return tx.InsertLinkAbout(store.LinkNotMe, p.ID, "notice.codes_made", secret, tx.Now.Add(time.Hour))
+	})
+	if err != nil {
+		return err
+	}
+	_, err = env.service.FreezeByLink(env.ctx, staffkey.Origin{}, secret)
+	return err
 }
 
 func administer(ts *testscript.TestScript, neg bool, args []string, terminal bool) {

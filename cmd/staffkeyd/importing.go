@@ -69,17 +69,23 @@ type importResult struct {
 	Unchanged int             `json:"unchanged"`
 	Refused   int             `json:"refused"`
 	Problems  []importProblem `json:"problems"`
+	Notes     []importProblem `json:"notes"`
 	Error     string          `json:"error,omitempty"`
 }
 
-// finishImport prints what an import did and returns how the command ends: with 1 when rows were refused, with the error
+func listed(problems []directory.Problem) []importProblem {
+	list := make([]importProblem, len(problems))
+	for i, p := range problems {
+		list[i] = importProblem{p.Line, p.Column, p.Message.ID, p.Text}
+	}
+	return list
+}
+
+// finishImport prints what an import did, with its notes, and returns how the command ends: with 1 when rows were refused, with the error
 // that stopped the import otherwise.
 func finishImport(env *environment, report directory.Report, asJSON bool, stopped error) error {
 	if asJSON {
-		result := importResult{Rows: report.Rows, Added: report.Added, Changed: report.Changed, Unchanged: report.Unchanged, Refused: report.Refused, Problems: []importProblem{}}
-		for _, p := range report.Problems {
-			result.Problems = append(result.Problems, importProblem{p.Line, p.Column, p.Message.ID, p.Text})
-		}
+		result := importResult{Rows: report.Rows, Added: report.Added, Changed: report.Changed, Unchanged: report.Unchanged, Refused: report.Refused, Problems: listed(report.Problems), Notes: listed(report.Notes)}
 		if stopped != nil {
 			result.Error = explain(stopped).Error()
 		}
@@ -90,6 +96,9 @@ func finishImport(env *environment, report directory.Report, asJSON bool, stoppe
 		if report.Rows > 0 || stopped == nil {
 			fmt.Fprintf(env.stdout, "added %s, changed %s, unchanged %s, refused %s\n",
 				grouped(report.Added), grouped(report.Changed), grouped(report.Unchanged), grouped(report.Refused))
+		}
+		for _, n := range report.Notes {
+			fmt.Fprintln(env.stdout, problemLine(n))
 		}
 		for _, p := range report.Problems {
 			fmt.Fprintln(env.stderr, problemLine(p))

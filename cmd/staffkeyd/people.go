@@ -71,6 +71,11 @@ func printLink(env *environment, actor staffkey.Actor, p staffkey.Person) error 
 type personImport struct {
 	File string `arg:"" help:"CSV file with a header: username, name and organisation (a code), and optionally email, employee_number, phone and state (active or disabled). \"-\" reads standard input."`
 	JSON bool   `help:"Print the result as one JSON object." env:"-"`
+
+	NewHolder      []string `help:"The username is another person's now: whoever had it before is put aside, with all that they signed in with. May be repeated." placeholder:"USERNAME" env:"-"`
+	SamePerson     []string `help:"The row of this username is about who had it, or its employee number, before: they keep what they sign in with. May be repeated." placeholder:"USERNAME" env:"-"`
+	Renumbered     bool     `help:"The employee numbers are new ones: who has the same name or e-mail address is who they were." env:"-"`
+	RenameByNumber bool     `help:"An unknown username with the employee number of somebody of the same organisation is their new one, if their own is not in the file. For files of everybody." env:"-"`
 }
 
 // Run imports the file.
@@ -81,7 +86,8 @@ func (c *personImport) Run(env *environment) error {
 	}
 	defer file.Close()
 	progress := newProgressLine(env)
-	report, err := env.directory.ImportPeople(env.ctx, staffkey.ConsoleActor(), file, progress.report)
+	said := directory.Confirmed{NewHolders: c.NewHolder, SamePeople: c.SamePerson, Renumbered: c.Renumbered, RenameByNumber: c.RenameByNumber}
+	report, err := env.directory.ImportPeopleConfirmed(env.ctx, staffkey.ConsoleActor(), file, said, progress.report)
 	progress.clear()
 	return finishImport(env, report, c.JSON, err)
 }

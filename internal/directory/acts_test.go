@@ -51,6 +51,22 @@ var operations = map[string]struct {
 		p.Phone = "01632 960002"
 		return func() error { return s.ChangePerson(t.Context(), s.actor, p) }
 	}},
+	"ChangeSamePerson": {begin: func(t *testing.T, s *scene) func() error {
+		p := s.victim
+		p.EmployeeNumber = "N2"
+		return func() error { return s.ChangeSamePerson(t.Context(), s.actor, p) }
+	}},
+	"ReplacePerson": {begin: func(t *testing.T, s *scene) func() error {
+		p := staffkey.Person{ID: s.victim.ID, Username: s.victim.Username, Name: "Quite Another", Organisation: "A"}
+		return func() error { return only(s.ReplacePerson(t.Context(), s.actor, p)) }
+	}},
+	"ImportPeopleConfirmed": {begin: func(t *testing.T, s *scene) func() error {
+		file := fmt.Sprintf("username,name,organisation,employee_number\n%s,Quite Another,A,N9\n", s.victim.Username)
+		said := directory.Confirmed{NewHolders: []string{s.victim.Username}}
+		return func() error {
+			return taken(s.ImportPeopleConfirmed(t.Context(), s.actor, strings.NewReader(file), said, nil))
+		}
+	}},
 	"ImportPeople": {begin: func(t *testing.T, s *scene) func() error {
 		file := fmt.Sprintf("username,name,organisation\nimported%d,Imported,A\n", s.n)
 		return func() error { return taken(s.ImportPeople(t.Context(), s.actor, strings.NewReader(file), nil)) }
@@ -161,12 +177,13 @@ var meanwhile = map[string]func(tx *store.Tx, s *scene, p staffkey.Person) error
 	"role revoked": func(tx *store.Tx, s *scene, p staffkey.Person) error {
 		return tx.DeleteRoleGrant(p.ID, staffkey.RoleOperator, s.organisations["R"].ID)
 	},
-	"account frozen":   func(tx *store.Tx, _ *scene, p staffkey.Person) error { return tx.FreezePerson(p.ID) },
+	"account frozen": func(tx *store.Tx, _ *scene, p staffkey.Person) error {
+		return storetest.Move(tx, p.ID, staffkey.PersonFrozen)
+	},
 	"session ended":    func(tx *store.Tx, _ *scene, p staffkey.Person) error { return ended(tx.EndSessions(p.ID, "")) },
 	"password changed": func(tx *store.Tx, _ *scene, p staffkey.Person) error { return ended(tx.EndSessions(p.ID, "")) }, // which is what it does to sessions
 	"person disabled": func(tx *store.Tx, _ *scene, p staffkey.Person) error {
-		p.State = staffkey.PersonDisabled
-		return tx.UpdatePerson(p)
+		return storetest.Move(tx, p.ID, staffkey.PersonDisabled)
 	},
 }
 

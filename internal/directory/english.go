@@ -81,6 +81,11 @@ var english = map[string]string{
 	"person.not-frozen": "the account is not frozen",
 	"person.disabled":   "the account is disabled",
 
+	"person.other": "“{Username}” is {Name}, number {Number}, and not {OtherName}, number {OtherNumber}: " +
+		"say --new-holder {Username} if it is somebody else's now, or --same-person {Username} if both are one person",
+	"person.other-unnumbered": "“{Username}” is {Name}, and may not be {OtherName}: " +
+		"say --new-holder {Username} if it is somebody else's now, or --same-person {Username} if both are one person",
+
 	"name.empty":      "enter a nickname",
 	"name.long":       "use {Max} characters or fewer (there are {Count})",
 	"name.taken":      "there is a token “{Nickname}” already",
@@ -91,6 +96,13 @@ var english = map[string]string{
 	"perm.key":          "sign in with a security key to act for others",
 	"perm.rank":         "somebody with a higher role has to do this",
 	"perm.self":         "nobody changes their own roles",
+
+	"import.stays_frozen": "“{Username}” stays frozen until somebody has looked into it: staffkeyd person unfreeze {Username}",
+	"import.replaced":     "“{Username}” is {Name} now; what {OtherName} signed in with is gone, and their entry is “{Aside}”",
+	"import.not_replaced": "“{Username}” is {Name} already: nothing was taken off",
+	"import.number_known": "{Number} is the number of {Name} (“{Username}”), who is not in the file: " +
+		"say --same-person {New} if that is their username now, or --new-holder {New} if it is an account of its own",
+	"import.number_ambiguous": "“{Username}” and “{Other}” both have the number {Number}: one of them must be said by its username",
 
 	"import.duplicate":      "is on line {Line} already",
 	"import.conflict":       "was changed by somebody else meanwhile: import the file again",

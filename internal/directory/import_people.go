@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"strings"
+	"slices"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -22,9 +22,28 @@ var (
 // importBatch is how many rows one transaction takes. On SQLite nobody else writes meanwhile, so it stays short.
 const importBatch = 500
 
+// Confirmed is what an administrator says about the people of a file, where it would be refused or not understood otherwise. The names in
+// it are usernames as the file has them.
+type Confirmed struct {
+	// NewHolders: the username is another person's now. The one before is put aside, as by [Directory.ReplacePerson].
+	NewHolders []string
+	// SamePeople: the row is about who had the username, or the employee number under another username, before: they keep what they
+	// sign in with, and get the number, the name and the username of the row.
+	SamePeople []string
+	// Renumbered: the employee numbers of the file are new ones. Who has the same name or e-mail address as before is who they were.
+	Renumbered bool
+	// RenameByNumber: a username that is not known, with the employee number of somebody of the same organisation whose own is not in the
+	// file, is their new one. The file must be of everybody.
+	RenameByNumber bool
+}
+
 // ImportPeople adds and changes people from a CSV file with a header: username, name and organisation (a code), and
 // optionally email, employee_number, phone and state (active or disabled). People are recognised by their username. An
-// optional column that the file does not have leaves what is stored; an empty value clears it.
+// optional column that the file does not have leaves what is stored; an empty value clears it, and an empty state nothing.
+//
+// A row that would turn one person into another ([policy.IsSamePerson]) is refused, and so is a new username with the employee number of
+// somebody of the same organisation whose own is not in the file. One that says active of a frozen person keeps them frozen, which is
+// noted, and the rest of it is taken.
 //
 // Bad rows are in the report, and the rest is loaded; the same file again changes nothing. An error that matches
 // ErrInvalid says that the file as a whole cannot be read; any error comes with the report of what was done before it.
@@ -32,8 +51,13 @@ const importBatch = 500
 //
 // Memory does not grow with the file, except by 40 bytes for each name in it, which find the ones that occur twice.
 func (d *Directory) ImportPeople(ctx context.Context, actor staffkey.Actor, file io.Reader, progress func(done int)) (Report, error) {
+	return d.ImportPeopleConfirmed(ctx, actor, file, Confirmed{}, progress)
+}
+
+// ImportPeopleConfirmed is ImportPeople with the answers to what it would refuse.
+func (d *Directory) ImportPeopleConfirmed(ctx context.Context, actor staffkey.Actor, file io.Reader, said Confirmed, progress func(done int)) (Report, error) {
 	im := peopleImport{
-		d: d, actor: actor, seen: map[[16]byte]int32{},
+		d: d, actor: actor, said: said.folded(), seen: map[[16]byte]int32{},
 		organisations: map[string]staffkey.OrganisationID{}, chains: map[staffkey.OrganisationID]policy.Chain{},
 	}
 	table, err := openTable(file, requiredPersonColumns, optionalPersonColumns)
@@ -47,9 +71,11 @@ func (d *Directory) ImportPeople(ctx context.Context, actor staffkey.Actor, file
 		case errors.Is(err, io.EOF):
 			end = true
 		case err != nil && r.line == 0:
-			if lost := im.load(ctx, batch); lost != nil {
+			im.said.RenameByNumber = false // who is in the rest of the file is not known
+			if lost := errors.Join(im.load(ctx, batch), im.loadWaiting(ctx)); lost != nil {
 				err = lost
 			}
+			im.report.sort()
 			return im.report, fmt.Errorf("import people: %w", err)
 		default:
 			im.report.Rows++
@@ -73,6 +99,9 @@ func (d *Directory) ImportPeople(ctx context.Context, actor staffkey.Actor, file
 			progress(im.report.Rows)
 		}
 	}
+	if err := im.loadWaiting(ctx); err != nil {
+		return im.report, fmt.Errorf("import people: %w", err)
+	}
 	im.report.sort()
 	return im.report, nil
 }
@@ -81,6 +110,7 @@ func (d *Directory) ImportPeople(ctx context.Context, actor staffkey.Actor, file
 type peopleImport struct {
 	d      *Directory
 	actor  staffkey.Actor
+	said   confirmed
 	report Report
 	// seen holds the line of each username and e-mail address of the file, by a hash of their folded form: enough of a
 	// cryptographic one that two names never meet, and shorter than the names.
@@ -88,6 +118,18 @@ type peopleImport struct {
 	// organisations by folded code, and what is above each: the same few occur in all rows.
 	organisations map[string]staffkey.OrganisationID
 	chains        map[staffkey.OrganisationID]policy.Chain
+	// waiting are rows that only the end of the file decides, and atEnd says that it has come.
+	waiting []row
+	atEnd   bool
+}
+
+// maxWaiting bounds the rows that wait for the end of the file; further ones are refused.
+const maxWaiting = 100_000
+
+// batchReport is what became of the rows of one transaction. Those that wait are in no count yet.
+type batchReport struct {
+	Report
+	waiting []row
 }
 
 // checkOnce refuses a row whose username or e-mail address is in the file already.
@@ -97,13 +139,24 @@ func (im *peopleImport) checkOnce(r row) error {
 		if value == "" {
 			continue
 		}
-		sum := sha256.Sum256([]byte(column + "\x00" + store.Fold(value)))
-		if line, again := im.seen[[16]byte(sum[:])]; again {
+		key := seenKey(column, value)
+		if line, again := im.seen[key]; again {
 			return staffkey.Invalid(column, "import.duplicate", "Line", int(line))
 		}
-		im.seen[[16]byte(sum[:])] = int32(r.line)
+		im.seen[key] = int32(r.line)
 	}
 	return nil
+}
+
+func seenKey(column, value string) [16]byte {
+	sum := sha256.Sum256([]byte(column + "\x00" + store.Fold(value)))
+	return [16]byte(sum[:])
+}
+
+// hasUsername reports whether a username is in the file, as far as it has been read.
+func (im *peopleImport) hasUsername(username string) bool {
+	_, ok := im.seen[seenKey("username", username)]
+	return ok
 }
 
 // load stores a batch in one transaction, or row by row when somebody else took a name meanwhile, so that only the rows
@@ -117,42 +170,60 @@ func (im *peopleImport) load(ctx context.Context, rows []row) error {
 		for i := range rows {
 			done, err := im.loadOnce(ctx, rows[i:i+1])
 			if errors.Is(err, staffkey.ErrConflict) {
-				done, err = Report{}, nil
+				done, err = batchReport{}, nil
 				done.refuse(rows[i].line, staffkey.ErrConflict)
 			}
 			if err != nil {
 				return err
 			}
-			im.report.add(done)
+			im.done(done)
 		}
 		return nil
 	}
 	if err != nil {
 		return err
 	}
-	im.report.add(done)
+	im.done(done)
 	return nil
 }
 
+// loadWaiting stores the rows that waited for the end of the file.
+func (im *peopleImport) loadWaiting(ctx context.Context) error {
+	im.atEnd = true
+	for rows := range slices.Chunk(im.waiting, importBatch) {
+		if err := im.load(ctx, rows); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (im *peopleImport) done(b batchReport) {
+	im.report.add(b.Report)
+	im.waiting = append(im.waiting, b.waiting...)
+}
+
 // loadOnce stores rows in one transaction and returns what became of them.
-func (im *peopleImport) loadOnce(ctx context.Context, rows []row) (Report, error) {
-	var done Report
+func (im *peopleImport) loadOnce(ctx context.Context, rows []row) (batchReport, error) {
+	var done batchReport
 	err := im.d.store.ChangeAs(ctx, im.actor, staffkey.Event(staffkey.EventPersonAdded, im.actor), func(tx *store.Tx, may staffkey.Authority) error {
-		done = Report{} // the function may run again
+		done = batchReport{} // the function may run again
 		b, err := newPeopleBatch(tx, rows)
 		if err != nil {
 			return err
 		}
 		for _, r := range rows {
+			notes := len(done.Notes)
 			err := im.take(tx, may, b, r, &done)
 			if err != nil && !errors.Is(err, staffkey.ErrInvalid) && !errors.Is(err, staffkey.ErrRefused) {
 				return fmt.Errorf("line %d: %w", r.line, err)
 			}
 			if err != nil {
+				done.Notes = done.Notes[:notes]
 				done.refuse(r.line, err)
 			}
 		}
-		if err := tx.InsertPeople(b.added...); err != nil {
+		if err := b.flush(tx); err != nil {
 			return err
 		}
 		if len(b.events) == 0 {
@@ -165,115 +236,6 @@ func (im *peopleImport) loadOnce(ctx context.Context, rows []row) (Report, error
 		err = nil
 	}
 	return done, err
-}
-
-// peopleBatch is what the rows of one transaction meet in the database, and what they become.
-type peopleBatch struct {
-	byUsername map[string]staffkey.Person
-	byEmail    map[string]staffkey.PersonID
-	added      []staffkey.Person
-	events     []staffkey.AuditEvent
-}
-
-func newPeopleBatch(tx *store.Tx, rows []row) (*peopleBatch, error) {
-	var usernames, emails []string
-	for _, r := range rows {
-		username, _ := r.get("username")
-		usernames = append(usernames, username)
-		if email, _ := r.get("email"); email != "" {
-			emails = append(emails, email)
-		}
-	}
-	b := &peopleBatch{byEmail: map[string]staffkey.PersonID{}}
-	var err error
-	if b.byUsername, err = tx.FindPeopleByUsername(usernames); err != nil {
-		return nil, err
-	}
-	owners, err := tx.FindPeopleByEmail(emails)
-	for email, p := range owners {
-		b.byEmail[email] = p.ID
-	}
-	return b, err
-}
-
-// take adds or changes the person of one row, or returns why not.
-func (im *peopleImport) take(tx *store.Tx, may staffkey.Authority, b *peopleBatch, r row, done *Report) error {
-	username, _ := r.get("username")
-	current, exists := b.byUsername[store.Fold(username)]
-	next := mergePerson(current, r)
-	code, _ := r.get("organisation")
-	next.Organisation = staffkey.OrganisationID(code)
-	if err := validatePerson(next); err != nil {
-		return err
-	}
-	var err error
-	if next.Organisation, err = im.organisation(tx, code); err != nil {
-		return err
-	}
-	event := staffkey.Event(staffkey.EventPersonAdded, im.actor)
-	event.Organisation, event.SubjectName = next.Organisation, next.Name
-	if exists {
-		event.Kind, event.Person = staffkey.EventPersonChanged, current.ID
-	}
-	changed, err := im.decide(tx, may, b, current, &next, exists)
-	var refusal *staffkey.Refusal
-	switch {
-	case errors.As(err, &refusal) && errors.Is(refusal, staffkey.ErrRefused):
-		b.events = append(b.events, event.RefusedBy(refusal))
-		return err
-	case err != nil:
-		return err
-	case !exists:
-		event.Person = next.ID
-		done.Added++
-	case changed == "":
-		done.Unchanged++
-		return nil
-	default:
-		event.Detail = personDetail(current, next, changed)
-		done.Changed++
-	}
-	b.events = append(b.events, event)
-	return nil
-}
-
-// decide asks policy about one person and changes them; new ones wait for the end of the batch. It returns the fields that
-// changed of a person who exists.
-func (im *peopleImport) decide(tx *store.Tx, may staffkey.Authority, b *peopleBatch, current staffkey.Person, next *staffkey.Person, exists bool) (string, error) {
-	var changed string
-	where := next.Organisation
-	if exists {
-		where = current.Organisation
-		changed = personChanges(current, *next)
-	}
-	if err := im.mayManage(tx, may, where); err != nil {
-		return "", err
-	}
-	if exists && changed == "" {
-		return "", nil
-	}
-	if exists {
-		if err := mayChangePerson(tx, may, current, *next); err != nil {
-			return "", err
-		}
-	}
-	if owner, taken := b.byEmail[store.Fold(next.Email)]; taken && next.Email != "" && owner != next.ID {
-		return "", staffkey.Invalid("email", "email.taken", "Email", next.Email)
-	}
-	if !exists {
-		next.ID, next.CreatedAt = store.NewID[staffkey.PersonID](), tx.Now
-		b.added = append(b.added, *next)
-		return "", nil
-	}
-	err := updatePerson(tx, current, *next)
-	if errors.Is(err, staffkey.ErrRefused) { // the last operator, found out after the fact
-		return "", errors.Join(err, tx.UpdatePerson(current))
-	}
-	if store.Fold(current.Email) != store.Fold(next.Email) {
-		delete(b.byEmail, store.Fold(current.Email))
-		b.byEmail[store.Fold(next.Email)] = next.ID
-	}
-	return changed, err
 }
 
 // organisation finds an organisation by its code once for all rows.
@@ -305,7 +267,7 @@ func (im *peopleImport) mayManage(tx *store.Tx, may staffkey.Authority, organisa
 	return policy.MayManagePeople(may, chain)
 }
 
-// mergePerson lays the columns of a row over what is stored.
+// mergePerson lays the columns of a row over what is stored; the state is told apart.
 func mergePerson(p staffkey.Person, r row) staffkey.Person {
 	for column, value := range map[string]*string{
 		"username": &p.Username, "name": &p.Name, "email": &p.Email, "employee_number": &p.EmployeeNumber, "phone": &p.Phone,
@@ -313,12 +275,6 @@ func mergePerson(p staffkey.Person, r row) staffkey.Person {
 		if text, ok := r.get(column); ok {
 			*value = text
 		}
-	}
-	if state, _ := r.get("state"); state != "" {
-		p.State = staffkey.PersonState(strings.ToLower(state))
-	}
-	if p.State == "" {
-		p.State = staffkey.PersonActive
 	}
 	return p
 }

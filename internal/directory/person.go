@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -19,8 +20,12 @@ func (d *Directory) AddPerson(ctx context.Context, actor staffkey.Actor, p staff
 	if err := validatePerson(p); err != nil {
 		return staffkey.Person{}, err
 	}
+	p, err := newPerson(p)
+	if err != nil {
+		return staffkey.Person{}, err
+	}
 	var added staffkey.Person
-	err := d.change(ctx, actor, staffkey.Event(staffkey.EventPersonAdded, actor), func(tx *store.Tx, may staffkey.Authority) error {
+	err = d.change(ctx, actor, staffkey.Event(staffkey.EventPersonAdded, actor), func(tx *store.Tx, may staffkey.Authority) error {
 		added = p
 		tx.Event.SubjectName = p.Name
 		o, err := organisationByReference(tx, "organisation", p.Organisation)
@@ -45,10 +50,21 @@ func (d *Directory) AddPerson(ctx context.Context, actor staffkey.Actor, p staff
 	return added, nil
 }
 
-// ChangePerson changes everything about the person with the id of p, organisation (id or code) and state included. A
-// move needs the right to manage people on both sides. Disabling ends the person's sessions at once, and is refused for
-// the last operator.
+// ChangePerson changes everything about the person with the id of p, organisation (id or code) and state included; an empty state stays
+// what it is. A move needs the right to manage people on both sides. Disabling ends the person's sessions at once, and is refused for
+// the last operator. A frozen person is disabled by it and never opened: told to be active, they stay frozen. A change that would turn
+// one person into another is refused by other_person: see [Directory.ChangeSamePerson] and [Directory.ReplacePerson].
 func (d *Directory) ChangePerson(ctx context.Context, actor staffkey.Actor, p staffkey.Person) error {
+	return d.changePerson(ctx, actor, p, false)
+}
+
+// ChangeSamePerson is ChangePerson by somebody who says that the person is who they were, whatever their number, name and address:
+// what they sign in with stays.
+func (d *Directory) ChangeSamePerson(ctx context.Context, actor staffkey.Actor, p staffkey.Person) error {
+	return d.changePerson(ctx, actor, p, true)
+}
+
+func (d *Directory) changePerson(ctx context.Context, actor staffkey.Actor, p staffkey.Person, same bool) error {
 	p = trimPerson(p)
 	if err := validatePerson(p); err != nil {
 		return err
@@ -63,20 +79,29 @@ func (d *Directory) ChangePerson(ctx context.Context, actor staffkey.Actor, p st
 		if err != nil {
 			return err
 		}
-		next := p
-		next.Organisation, next.CreatedAt = o.ID, current.CreatedAt
+		next := laidOver(current, p)
+		next.Organisation = o.ID
 		if err := mayChangePerson(tx, may, current, next); err != nil {
+			return err
+		}
+		if next, err = policy.TellState(next, p.State, tx.Now); err != nil {
 			return err
 		}
 		changed := personChanges(current, next)
 		if changed == "" {
 			return errUnchanged
 		}
+		tx.Event.Detail = personDetail(current, next, changed)
+		if err := policy.IsSamePerson(current, next, next); err != nil {
+			if !same {
+				return err
+			}
+			tx.Event.Detail["confirmed"] = "same_person"
+		}
 		if err := isFree(tx, next); err != nil {
 			return err
 		}
 		tx.Event.Organisation = next.Organisation
-		tx.Event.Detail = personDetail(current, next, changed)
 		return updatePerson(tx, current, next)
 	})
 	if err != nil {
@@ -125,31 +150,42 @@ func mayChangePerson(tx *store.Tx, may staffkey.Authority, current, next staffke
 	return nil
 }
 
-// updatePerson stores a changed person. Who is disabled is signed out everywhere, and the last operator stays active.
+// updatePerson stores a changed person, their state by the statement that is for it. Who may not sign in any more is signed out
+// everywhere, and the last operator stays active.
 func updatePerson(tx *store.Tx, current, next staffkey.Person) error {
-	disabled := policy.IsActive(current) == nil && policy.IsActive(next) != nil
-	if !disabled {
-		return tx.UpdatePerson(next)
+	if next.State != current.State {
+		if err := keepsAnOperator(tx, current); err != nil {
+			return err
+		}
+		if err := tx.PutPersonState(current, next); err != nil {
+			return err
+		}
+		if policy.IsActive(next) != nil {
+			if _, err := tx.EndSessions(next.ID, ""); err != nil {
+				return err
+			}
+		}
 	}
-	grants, err := tx.ListRoleGrants(current.ID)
+	return tx.UpdatePerson(next)
+}
+
+// keepsAnOperator refuses to take an active person away who is the last active operator. It is asked inside the change, so that of two
+// at once one is refused.
+func keepsAnOperator(tx *store.Tx, p staffkey.Person) error {
+	if policy.IsActive(p) != nil {
+		return nil
+	}
+	grants, err := tx.ListRoleGrants(p.ID)
 	if err != nil {
 		return err
 	}
-	before := 0
-	if len(grants) > 0 { // most leavers hold no role, and need no count
-		if before, err = tx.CountOperators(); err != nil {
-			return err
-		}
+	if !slices.ContainsFunc(grants, func(g staffkey.RoleGrant) bool { return g.Role == staffkey.RoleOperator }) {
+		return nil // most leavers hold no role, and need no count
 	}
-	if err := tx.UpdatePerson(next); err != nil {
-		return err
+	n, err := tx.CountOperators()
+	if err == nil && n == 1 {
+		err = lastOperator()
 	}
-	if before > 0 {
-		if err := leavesAnOperator(tx, before); err != nil {
-			return err
-		}
-	}
-	_, err = tx.EndSessions(next.ID, "")
 	return err
 }
 
@@ -283,19 +319,30 @@ func hideUnlessSeen(tx *store.Tx, may staffkey.Authority, p staffkey.Person) err
 	return err
 }
 
-// trimPerson removes the spaces that forms and files leave around values, and makes a person without a state active.
+// trimPerson removes the spaces that forms and files leave around values.
 func trimPerson(p staffkey.Person) staffkey.Person {
 	p.Username, p.Email, p.Name = strings.TrimSpace(p.Username), strings.TrimSpace(p.Email), strings.TrimSpace(p.Name)
 	p.EmployeeNumber, p.Phone = strings.TrimSpace(p.EmployeeNumber), strings.TrimSpace(p.Phone)
 	p.Organisation = staffkey.OrganisationID(strings.TrimSpace(string(p.Organisation)))
-	if p.State == "" {
-		p.State = staffkey.PersonActive
-	}
 	return p
 }
 
-// personStates are the states that a form or file may name.
-var personStates = []staffkey.PersonState{staffkey.PersonActive, staffkey.PersonDisabled}
+// newPerson is a person as they are added: active unless told to be disabled, and with nothing that somebody else did.
+func newPerson(told staffkey.Person) (staffkey.Person, error) {
+	state := told.State
+	if state == "" {
+		state = staffkey.PersonActive
+	}
+	told.State, told.FrozenAt, told.AskedAt, told.SetUpAt = staffkey.PersonDisabled, time.Time{}, time.Time{}, time.Time{}
+	return policy.TellState(told, state, time.Time{})
+}
+
+// laidOver is a stored person with what is told of them: all but the state, and what they did themselves.
+func laidOver(current, told staffkey.Person) staffkey.Person {
+	current.Organisation, current.Username, current.Email, current.Name = told.Organisation, told.Username, told.Email, told.Name
+	current.EmployeeNumber, current.Phone = told.EmployeeNumber, told.Phone
+	return current
+}
 
 func validatePerson(p staffkey.Person) error {
 	if err := staffkey.ValidatePerson(p); err != nil {
@@ -303,9 +350,6 @@ func validatePerson(p staffkey.Person) error {
 	}
 	if p.Organisation == "" {
 		return staffkey.Invalid("organisation", "field.empty")
-	}
-	if !slices.Contains(personStates, p.State) {
-		return staffkey.Invalid("state", "person.state", "State", string(p.State))
 	}
 	return nil
 }

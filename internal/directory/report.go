@@ -13,13 +13,15 @@ type Report struct {
 	Rows, Added, Changed, Unchanged, Refused int
 	// Problems tell why rows were refused, in the order of the file; at most [MaxProblems] are kept.
 	Problems []Problem
+	// Notes tell what else there is to know about rows that were taken, in the order of the file; at most [MaxProblems] are kept.
+	Notes []Problem
 }
 
 // MaxProblems bounds the problems that a report keeps, so that a file of nothing but bad rows does not fill the memory.
 // The count of refused rows goes on.
 const MaxProblems = 10_000
 
-// Problem is one row that an import did not take.
+// Problem is one row that an import did not take, or has something to say about.
 type Problem struct {
 	// Line is where the row begins in the file; the header is line 1.
 	Line int
@@ -35,6 +37,13 @@ func (r *Report) refuse(line int, err error) {
 	r.Refused++
 	if len(r.Problems) < MaxProblems {
 		r.Problems = append(r.Problems, problemOf(line, err))
+	}
+}
+
+// note keeps what there is to know about a row that was taken.
+func (r *Report) note(line int, column string, m staffkey.Message) {
+	if len(r.Notes) < MaxProblems {
+		r.Notes = append(r.Notes, Problem{Line: line, Column: column, Message: m, Text: English(m)})
 	}
 }
 
@@ -62,9 +71,12 @@ func (r *Report) add(b Report) {
 	r.Unchanged += b.Unchanged
 	r.Refused += b.Refused
 	r.Problems = append(r.Problems, b.Problems[:min(len(b.Problems), MaxProblems-len(r.Problems))]...)
+	r.Notes = append(r.Notes, b.Notes[:min(len(b.Notes), MaxProblems-len(r.Notes))]...)
 }
 
 // sort brings problems into the order of the file: some are found when a row is read, others when its batch is stored.
 func (r *Report) sort() {
-	slices.SortStableFunc(r.Problems, func(a, b Problem) int { return a.Line - b.Line })
+	for _, list := range [][]Problem{r.Problems, r.Notes} {
+		slices.SortStableFunc(list, func(a, b Problem) int { return a.Line - b.Line })
+	}
 }

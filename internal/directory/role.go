@@ -106,14 +106,13 @@ func decideRole(tx *store.Tx, may staffkey.Authority, person staffkey.PersonID, 
 // inside the change, so that of two at once one is refused.
 func leavesAnOperator(tx *store.Tx, before int) error {
 	after, err := tx.CountOperators()
-	if err != nil {
-		return err
+	if err == nil && before > 0 && after == 0 {
+		err = lastOperator()
 	}
-	if before > 0 && after == 0 {
-		return staffkey.Refused("last_operator", "role.last_operator")
-	}
-	return nil
+	return err
 }
+
+func lastOperator() error { return staffkey.Refused("last_operator", "role.last_operator") }
 
 // ListRoles returns who holds which role at or below an organisation, by id or code, that the actor sees; empty below is
 // everything that the actor sees.

@@ -8,6 +8,7 @@ import (
 	"staffkey/internal/signin"
 	"staffkey/internal/signin/signintest"
 	"staffkey/internal/store"
+	"staffkey/internal/store/storetest"
 )
 
 // only drops what an operation returns besides its error.
@@ -210,7 +211,7 @@ var acts = []act{
 		return func() error { return s.Service.ApproveKey(t.Context(), s.in.Actor, s.victim.ID, id) }
 	}},
 	{op: "Unfreeze", stands: forOthers, begin: func(t *testing.T, s *scene) func() error {
-		s.Change(t, func(tx *store.Tx) error { return tx.FreezePerson(s.victim.ID) })
+		s.Change(t, func(tx *store.Tx) error { return storetest.Move(tx, s.victim.ID, staffkey.PersonFrozen) })
 		return func() error { return s.Service.Unfreeze(t.Context(), s.in.Actor, s.victim.ID, "spoke to her") }
 	}},
 	{op: "IssueFirstPasswordLink", stands: forOthers, begin: func(t *testing.T, s *scene) func() error {

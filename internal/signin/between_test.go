@@ -81,7 +81,7 @@ func (s *scene) happen(t *testing.T, what meanwhile, p staffkey.Person, link str
 	case disabled:
 		s.Disable(t, p)
 	case frozen:
-		s.Change(t, func(tx *store.Tx) error { return tx.FreezePerson(p.ID) })
+		s.Change(t, func(tx *store.Tx) error { return storetest.Move(tx, p.ID, staffkey.PersonFrozen) })
 	case passwordChanged:
 		if _, err := s.Service.UseFirstPasswordLink(t.Context(), origin, link, "another horse battery"); err != nil {
 			t.Fatal(err)

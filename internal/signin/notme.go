@@ -95,10 +95,11 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, change func(
 			}
 			return tx.InsertAdministratorNotice("admin.frozen", p, map[string]string{"Reference": out.Reference})
 		}
-		if err := policy.IsActive(p); err != nil { // somebody who has left
+		next, err := policy.ChangeState(p, policy.ActFreeze, tx.Now) // not somebody who has left
+		if err != nil {
 			return err
 		}
-		if err := tx.FreezePerson(p.ID); err != nil {
+		if err := tx.PutPersonState(p, next); err != nil {
 			return err
 		}
 		if _, err := tx.EndSessions(p.ID, ""); err != nil {
@@ -134,7 +135,11 @@ func (s *Service) UndoFreeze(ctx context.Context, origin staffkey.Origin, undo s
 			return err
 		}
 		tx.Event.Person, tx.Event.Organisation = p.ID, p.Organisation
-		if err := tx.UnfreezePerson(id); err != nil {
+		next, err := policy.ChangeState(p, policy.ActUndoFreeze, tx.Now)
+		if err != nil {
+			return err
+		}
+		if err := tx.PutPersonState(p, next); err != nil {
 			return err
 		}
 		return s.tellPerson(tx, "notice.unfrozen", p, nil)
@@ -156,8 +161,9 @@ func (s *Service) Unfreeze(ctx context.Context, actor staffkey.Actor, person sta
 		if err != nil {
 			return err
 		}
-		if p.State != staffkey.PersonFrozen {
-			return staffkey.Refused("not_frozen", "person.not-frozen")
+		next, err := policy.ChangeState(p, policy.ActUnfreeze, tx.Now)
+		if err != nil {
+			return err
 		}
 		since := p.FrozenAt.Add(-newBeforeFreeze)
 		if _, err := tx.StopKeysRegisteredSince(person, since, staffkey.StopFrozen); err != nil {
@@ -175,7 +181,7 @@ func (s *Service) Unfreeze(ctx context.Context, actor staffkey.Actor, person sta
 		if err := tx.CancelLinks(linkNotMeUndo, person); err != nil {
 			return err
 		}
-		if err := tx.UnfreezePerson(person); err != nil {
+		if err := tx.PutPersonState(p, next); err != nil {
 			return err
 		}
 		return s.tellPerson(tx, "notice.unfrozen", p, nil)

@@ -146,6 +146,15 @@ func addPerson(t testing.TB, s *store.Store, organisation staffkey.OrganisationI
 	return p
 }
 
+// disable disables a person, who must be active.
+func disable(t testing.TB, s *store.Store, p staffkey.Person) staffkey.Person {
+	t.Helper()
+	gone := p
+	gone.State = staffkey.PersonDisabled
+	change(t, s, func(tx *store.Tx) error { return tx.PutPersonState(p, gone) })
+	return gone
+}
+
 func newKey(person staffkey.PersonID, nickname string) staffkey.SecurityKey {
 	return staffkey.SecurityKey{
 		ID: store.NewID[staffkey.SecurityKeyID](), Person: person, State: staffkey.SecurityKeyActive, Nickname: nickname,

@@ -40,12 +40,19 @@ func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
 	return nil
 }
 
-// UpdatePerson changes what is known about a person, organisation and state included.
+// UpdatePerson changes what is known about a person, organisation included and state not: see [Tx.PutPersonState].
 func (tx *Tx) UpdatePerson(p staffkey.Person) error {
 	return tx.one(staffkey.ErrNotFound, `UPDATE people SET organisation_id = $1, username = $2, username_folded = $3, email = $4, email_folded = $5,
-		name = $6, name_folded = $7, employee_number = $8, phone = $9, state = $10 WHERE id = $11`,
+		name = $6, name_folded = $7, employee_number = $8, phone = $9 WHERE id = $10`,
 		p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name, FoldForSearch(p.Name),
-		p.EmployeeNumber, p.Phone, p.State, p.ID)
+		p.EmployeeNumber, p.Phone, p.ID)
+}
+
+// PutPersonState moves a person from the state in which they were seen to the next, with the instant since when they are frozen. It is
+// the only statement that changes a state. ErrConflict: the person is not, or no longer, as they were seen.
+func (tx *Tx) PutPersonState(seen, next staffkey.Person) error {
+	return tx.one(staffkey.ErrConflict, "UPDATE people SET state = $1, frozen_at = $2 WHERE id = $3 AND state = $4 AND (frozen_at IS NULL) = $5",
+		next.State, nullTime(next.FrozenAt), seen.ID, seen.State, seen.FrozenAt.IsZero())
 }
 
 // FindPerson returns a person by id.
@@ -241,16 +248,6 @@ func (tx *Tx) LearnLanguage(person staffkey.PersonID, language string) error {
 // NoteAsked notes when a person was first asked to set up what policy asks for; later calls change nothing.
 func (tx *Tx) NoteAsked(person staffkey.PersonID) error {
 	return tx.exec("UPDATE people SET asked_at = $1 WHERE id = $2 AND asked_at IS NULL", tx.Now, person)
-}
-
-// FreezePerson keeps an active person from signing in; ErrNotFound when they are not active.
-func (tx *Tx) FreezePerson(person staffkey.PersonID) error {
-	return tx.one(staffkey.ErrNotFound, "UPDATE people SET state = 'frozen', frozen_at = $1 WHERE id = $2 AND state = 'active'", tx.Now, person)
-}
-
-// UnfreezePerson lets a frozen person sign in again; ErrNotFound when they are not frozen.
-func (tx *Tx) UnfreezePerson(person staffkey.PersonID) error {
-	return tx.one(staffkey.ErrNotFound, "UPDATE people SET state = 'active', frozen_at = NULL WHERE id = $1 AND state = 'frozen'", person)
 }
 
 func utc(t sql.NullTime) time.Time {

@@ -27,8 +27,10 @@ func TestPersonRoundTrip(t *testing.T) {
 		}
 
 		want.Organisation, want.Username, want.Email, want.Name = w.other.ID, "amara", "", "Amara Wynn"
-		want.EmployeeNumber, want.Phone, want.State = "", "", staffkey.PersonDisabled
-		change(t, s, func(tx *store.Tx) error { return tx.UpdatePerson(want) })
+		want.EmployeeNumber, want.Phone = "", ""
+		sly := want // it changes no state, whatever it is given
+		sly.State, sly.FrozenAt, sly.SetUpAt = staffkey.PersonDisabled, odd, odd
+		change(t, s, func(tx *store.Tx) error { return tx.UpdatePerson(sly) })
 		got = get(t, s, func(tx *store.Tx) (staffkey.Person, error) { return tx.FindPerson(p.ID) })
 		if diff := cmp.Diff(want, got, exactTimes); diff != "" {
 			t.Errorf("after update (-want +got)\n%s", diff)
@@ -232,8 +234,7 @@ func TestRoleGrants(t *testing.T) {
 		if got := operators(); got != 2 {
 			t.Errorf("CountOperators = %d, want 2: a person counts once", got)
 		}
-		bryn.State = staffkey.PersonDisabled
-		change(t, s, func(tx *store.Tx) error { return tx.UpdatePerson(bryn) })
+		disable(t, s, bryn)
 		if got := operators(); got != 1 {
 			t.Errorf("CountOperators = %d, want 1: a disabled person does not count", got)
 		}

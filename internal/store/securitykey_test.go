@@ -273,7 +273,7 @@ func TestUseSecurityKey_finds_what_has_changed(t *testing.T) {
 				_, err := tx.NoteTrust(staffkey.TrustBroken, 7, key.ID)
 				return err
 			},
-			"a freeze": func(tx *store.Tx) error { return tx.FreezePerson(p.ID) },
+			"a freeze": func(tx *store.Tx) error { return storetest.Move(tx, p.ID, staffkey.PersonFrozen) },
 		} {
 			h := look()
 			change(t, s, fn)

@@ -77,8 +77,7 @@ func TestInsertSessionNeedsAnActivePerson(t *testing.T) {
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
 		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
 		secret := addSession(t, s, newSession(amara.ID, clock.Now()))
-		amara.State = staffkey.PersonDisabled
-		change(t, s, func(tx *store.Tx) error { return tx.UpdatePerson(amara) })
+		amara = disable(t, s, amara)
 		for _, person := range []staffkey.PersonID{amara.ID, "nobody"} {
 			refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.InsertSession(newSession(person, clock.Now()), rand.Text()) })
 		}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/policy"
 	"staffkey/internal/signin"
 	"staffkey/internal/store"
 	"staffkey/internal/store/storetest"
@@ -142,8 +143,17 @@ func (w *World) AddPerson(t testing.TB, username string) staffkey.Person {
 // Disable disables a person.
 func (w *World) Disable(t testing.TB, p staffkey.Person) {
 	t.Helper()
-	p.State = staffkey.PersonDisabled
-	w.Change(t, func(tx *store.Tx) error { return tx.UpdatePerson(p) })
+	w.Change(t, func(tx *store.Tx) error {
+		seen, err := tx.FindPerson(p.ID)
+		if err != nil {
+			return err
+		}
+		next, err := policy.ChangeState(seen, policy.ActDisable, tx.Now)
+		if err != nil {
+			return err
+		}
+		return tx.PutPersonState(seen, next)
+	})
 }
 
 // Attempt is the attempt of a person who has just given a right password.
