@@ -46,6 +46,7 @@ type administration struct {
 	Metadata     metadataCommands     `cmd:""`
 	Model        modelCommands        `cmd:""`
 	Recall       recallCommands       `cmd:""`
+	SetupLink    setUpLinkCommand     `cmd:""`
 }
 
 // TestAdministration runs each script of testdata/administration on an empty store of each engine. "staffkeyd" runs a

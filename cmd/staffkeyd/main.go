@@ -2,7 +2,7 @@
 //
 //	staffkeyd demo                 a running sample federation, with nothing to prepare
 //	staffkeyd serve                the real thing; prints a one-time set-up link at its first start
-//	staffkeyd setup-link           a new set-up link, while there is no operator
+//	staffkeyd setup-link           another set-up link, until there is an operator
 //	staffkeyd migrate              bring the database to this release
 //	staffkeyd doctor               what would keep it from working, and how to mend it
 //	staffkeyd person|organisation|role|policy|metadata|model|recall|audit …

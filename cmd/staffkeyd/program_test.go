@@ -132,6 +132,61 @@ func TestServe_prints_a_set_up_link_until_there_is_an_operator(t *testing.T) {
 	if out, code := capture(t, "setup-link", "--data", data); code != exitUsage || !strings.Contains(out, "there is an operator already") {
 		t.Errorf("setup-link with an operator: %d %q", code, out)
 	}
+	serve := []string{"serve", "--address", address, "--listen", "localhost:" + port, "--data", data}
+	if out, log := startAndStop(t, serve...); strings.Contains(out, "/setup?t=") || strings.Contains(log, "no operator can sign in") {
+		t.Errorf("with an operator the start prints %q and logs %s", out, log)
+	}
+	freezeAtRest(t, data, "ada")
+	if out, log := startAndStop(t, serve...); strings.Contains(out, "/setup?t=") || !strings.Contains(log, "no operator can sign in") || !strings.Contains(log, "staffkeyd person unfreeze") {
+		t.Errorf("with its operator frozen the start prints %q, and does not say what helps: %s", out, log)
+	}
+	if out, code := capture(t, "setup-link", "--data", data); code != exitUsage || !strings.Contains(out, "was set up before") || !strings.Contains(out, "staffkeyd person unfreeze USERNAME") {
+		t.Errorf("setup-link with the operator frozen: %d %q", code, out)
+	}
+	if out, code := capture(t, "person", "unfreeze", "ada", "--reason", "spoke to her", "--data", data); code != 0 {
+		t.Errorf("the last operator is not opened by the console: %d %q", code, out)
+	}
+	if out, code := capture(t, "pass", "issue", "ada", "--reason", "spoke to her", "--data", data); code != 0 {
+		t.Errorf("the last operator gets no pass: %d %q", code, out)
+	}
+}
+
+// startAndStop runs the server until it listens, and returns what it prints and logs.
+func startAndStop(t *testing.T, args ...string) (out, log string) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	lines, stderr := io.Pipe()
+	var stdout bytes.Buffer
+	exit := make(chan int, 1)
+	go func() {
+		code := run(ctx, args, strings.NewReader(""), &stdout, stderr)
+		_ = stderr.Close() // a pipe's writer never fails to close
+		exit <- code
+	}()
+	for logged := bufio.NewScanner(lines); logged.Scan(); {
+		log += logged.Text() + "\n"
+		if strings.Contains(logged.Text(), `"msg":"listening"`) {
+			cancel()
+		}
+	}
+	if code := <-exit; code != 0 {
+		t.Errorf("stopped with %d: %s", code, log)
+	}
+	return stdout.String(), log
+}
+
+// freezeAtRest is somebody who presses "This was not me" in a mail, while no server runs.
+func freezeAtRest(t *testing.T, data, username string) {
+	t.Helper()
+	env := &environment{ctx: t.Context(), config: &databaseConfig{Data: data}, stderr: io.Discard}
+	if err := env.prepare("person"); err != nil {
+		t.Fatal(err)
+	}
+	defer env.close()
+	if err := freezeByMail(env, username); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func freePort(t *testing.T) string {

@@ -64,13 +64,21 @@ func (c *serveCommand) Run(env *environment) error {
 			return err
 		}
 		printSetUpLink(env.stdout, link)
+	} else if has, err := srv.signin.HasOperator(env.ctx); err != nil {
+		return err
+	} else if !has {
+		log.Warn("no operator can sign in", "help", noOperatorHelp)
 	}
 	log.Info("listening", "address", set.address, "listen", listener.Addr().String(), "engine", s.Engine(), "version", version)
 	return srv.run(env.ctx, listener, &c.serverConfig)
 }
 
+// noOperatorHelp is the way back where nobody can sign in to make somebody else an operator: set-up is once, so it is the console.
+const noOperatorHelp = "staffkeyd role list shows the operators. One whose account is frozen: staffkeyd person unfreeze USERNAME --reason TEXT, " +
+	"then staffkeyd pass issue USERNAME --reason TEXT. Somebody else: staffkeyd role grant USERNAME operator."
+
 func printSetUpLink(w io.Writer, link string) {
-	fmt.Fprintf(w, "Open this once within 30 minutes:\n  %s\nA new one: staffkeyd setup-link\n", link)
+	fmt.Fprintf(w, "Open this once within 30 minutes:\n  %s\nAnother one: staffkeyd setup-link\n", link)
 }
 
 // migrate brings the database to this release, or refuses one that is not.
@@ -186,17 +194,29 @@ func unlessClosed(err error) error {
 
 type setUpLinkCommand struct{}
 
-// Run prints a new set-up link, which cancels the one before.
+// Run prints another set-up link.
 func (setUpLinkCommand) Run(env *environment) error {
 	link, err := env.service.IssueSetUpLink(env.ctx, staffkey.ConsoleActor())
 	if errors.Is(err, staffkey.ErrRefused) {
-		return &problem{cause: "there is an operator already, so the set-up is done", fix: "Sign in as that operator; a new first password comes from: staffkeyd person link USERNAME", err: err}
+		return setUpDone(env, err)
 	}
 	if err != nil {
 		return err
 	}
 	printSetUpLink(env.stdout, link)
 	return nil
+}
+
+// setUpDone says why there is no set-up link any more, and what helps instead.
+func setUpDone(env *environment, refused error) error {
+	has, err := env.service.HasOperator(env.ctx)
+	switch {
+	case err != nil:
+		return err
+	case has:
+		return &problem{cause: "there is an operator already, so the set-up is done", fix: "Sign in as that operator; a new first password comes from: staffkeyd person link USERNAME", err: refused}
+	}
+	return &problem{cause: "this was set up before, although no operator can sign in now", fix: noOperatorHelp, err: refused}
 }
 
 type migrateCommand struct{}

@@ -74,19 +74,21 @@ var templates = map[string]template{
 	"notice.pass_revoked":     {staffkey.ChannelEmail, []string{"Also"}, afterNotice},
 	"notice.password_known":   {staffkey.ChannelEmail, nil, afterNotice},
 	"notice.frozen":           {staffkey.ChannelEmail, nil, afterFrozen},
+	"notice.frozen_operator":  {staffkey.ChannelEmail, []string{"Username"}, afterFrozen},
 	"notice.unfrozen":         {staffkey.ChannelEmail, nil, afterNotice},
 
 	"reset.link": {staffkey.ChannelEmail, []string{"Link"}, nil},
 	"reset.ask":  {staffkey.ChannelEmail, nil, nil},
 
-	"admin.key_stopped":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also"}, afterAdministrators},
-	"admin.key_suspended": {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also"}, afterAdministrators},
-	"admin.key_copied":    {staffkey.ChannelEmail, []string{"Name", "Nickname"}, afterAdministrators},
-	"admin.frozen":        {staffkey.ChannelEmail, []string{"Name"}, afterAdministrators},
-	"admin.review":        {staffkey.ChannelEmail, []string{"Name", "Nickname", "Model"}, afterAdministrators},
-	"admin.sending":       {staffkey.ChannelEmail, []string{"Organisation", "Sent", "Typed"}, []string{"admin.look"}},
-	"operator.source":     {staffkey.ChannelEmail, []string{"Source", "Names"}, []string{"admin.look"}},
-	"admin.replacement":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Place", "Note"}, afterAdministrators},
+	"admin.key_stopped":     {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also"}, afterAdministrators},
+	"admin.key_suspended":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also"}, afterAdministrators},
+	"admin.key_copied":      {staffkey.ChannelEmail, []string{"Name", "Nickname"}, afterAdministrators},
+	"admin.frozen":          {staffkey.ChannelEmail, []string{"Name"}, afterAdministrators},
+	"admin.frozen_operator": {staffkey.ChannelEmail, []string{"Name", "Username"}, afterAdministrators},
+	"admin.review":          {staffkey.ChannelEmail, []string{"Name", "Nickname", "Model"}, afterAdministrators},
+	"admin.sending":         {staffkey.ChannelEmail, []string{"Organisation", "Sent", "Typed"}, []string{"admin.look"}},
+	"admin.replacement":     {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Place", "Note"}, afterAdministrators},
+	"operator.source":       {staffkey.ChannelEmail, []string{"Source", "Names"}, []string{"admin.look"}},
 }
 
 // always are the values that every text may name; a message need not have them, and a text says nothing of those that it has not.
@@ -95,8 +97,11 @@ var always = []string{"At", "By", "Browser", "IP", "Link", "Reference"}
 // write writes a message out. It fails when there is no such text for the channel.
 func (s *Service) write(m staffkey.Outgoing) (Message, error) {
 	name := m.Template
-	if name == "admin.key_stopped" && m.Args["SignedOut"] == "yes" {
+	switch {
+	case name == "admin.key_stopped" && m.Args["SignedOut"] == "yes":
 		name = "admin.key_suspended"
+	case (name == "notice.frozen" || name == "admin.frozen") && m.Args["Console"] == "yes":
+		name += "_operator" // the last one
 	}
 	t, ok := templates[name]
 	if !ok || t.channel != m.Channel {

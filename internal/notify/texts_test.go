@@ -170,7 +170,7 @@ func checkEmail(t *testing.T, name string, m notify.Message) {
 		t.Errorf("does not end with who wrote it:\n%s", m.Text)
 	}
 	link := strings.Contains(m.Text, "\nhttps://signin.example/not-me?t=ABCDEFGHIJ\n")
-	if want := name == "reset.link" || strings.HasPrefix(name, "notice.") && name != "notice.frozen"; link != want {
+	if want := name == "reset.link" || strings.HasPrefix(name, "notice.") && !strings.HasPrefix(name, "notice.frozen"); link != want {
 		t.Errorf("has the link: %t, want %t:\n%s", link, want, m.Text)
 	}
 }
@@ -243,6 +243,24 @@ func TestTexts_suspended_from_the_sign_in_page(t *testing.T) {
 	g := newTexts(t)
 	if got, want := g.write("admin.key_stopped", "en", args), g.write("admin.key_suspended", "en", sample); got.Text != want.Text {
 		t.Errorf("got\n%s\nwant\n%s", got.Text, want.Text)
+	}
+}
+
+// The last operator is told of the way back that there is.
+func TestTexts_frozen_last_operator(t *testing.T) {
+	t.Parallel()
+	args := maps.Clone(sample)
+	args["Console"] = "yes"
+	g := newTexts(t)
+	for _, name := range []string{"notice.frozen", "admin.frozen"} {
+		for _, language := range []string{"en", "cy"} {
+			if got := g.write(name, language, args); !strings.Contains(strings.Join(strings.Fields(got.Text), " "), "staffkeyd person unfreeze amara --reason TEXT") {
+				t.Errorf("%s: got\n%s\nwant the command", language, got.Text)
+			}
+			if got := g.write(name, language, sample); strings.Contains(got.Text, "staffkeyd") {
+				t.Errorf("%s, of somebody else: got\n%s", language, got.Text)
+			}
+		}
 	}
 }
 

@@ -88,6 +88,8 @@ type reference struct {
 	Nickname string   `json:"n,omitempty"`
 	Undo     string   `json:"u,omitempty"`
 	Ended    ui.Ended `json:"e,omitzero"`
+	// Console: only the console helps, because the account was the last operator's.
+	Console bool `json:"x,omitempty"`
 	// Organisation is whose Local Administrators the page names.
 	Organisation staffkey.OrganisationID `json:"o,omitempty"`
 }

@@ -189,3 +189,51 @@ func TestPeople_new_holder_of_a_username(t *testing.T) {
 		nothing("signed in as somebody else")
 	})
 }
+
+// The only operator freezes their account: nothing opens the set-up again, the pages say what does help, and the console does.
+func TestSetUp_stays_done_when_the_only_operator_is_frozen(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		early, err := s.signin.IssueSetUpLink(t.Context(), staffkey.ConsoleActor())
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.browser().get("/").leads(t, "a visitor before there is an operator", "/setup")
+		late := s.browser()
+		late.get(strings.TrimPrefix(early, address)).leads(t, "the set-up link", "/setup")
+
+		h := s.add("olive", "top")
+		s.giveKey(h, "Lanyard")
+		s.grant(h, staffkey.RoleOperator, "top")
+		link := s.notice(h)
+		b := s.browser()
+		b.get(link).leads(t, "the link", "/not-me")
+		b.post("/not-me", nil).leads(t, "pressed", "/not-me/done")
+		b.get("/not-me/done").shows(t, "what helps now", http.StatusOK, "You were the only operator", "staffkeyd person unfreeze")
+
+		s.browser().get("/").leads(t, "a visitor", "/signin")
+		s.browser().get("/setup").shows(t, "set-up", http.StatusGone, "set up already", "staffkeyd person unfreeze", "staffkeyd role grant")
+		s.browser().get(strings.TrimPrefix(early, address)).shows(t, "the link of before", http.StatusGone, "set up already")
+		s.witness.secret("password", newPassword)
+		late.post("/setup/you", url.Values{"name": {"Mallory"}, "username": {"mallory"}, "email": {"mallory@mail.example"}, "password": {newPassword}}).
+			shows(t, "the form of the link of before", http.StatusGone, "set up already")
+		if _, err := s.directory.FindPerson(t.Context(), staffkey.ConsoleActor(), "mallory"); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("a second operator was made: %v", err)
+		}
+
+		// The console is the way back, without any other operator: the key was registered a moment ago, so it stays on hold until they say.
+		if err := s.signin.Unfreeze(t.Context(), staffkey.ConsoleActor(), h.ID, "spoke to her"); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.Advance(signin.AttemptLife)
+		back := s.browser()
+		back.usePass("olive", s.issuePass(staffkey.ConsoleActor(), h, false)).leads(t, "the pass", "/me/mfa/start")
+		if err := s.signin.ResumeKeyFor(t.Context(), staffkey.ConsoleActor(), h.ID, h.keyID); err != nil {
+			t.Fatal(err)
+		}
+		if !s.opens(h) {
+			t.Error("the operator's key does not sign in again")
+		}
+		s.session(h).get("/ops").shows(t, "the operators' page", http.StatusOK)
+	})
+}

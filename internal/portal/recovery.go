@@ -153,7 +153,7 @@ func (p *Portal) activityNotMe(r *request) error {
 }
 
 func (p *Portal) frozen(r *request, f signin.Frozen) error {
-	if err := r.putSealed(cookieReference, reference{Code: f.Reference, Undo: f.Undo, Organisation: f.Organisation}, 10*time.Minute); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: f.Reference, Undo: f.Undo, Console: f.LastOperator, Organisation: f.Organisation}, 10*time.Minute); err != nil {
 		return err
 	}
 	r.dropCookie(cookieSession)
@@ -166,7 +166,7 @@ func (p *Portal) notMeDone(r *request) error {
 	if ref.Code == "" {
 		return r.redirect("/signin")
 	}
-	return p.render(r, http.StatusOK, "", ui.NotMeDonePage{Reference: ref.Code, Undo: ref.Undo != ""})
+	return p.render(r, http.StatusOK, "", ui.NotMeDonePage{Reference: ref.Code, Undo: ref.Undo != "", LastOperator: ref.Console})
 }
 
 func (p *Portal) notMeUndo(r *request) error {

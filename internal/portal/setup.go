@@ -31,7 +31,7 @@ func (p *Portal) setUpPage(r *request) error {
 		return err
 	}
 	if !needs {
-		return p.render(r, http.StatusGone, "", ui.SetupLinkPage{Problem: "used"})
+		return p.render(r, http.StatusGone, "", ui.SetupLinkPage{Problem: "done"})
 	}
 	secret := r.FormValue("t")
 	fromAddress := secret != ""
@@ -136,7 +136,15 @@ func (p *Portal) setUpYou(r *request) error {
 	}
 	if errors.Is(err, staffkey.ErrExpired) || errors.Is(err, staffkey.ErrRefused) {
 		r.dropCookie(cookieSetUp)
-		return p.render(r, http.StatusGone, "", ui.SetupLinkPage{Problem: "used"})
+		needs, err := p.SignIn.NeedsSetUp(r.Context()) // somebody else may have set it up in between, by this link or another
+		if err != nil {
+			return err
+		}
+		problem := "done"
+		if needs {
+			problem = "used"
+		}
+		return p.render(r, http.StatusGone, "", ui.SetupLinkPage{Problem: problem})
 	}
 	if err != nil {
 		return err

@@ -19,15 +19,13 @@ const (
 	FirstPasswordLinkLife = 7 * 24 * time.Hour
 )
 
-// IssueSetUpLink makes the link of the first-run set-up and cancels earlier ones. It is refused once there is an operator.
+// IssueSetUpLink makes a link of the first-run set-up. Earlier ones stay good until one is used or their time is over: each node of a
+// new installation prints its own, and whichever is opened first sets up. It is refused once there has been an operator.
 func (s *Service) IssueSetUpLink(ctx context.Context, actor staffkey.Actor) (string, error) {
 	secret := rand.Text()
 	err := s.store.ChangeAs(ctx, actor, staffkey.Event(staffkey.EventLinkIssued, actor), func(tx *store.Tx, _ staffkey.Authority) error {
 		tx.Event.Subject = linkSetUp
-		if err := noOperator(tx); err != nil {
-			return err
-		}
-		if err := tx.CancelLinks(linkSetUp, ""); err != nil {
+		if err := isNotSetUp(tx); err != nil {
 			return err
 		}
 		return tx.InsertLink(linkSetUp, "", secret, tx.Now.Add(SetUpLinkLife))
@@ -35,29 +33,33 @@ func (s *Service) IssueSetUpLink(ctx context.Context, actor staffkey.Actor) (str
 	return s.address + "/setup?t=" + secret, err
 }
 
-func noOperator(tx *store.Tx) error {
-	n, err := tx.CountOperators()
-	if err != nil {
-		return err
+// isNotSetUp refuses a set-up where there has ever been an operator, whatever has become of them: set-up is once.
+func isNotSetUp(tx *store.Tx) error {
+	done, err := tx.IsSetUp()
+	if err == nil && done {
+		err = staffkey.Refused("set_up_done", "setup.done_already")
 	}
-	if n > 0 {
-		return staffkey.Refused("set_up_done", "setup.done_already")
-	}
-	return nil
+	return err
 }
 
-// NeedsSetUp reports whether there is no operator yet.
+// NeedsSetUp reports whether there has never been an operator.
 func (s *Service) NeedsSetUp(ctx context.Context) (bool, error) {
-	var needs bool
-	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		err := noOperator(tx)
-		needs = err == nil
-		if errors.Is(err, staffkey.ErrRefused) {
-			return nil
-		}
+	var done bool
+	err := s.store.Read(ctx, func(tx *store.Tx) (err error) {
+		done, err = tx.IsSetUp()
 		return err
 	})
-	return needs, err
+	return err == nil && !done, err
+}
+
+// HasOperator reports whether an operator can sign in: otherwise only the console helps.
+func (s *Service) HasOperator(ctx context.Context) (bool, error) {
+	var n int
+	err := s.store.Read(ctx, func(tx *store.Tx) (err error) {
+		n, err = tx.CountOperators()
+		return err
+	})
+	return n > 0, err
 }
 
 // CheckSetUpLink reports whether a set-up link is still good, without using it up: a mail scanner may open it too.
@@ -73,8 +75,8 @@ type FirstOperator struct {
 	Name, Username, Email, Password string
 }
 
-// SetUp uses a set-up link up: it makes the organisation above all, the first operator in it, and their first session.
-// Of two people with the same link exactly one succeeds.
+// SetUp uses a set-up link up, and with it all others: it makes the organisation above all, the first operator in it, and their first
+// session. Of several people with links exactly one succeeds.
 func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret string, f FirstOperator) (SignedIn, error) {
 	var in SignedIn
 	person := staffkey.Person{
@@ -95,7 +97,10 @@ func (s *Service) SetUp(ctx context.Context, origin staffkey.Origin, secret stri
 		if _, err := tx.TakeLink(linkSetUp, secret); err != nil {
 			return err
 		}
-		if err := noOperator(tx); err != nil {
+		if err := isNotSetUp(tx); err != nil {
+			return err
+		}
+		if err := tx.CancelLinks(linkSetUp, ""); err != nil {
 			return err
 		}
 		root, err := tx.FindRootOrganisation()

@@ -3,6 +3,7 @@ package signin_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -151,10 +152,9 @@ func TestSetUp_refuses_what_it_cannot_use_and_keeps_the_link(t *testing.T) {
 func TestSetUp_link_of_another_time_or_purpose(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *installation) {
-		first := w.setUpLink(t)
 		second := w.setUpLink(t)
 		welcome := w.firstPasswordLink(t, w.AddPerson(t, "amara"))
-		for name, secret := range map[string]string{"cancelled by the next": first, "another purpose": welcome, "nothing": "", "made up": "AAAA"} {
+		for name, secret := range map[string]string{"another purpose": welcome, "nothing": "", "made up": "AAAA"} {
 			if err := w.Service.CheckSetUpLink(t.Context(), secret); !errors.Is(err, staffkey.ErrExpired) {
 				t.Errorf("%s: got error %v, want expired", name, err)
 			}
@@ -170,6 +170,112 @@ func TestSetUp_link_of_another_time_or_purpose(t *testing.T) {
 		if _, err := w.Service.SetUp(t.Context(), origin, second, firstOperator); !errors.Is(err, staffkey.ErrExpired) {
 			t.Errorf("when it has expired: got error %v, want expired", err)
 		}
+	})
+}
+
+// Each node of a new installation prints a link of its own, and none is in the way of another: whichever is used first ends all.
+func TestSetUp_links_of_several_nodes(t *testing.T) {
+	t.Parallel()
+	for _, engine := range storetest.Engines(t) {
+		t.Run(engine, func(t *testing.T) {
+			t.Parallel()
+			w, nodes := twoNodes(t, engine)
+			m, err := password.New(password.Options{Workers: 2, Queue: 200, Cheap: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			e, err := m.FinishEnrolment(t.Context(), signin.Enrolling{}, staffkey.Ceremony{}, []byte(goodPassword))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i := range nodes {
+				nodes[i] = signin.New(signin.Deps{Store: w.Store, Methods: []signin.Method{hashed{m, e.State}}, Address: "https://staffkey.example", Now: w.Clock.Now})
+			}
+			secrets := make([]string, 8)
+			for i := range secrets {
+				link, err := nodes[i%2].IssueSetUpLink(t.Context(), staffkey.ConsoleActor())
+				if err != nil {
+					t.Fatal(err)
+				}
+				secrets[i] = secretOf(t, link, "/setup")
+			}
+			for i, secret := range secrets {
+				if err := nodes[1-i%2].CheckSetUpLink(t.Context(), secret); err != nil {
+					t.Errorf("link %d of %d: %v", i+1, len(secrets), err)
+				}
+			}
+			errs := signintest.Parallel(len(secrets), func(i int) error {
+				f := firstOperator
+				f.Username, f.Email = fmt.Sprint("olu", i), fmt.Sprint("olu", i, "@staff.example")
+				_, err := nodes[i%2].SetUp(t.Context(), origin, secrets[i], f)
+				return err
+			})
+			done := 0
+			for i, err := range errs {
+				if err == nil {
+					done++
+				} else if !errors.Is(err, staffkey.ErrExpired) && signintest.RuleOf(err) != "set_up_done" {
+					t.Errorf("link %d: got error %v, want expired or set up already", i, err)
+				}
+				if err := nodes[0].CheckSetUpLink(t.Context(), secrets[i]); !errors.Is(err, staffkey.ErrExpired) {
+					t.Errorf("link %d after the set-up: got error %v, want expired", i, err)
+				}
+			}
+			w.Read(t, func(tx *store.Tx) error {
+				n, err := tx.CountOperators()
+				if done != 1 || n != 1 {
+					t.Errorf("%d set-ups made %d operators, want 1", done, n)
+				}
+				return err
+			})
+		})
+	}
+}
+
+// Set-up is once, whatever becomes of who was made operator, and however they were made one.
+func TestSetUp_is_never_open_again(t *testing.T) {
+	t.Parallel()
+	eachHashed(t, func(t *testing.T, w *installation) {
+		early := w.setUpLink(t)
+		closed := func(what string) {
+			t.Helper()
+			if needs, err := w.Service.NeedsSetUp(t.Context()); err != nil || needs {
+				t.Errorf("%s: needs set-up %t (error %v), want it done", what, needs, err)
+			}
+			if _, err := w.Service.IssueSetUpLink(t.Context(), staffkey.ConsoleActor()); signintest.RuleOf(err) != "set_up_done" {
+				t.Errorf("%s: another link: got error %v, want a refusal by set_up_done", what, err)
+			}
+			if _, err := w.Service.SetUp(t.Context(), origin, early, firstOperator); signintest.RuleOf(err) != "set_up_done" {
+				t.Errorf("%s: an earlier link: got error %v, want a refusal by set_up_done", what, err)
+			}
+		}
+		p := w.AddPerson(t, "olive")
+		w.Change(t, func(tx *store.Tx) error {
+			_, err := tx.InsertRoleGrant(staffkey.RoleGrant{Person: p.ID, Role: staffkey.RoleOperator, Organisation: w.Organisation.ID, GrantedAt: tx.Now})
+			return err
+		})
+		closed("an operator by the console")
+		frozen, err := w.Service.FreezeByLink(t.Context(), origin, w.notMe(t, p))
+		if err != nil || !frozen.LastOperator {
+			t.Fatalf("got %+v, %v, want it frozen and known as the last operator", frozen, err)
+		}
+		closed("the only operator is frozen")
+		if has, err := w.Service.HasOperator(t.Context()); err != nil || has {
+			t.Errorf("has an operator: %t, %v", has, err)
+		}
+		if m := w.messages(t, p, "notice.frozen"); len(m) != 1 || m[0].Args["Console"] != "yes" || m[0].Args["Username"] != "olive" {
+			t.Errorf("told %+v, want that only the console helps", m)
+		}
+		if err := w.Service.Unfreeze(t.Context(), staffkey.ConsoleActor(), p.ID, "spoke to her"); err != nil {
+			t.Fatal(err)
+		}
+		if has, err := w.Service.HasOperator(t.Context()); err != nil || !has {
+			t.Errorf("opened by the console, has an operator: %t, %v", has, err)
+		}
+		w.Disable(t, p)
+		closed("the only operator is disabled")
+		w.Change(t, func(tx *store.Tx) error { return tx.DeleteRoleGrant(p.ID, staffkey.RoleOperator, w.Organisation.ID) })
+		closed("nobody is an operator any more")
 	})
 }
 

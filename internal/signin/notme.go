@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"strings"
 	"time"
 
@@ -44,6 +45,8 @@ type Frozen struct {
 	Reference string
 	// Undo takes it back for ten minutes; it goes into a cookie and is stored nowhere in the clear.
 	Undo string
+	// LastOperator: nobody is left who could open the account again but the console.
+	LastOperator bool
 	// Organisation is that of the person, whose Local Administrators open the account again.
 	Organisation staffkey.OrganisationID
 }
@@ -80,7 +83,7 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, change func(
 	event := staffkey.Event(staffkey.EventPersonFrozen, actor)
 	event.Person, event.SupportCode = actor.Person, out.Reference
 	err := change(ctx, event, func(tx *store.Tx) error {
-		out.Undo = ""
+		out.Undo, out.LastOperator = "", false
 		p, err := tx.FindPerson(actor.Person)
 		if err != nil {
 			return err
@@ -108,17 +111,35 @@ func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, change func(
 		if err := cancelPasswordLinks(tx, p.ID); err != nil { // whoever has one of these must not wait it out
 			return err
 		}
+		if out.LastOperator, err = wasLastOperator(tx, p); err != nil {
+			return err
+		}
+		args := map[string]string{"Reference": out.Reference}
+		if out.LastOperator {
+			args["Console"] = "yes"
+		}
 		out.Undo = undo
 		if err := tx.InsertLink(linkNotMeUndo, p.ID, undo, tx.Now.Add(undoFreezeFor)); err != nil {
 			return err
 		}
-		if err := s.tellPerson(tx, "notice.frozen", p, map[string]string{"Reference": out.Reference}); err != nil {
+		if err := s.tellPerson(tx, "notice.frozen", p, args); err != nil {
 			return err
 		}
-		return tx.InsertAdministratorNotice("admin.frozen", p, map[string]string{"Reference": out.Reference})
+		return tx.InsertAdministratorNotice("admin.frozen", p, args)
 	})
 	s.wake()
 	return out, s.refuse(ctx, event, nil, err)
+}
+
+// wasLastOperator reports whether a person who was just frozen was the last active operator. Safety goes first, so that is no reason
+// not to; but no page leads back from it.
+func wasLastOperator(tx *store.Tx, p staffkey.Person) (bool, error) {
+	grants, err := tx.ListRoleGrants(p.ID)
+	if err != nil || !slices.ContainsFunc(grants, func(g staffkey.RoleGrant) bool { return g.Role == staffkey.RoleOperator }) {
+		return false, err
+	}
+	n, err := tx.CountOperators()
+	return n == 0, err
 }
 
 // UndoFreeze takes a freeze back that was pressed by mistake, by the browser that pressed it.

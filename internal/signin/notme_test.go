@@ -275,6 +275,29 @@ func TestUndoFreeze_counts_for_its_own_freeze(t *testing.T) {
 	})
 }
 
+// Who is disabled while frozen is opened by nobody, and comes back frozen. Of two operators neither is the last.
+func TestNotMe_disabled_meanwhile(t *testing.T) {
+	t.Parallel()
+	eachEquipped(t, func(t *testing.T, w *installation) {
+		w.officer(t, "olu", staffkey.RoleOperator, w.Organisation.ID)
+		p, _ := w.officer(t, "olive", staffkey.RoleOperator, w.Organisation.ID)
+		frozen, err := w.Service.FreezeByLink(t.Context(), origin, w.notMe(t, p))
+		if err != nil || frozen.LastOperator {
+			t.Fatalf("got %+v, %v, want it frozen and another operator left", frozen, err)
+		}
+		w.Disable(t, p)
+		w.Refused(t, "person_disabled", func() error { return w.Service.UndoFreeze(t.Context(), origin, frozen.Undo) })
+		w.Refused(t, "person_disabled", func() error { return w.Service.Unfreeze(t.Context(), staffkey.ConsoleActor(), p.ID, "let me") })
+		w.Refused(t, "person_disabled", func() error {
+			_, err := w.Service.FreezeByLink(t.Context(), origin, w.notMe(t, p))
+			return err
+		})
+		if got := w.found(t, p); got.State != staffkey.PersonDisabled || got.FrozenAt.IsZero() {
+			t.Errorf("the person is %s since %v, want disabled, and the freeze not forgotten", got.State, got.FrozenAt)
+		}
+	})
+}
+
 // F30: opened again by an administrator of theirs; what was new stays off, and the password is chosen anew.
 func TestUnfreeze(t *testing.T) {
 	t.Parallel()

@@ -42,3 +42,9 @@ func CountTo(tx *Tx, n int64) (counted int64, err error) {
 	err = tx.q.queryRow("WITH RECURSIVE c (n) AS (SELECT CAST(1 AS BIGINT) UNION ALL SELECT n + 1 FROM c WHERE n < CAST($1 AS BIGINT)) SELECT COUNT(*) FROM c", n).Scan(&counted)
 	return counted, err
 }
+
+// CountSessions returns how many rows of sessions a person has.
+func CountSessions(tx *Tx, person string) (n int, err error) {
+	err = tx.q.queryRow("SELECT COUNT(*) FROM sessions WHERE person_id = $1", person).Scan(&n)
+	return n, err
+}

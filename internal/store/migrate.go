@@ -117,10 +117,28 @@ func (tx *Tx) PutInstallationValue(name string, value []byte) error {
 	return tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value)
 }
 
+// firstOperator names the value that says since when the installation has had an operator.
+const firstOperator = "first_operator"
+
+// IsSetUp reports whether the installation has ever had an operator. It is never taken back: an installation whose operators cannot
+// sign in is still theirs, and the console is the way back.
+func (tx *Tx) IsSetUp() (bool, error) {
+	_, err := tx.FindInstallationValue(firstOperator)
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// noteSetUp notes that the installation has an operator; later calls change nothing.
+func (tx *Tx) noteSetUp() error {
+	return tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", firstOperator, []byte(tx.Now.Format(time.RFC3339)))
+}
+
 // SetUpTasks names the value that holds how far the first-run set-up has come.
 const SetUpTasks = "set_up_tasks"
 
-// SetUpFinished reports whether the first-run set-up is done.
+// SetUpFinished reports whether the tasks of the first-run set-up are done.
 func (tx *Tx) SetUpFinished() (bool, error) {
 	_, err := tx.FindInstallationValue("set_up")
 	if errors.Is(err, staffkey.ErrNotFound) {
@@ -129,7 +147,7 @@ func (tx *Tx) SetUpFinished() (bool, error) {
 	return err == nil, err
 }
 
-// FinishSetUp marks the first-run set-up as done.
+// FinishSetUp marks the tasks of the first-run set-up as done.
 func (tx *Tx) FinishSetUp() error {
 	return tx.PutInstallationValue("set_up", []byte(tx.Now.Format(time.RFC3339)))
 }

@@ -216,3 +216,73 @@ func TestMigrateFromTheFirstRelease(t *testing.T) {
 		})
 	}
 }
+
+// What an earlier release left: operators without a note of set-up, and frozen people whom an import has opened.
+func TestMigratePeople(t *testing.T) {
+	t.Parallel()
+	for _, engine := range storetest.Engines(t) {
+		for name, had := range map[string]struct {
+			query string
+			arg   any
+		}{
+			"an operator": {"INSERT INTO role_grants (person_id, role, organisation_id, granted_at, granted_by) VALUES ('p1', 'operator', 'o1', $1, '')", stored},
+			"an operator who is none any more": {`INSERT INTO audit_events (id, at, kind, outcome, actor_id, actor_name, person_id, organisation_id, subject, subject_name, message,
+				support_code, session_id, ip, browser, detail) VALUES ('e1', $1, 'role_granted', 'done', '', '', '', '', 'operator', '', '', '', '', '', '', '')`, stored},
+			"set-up under way": {"INSERT INTO installation (name, value) VALUES ('set_up_tasks', $1)", []byte("{}")},
+			"nobody":           {},
+		} {
+			t.Run(engine+"/"+name, func(t *testing.T) {
+				t.Parallel()
+				s := openStore(t, storetest.Config(t, engine))
+				if err := store.MigrateTo(t.Context(), s, 6); err != nil {
+					t.Fatal(err)
+				}
+				err := s.Housekeep(t.Context(), func(tx *store.Tx) error {
+					if err := store.Exec(tx, "INSERT INTO organisations (id, code, code_folded, name, phone, created_at) VALUES ('o1', 'NHS', 'nhs', 'Health service', '', $1)", stored); err != nil {
+						return err
+					}
+					for id, state := range map[string]string{"p1": "active", "reopened": "active", "gone": "disabled", "frozen": "frozen"} {
+						var since any
+						if id != "p1" {
+							since = stored
+						}
+						err := store.Exec(tx, `INSERT INTO people (id, organisation_id, username, username_folded, email, name, name_folded, employee_number, phone, state, created_at, frozen_at)
+							VALUES ($1, 'o1', $1, $1, '', 'Amara', 'amara', 'E-1', '', $2, $3, $4)`, id, state, stored, since)
+						if err != nil {
+							return err
+						}
+						err = store.Exec(tx, `INSERT INTO sessions (id, secret_hash, person_id, level, phishing_resistant, methods, security_key_id, created_at, proved_at, last_seen_at,
+							idle_seconds, expires_at, ip, browser) VALUES ($1, $2, $1, 1, FALSE, '', '', $3, $3, $3, 9, $3, '', '')`, id, []byte("x"), stored)
+						if err != nil {
+							return err
+						}
+					}
+					if had.query == "" {
+						return nil
+					}
+					return store.Exec(tx, had.query, had.arg)
+				})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := s.Migrate(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				if got := get(t, s, func(tx *store.Tx) (bool, error) { return tx.IsSetUp() }); got != (had.query != "") {
+					t.Errorf("it is set up: %t", got)
+				}
+				for id, want := range map[staffkey.PersonID]staffkey.PersonState{"p1": "active", "reopened": "frozen", "gone": "disabled", "frozen": "frozen"} {
+					p := get(t, s, func(tx *store.Tx) (staffkey.Person, error) { return tx.FindPerson(id) })
+					if p.State != want || p.FrozenAt.IsZero() != (id == "p1") {
+						t.Errorf("%s is %s since %v, want %s", id, p.State, p.FrozenAt, want)
+					}
+				}
+				for id, want := range map[string]int{"reopened": 0, "p1": 1} {
+					if got := get(t, s, func(tx *store.Tx) (int, error) { return store.CountSessions(tx, id) }); got != want {
+						t.Errorf("%s has %d sessions, want %d", id, got, want)
+					}
+				}
+			})
+		}
+	}
+}

@@ -163,8 +163,14 @@ func (tx *Tx) CountPeople() (n int, err error) {
 	return n, err
 }
 
-// InsertRoleGrant gives a role; giving it again changes nothing and reports false.
+// InsertRoleGrant gives a role; giving it again changes nothing and reports false. The first operator, whoever makes them one, ends the
+// time in which the installation can be set up, for ever ([Tx.IsSetUp]).
 func (tx *Tx) InsertRoleGrant(g staffkey.RoleGrant) (bool, error) {
+	if g.Role == staffkey.RoleOperator {
+		if err := tx.noteSetUp(); err != nil {
+			return false, err
+		}
+	}
 	n, err := tx.affected(`INSERT INTO role_grants (person_id, role, organisation_id, granted_at, granted_by) VALUES ($1, $2, $3, $4, $5)
 		ON CONFLICT (person_id, role, organisation_id) DO NOTHING`, g.Person, g.Role, g.Organisation, instant(g.GrantedAt), g.GrantedBy)
 	return n == 1, err

@@ -160,3 +160,33 @@ func TestFindPeopleByEmployeeNumber(t *testing.T) {
 		}
 	})
 }
+
+// The first operator ends the time of set-up, and nothing that becomes of them brings it back.
+func TestIsSetUp(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		w := plant(t, s)
+		amara := addPerson(t, s, w.root.ID, "amara")
+		is := func() bool { return get(t, s, func(tx *store.Tx) (bool, error) { return tx.IsSetUp() }) }
+		grant := func(role staffkey.Role) {
+			change(t, s, func(tx *store.Tx) error {
+				_, err := tx.InsertRoleGrant(staffkey.RoleGrant{Person: amara.ID, Role: role, Organisation: w.root.ID, GrantedAt: stored})
+				return err
+			})
+		}
+		grant(staffkey.RoleLocalAdministrator)
+		if is() {
+			t.Error("it is set up without an operator")
+		}
+		grant(staffkey.RoleOperator)
+		grant(staffkey.RoleOperator)
+		disable(t, s, amara)
+		if !is() {
+			t.Error("it is not set up when its operator cannot sign in")
+		}
+		change(t, s, func(tx *store.Tx) error { return tx.DeleteRoleGrant(amara.ID, staffkey.RoleOperator, w.root.ID) })
+		if !is() {
+			t.Error("it is not set up when nobody is an operator any more")
+		}
+	})
+}

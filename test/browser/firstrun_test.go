@@ -81,7 +81,7 @@ func TestFirst_run(t *testing.T) {
 		b.at("/me", "Home")
 		other := open(t, p.url)
 		other.goTo(link)
-		other.at("/setup", "This set-up link was used already")
+		other.at("/setup", "This service is set up already")
 		other.inspect()
 		k.moveTo(other)
 		other.goTo("/signin")

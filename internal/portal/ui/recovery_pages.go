@@ -77,10 +77,12 @@ type NotMePage struct {
 
 func (NotMePage) layout() (string, bool) { return "signin/not-me", false }
 
-// NotMeDonePage says that the account is frozen, and how it comes back. Undo posts to /not-me/undo, for ten minutes.
+// NotMeDonePage says that the account is frozen, and how it comes back: for the last operator by the console alone. Undo posts to
+// /not-me/undo, for ten minutes.
 type NotMeDonePage struct {
-	Reference string
-	Undo      bool
+	Reference    string
+	Undo         bool
+	LastOperator bool
 }
 
 func (NotMeDonePage) layout() (string, bool) { return "signin/not-me-done", false }

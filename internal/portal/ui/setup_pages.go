@@ -87,7 +87,7 @@ func (SetupDonePage) layout() (string, bool) { return "setup/done", false }
 
 // SetupLinkPage is /setup without a link that works.
 type SetupLinkPage struct {
-	// Problem is "used", "expired" or "missing".
+	// Problem is "used", "expired" or "missing"; "done" when the set-up is over for ever.
 	Problem string
 }
 

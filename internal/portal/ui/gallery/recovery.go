@@ -95,6 +95,7 @@ func recoveryStates() []State {
 		{"not-me", visitor(), ui.NotMePage{Notice: ui.Text{ID: "notme.about.key_added"}, Name: "Amara Okafor"}},
 		{"not-me-hostile", hostile(""), ui.NotMePage{Notice: ui.Text{ID: "notme.about.activity"}, Name: Markup}},
 		{"not-me-done", known(), ui.NotMeDonePage{Reference: "K7QF-2M", Undo: true}},
+		{"not-me-done-operator", known(), ui.NotMeDonePage{Reference: "K7QF-2M", Undo: true, LastOperator: true}},
 		{"not-me-done-late", visitor(), ui.NotMeDonePage{Reference: "K7QF-2M"}},
 		{"not-me-undone", visitor(), ui.NotMeUndonePage{}},
 

@@ -29,6 +29,7 @@ func setupStates() []State {
 		{"setup-address-different", frame, ui.SetupAddressPage{Origin: "https://signin.northmoor.example", Seen: "http://10.0.0.5:8080", RPID: "signin.northmoor.example"}},
 		{"setup-done", person(""), ui.SetupDonePage{Address: "https://signin.northmoor.example/signin", RecoveryCodes: codes()}},
 		{"setup-done-no-codes", person(""), ui.SetupDonePage{Address: "https://signin.northmoor.example/signin"}},
+		{"setup-link-done", frame, ui.SetupLinkPage{Problem: "done"}},
 		{"setup-link-used", frame, ui.SetupLinkPage{Problem: "used"}},
 		{"setup-link-expired", frame, ui.SetupLinkPage{Problem: "expired"}},
 		{"setup-link-missing", frame, ui.SetupLinkPage{Problem: "missing"}},
