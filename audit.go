@@ -33,6 +33,7 @@ const (
 	EventMethodShut        EventKind = "method_shut"     // too many of them by strangers: it takes answers from places of the person's own only
 	EventSourceAlarm       EventKind = "source_alarm"    // a network or station from which as many names were tried as may be
 	EventPasswordChanged   EventKind = "password_changed"
+	EventPasswordGiven     EventKind = "password_given" // a right password, in a browser that is not known, and something more asked for
 	EventPasswordReset     EventKind = "password_reset" // by a link
 	EventResetAsked        EventKind = "reset_asked"
 	EventCodeSent          EventKind = "code_sent"

@@ -157,9 +157,8 @@ var operations = map[string]struct {
 
 // unasked are the operations that nobody asks for, each with its reason.
 var unasked = map[string]string{
-	"FetchMetadata": "the schedule does it",
-	"JudgeKeys":     "the schedule does it",
-	"RefreshModels": "it loads what others have stored",
+	"FetchMetadata":   "the schedule does it",
+	"RefreshMetadata": "it loads what others have stored",
 }
 
 func only[T any](_ T, err error) error { return err }

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"slices"
 	"net/http"
 	"net/url"
 	"strings"
@@ -26,7 +27,9 @@ func (p *Portal) activity(r *request) error {
 	}
 	var page ui.ActivityPage
 	for _, e := range events.Events {
-		page.Items = append(page.Items, p.activityItem(e))
+		if !cameToSomething(e, events.Events) {
+			page.Items = append(page.Items, p.activityItem(e))
+		}
 	}
 	if n := len(events.Events); n > 0 {
 		if events.Newer {
@@ -37,6 +40,13 @@ func (p *Portal) activity(r *request) error {
 		}
 	}
 	return p.render(r, http.StatusOK, "activity", page)
+}
+
+// cameToSomething reports a password that was given in a sign-in which the list has as well: its owner reads of that.
+func cameToSomething(e staffkey.AuditEvent, list []staffkey.AuditEvent) bool {
+	return e.Kind == staffkey.EventPasswordGiven && slices.ContainsFunc(list, func(other staffkey.AuditEvent) bool {
+		return other.Kind == staffkey.EventSignedIn && other.Detail["attempt"] == e.Detail["attempt"]
+	})
 }
 
 // knownID keeps what can be an id.

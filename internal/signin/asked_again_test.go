@@ -230,3 +230,55 @@ func TestCounter_that_went_back_is_told(t *testing.T) {
 		}
 	})
 }
+
+// A right password leaves a trace for its owner when nothing comes after it, and a mail when wrong ones came before; not in a browser of
+// theirs, nor of somebody who has nothing else.
+func TestCheckPassword_leaves_a_trace(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		given := func() []staffkey.AuditEvent { return w.events(t, staffkey.EventPasswordGiven) }
+		for range 2 {
+			if err := w.check(t, p.Username, "not the battery"); err == nil {
+				t.Fatal("a wrong password is taken")
+			}
+		}
+		a, err := w.Service.CheckPassword(t.Context(), origin, signin.Attempt{}, p.Username, goodPassword)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := given(); len(got) != 1 || got[0].Person != p.ID || got[0].IP != origin.IP || got[0].Detail["failures"] != "2" || got[0].Detail["attempt"] != a.ID || a.ID == "" {
+			t.Errorf("events %+v, want one of this attempt after 2 wrong tries", got)
+		}
+		w.told(t, p, "notice.password_known", 1)
+		if _, err := w.signIn(t, a, key); err != nil {
+			t.Fatal(err)
+		}
+		signedIn := w.events(t, staffkey.EventSignedIn)
+		if got := signedIn[len(signedIn)-1].Detail["attempt"]; got != a.ID {
+			t.Errorf("the sign-in names attempt %q, want %q", got, a.ID)
+		}
+		for range 30 { // bounded, and told once
+			if err := w.check(t, p.Username, goodPassword); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := len(given()); got != 20 {
+			t.Errorf("%d events in a day, want 20", got)
+		}
+		w.told(t, p, "notice.password_known", 1)
+
+		known := origin
+		known.SeenKeys = []staffkey.SecurityKeyID{w.keys(t, p)[0].ID}
+		w.Clock.Advance(25 * time.Hour)
+		if _, err := w.Service.CheckPassword(t.Context(), known, signin.Attempt{}, p.Username, goodPassword); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.check(t, w.person(t, "ben").Username, goodPassword); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(given()); got != 20 {
+			t.Errorf("%d events, want none of a browser of theirs, nor of somebody without a key", got-20)
+		}
+	})
+}

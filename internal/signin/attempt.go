@@ -16,6 +16,8 @@ type Attempt struct {
 	ProvedAt time.Time         `json:"t"`
 	// Password is the version of the password that was right: an attempt does not outlive a change of it.
 	Password int64 `json:"v,omitempty"`
+	// ID names an attempt of which the log has that the password was given, so that it can tell what came of it.
+	ID string `json:"i,omitempty"`
 	// Return is the path to go to afterwards.
 	Return    string    `json:"r,omitempty"`
 	ExpiresAt time.Time `json:"e"`

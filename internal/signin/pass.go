@@ -212,7 +212,7 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 			err = s.decide(nil, &p) // a pass asks nothing of the store
 		}
 		if err == nil {
-			in, err = s.enter(ctx, origin, p, a, before)
+			in, err = s.enter(ctx, origin, p, a, "", before)
 		}
 		if errors.Is(err, errLookAgain) {
 			return err

@@ -125,10 +125,46 @@ func (s *Service) checkPassword(ctx context.Context, origin staffkey.Origin, fro
 	if err != nil {
 		return a, err
 	}
+	attempt := Attempt{Person: person.ID, ProvedAt: now, Password: version, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}
+	if from.own != person.ID && !policy.PasswordStandsAlone(person) {
+		attempt.ID = store.NewID[string]()
+		if err := s.noteGiven(ctx, origin, person, attempt.ID, g.failures-1); err != nil {
+			return a, err
+		}
+	}
 	if err := policy.IsActive(person); err != nil { // frozen: who knows the password may know why it does not help
 		return a, s.refuse(ctx, event, nil, err)
 	}
-	return Attempt{Person: person.ID, ProvedAt: now, Password: version, Return: a.Return, ExpiresAt: now.Add(AttemptLife)}, nil
+	return attempt, nil
+}
+
+// givenPerDay bounds how often a day it is noted that somebody's password was given in a browser that is not theirs.
+const givenPerDay = 20
+
+// noteGiven notes that a person's password was given where it is not known to be theirs, so that they can see it when nothing comes of it:
+// whoever stops there knows the password. After wrong tries it is told to them, once a day.
+func (s *Service) noteGiven(ctx context.Context, origin staffkey.Origin, p staffkey.Person, attempt string, wrong int) error {
+	event := staffkey.Event(staffkey.EventPasswordGiven, staffkey.Actor{Person: p.ID, Name: p.Name, Origin: origin})
+	event.Person, event.Organisation, event.Detail = p.ID, p.Organisation, map[string]string{"attempt": attempt, "failures": strconv.Itoa(wrong)}
+	told := false
+	err := s.store.Housekeep(ctx, func(tx *store.Tx) error {
+		tx.Event, told = event, false
+		within, err := tx.CountWithin("given/"+string(p.ID), givenPerDay, tx.Now.Add(day))
+		if err != nil || !within {
+			return err
+		}
+		if err := tx.Record(event); err != nil || wrong < 1 {
+			return err
+		}
+		if told, err = tx.CountWithin("given/told/"+string(p.ID), 1, tx.Now.Add(day)); err != nil || !told {
+			return err
+		}
+		return tx.InsertNotice("notice.password_known", p, nil)
+	})
+	if told {
+		s.wake()
+	}
+	return err
 }
 
 // admitPassword takes a seat among the passwords that are looked at.

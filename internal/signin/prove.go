@@ -198,15 +198,15 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, atte
 	err := a.finish(ctx, count, func() error {
 		p, err := a.verify(ctx, attempt.proofs(), attempt.Password)
 		if err == nil {
-			in, err = s.enter(ctx, origin, p, a, before)
+			in, err = s.enter(ctx, origin, p, a, attempt.ID, before)
 		}
 		return err
 	})
 	return in, err
 }
 
-// enter makes the one change of a finished sign-in.
-func (s *Service) enter(ctx context.Context, origin staffkey.Origin, p proof, a *answering, before staffkey.Session) (SignedIn, error) {
+// enter makes the one change of a finished sign-in. Attempt names it, if the log has its beginning.
+func (s *Service) enter(ctx context.Context, origin staffkey.Origin, p proof, a *answering, attempt string, before staffkey.Session) (SignedIn, error) {
 	var in SignedIn
 	event := staffkey.Event(staffkey.EventSignedIn, staffkey.Actor{Person: p.person.ID, Name: p.person.Name, Origin: origin})
 	event.Person = p.person.ID
@@ -229,6 +229,9 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, p proof, a 
 		}
 		in.Weaker = policy.IsDowngrade(p.assurance, p.holdings)
 		tx.Event.Organisation, tx.Event.Session, tx.Event.Detail = p.person.Organisation, in.Session.ID, signedInDetail(in, p.verified)
+		if attempt != "" {
+			tx.Event.Detail["attempt"] = attempt
+		}
 		if err := a.guess.right(tx); err != nil {
 			return err
 		}
