@@ -178,7 +178,7 @@ func (s *Service) send(ctx context.Context, o sendingOf) error {
 	s.wake()
 	var r *staffkey.Refusal
 	if errors.As(err, &r) && r.Rule == codesRule {
-		err = errors.Join(err, s.tellOfCodes(ctx, o.actor, o.kind))
+		err = errors.Join(err, s.tellOfCodes(ctx, event))
 	}
 	return s.refuse(ctx, event, nil, err)
 }

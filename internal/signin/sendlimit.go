@@ -16,24 +16,24 @@ const codesRule = "code_many"
 // errTold says that somebody has been told already.
 var errTold = errors.New("told already")
 
-// tellOfCodes tells a person, once a day, that more codes were asked for than may be sent: whoever asks has their password, or is signed in.
-func (s *Service) tellOfCodes(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind) error {
-	event := staffkey.Event(staffkey.EventCodesStopped, actor)
-	event.Person, event.Subject = actor.Person, string(kind)
+// tellOfCodes tells a person, once a day, that more codes were asked for than may be sent, by the event of the one that is refused: whoever asks
+// has their password, or is signed in.
+func (s *Service) tellOfCodes(ctx context.Context, event staffkey.AuditEvent) error {
+	event.Kind = staffkey.EventCodesStopped
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
-		first, err := tx.CountWithin("code/told/"+string(actor.Person), 1, tx.Now.Add(day))
+		first, err := tx.CountWithin("code/told/"+string(event.Person), 1, tx.Now.Add(day))
 		if err != nil {
 			return err
 		}
 		if !first {
 			return errTold
 		}
-		p, err := tx.FindPerson(actor.Person)
+		p, err := tx.FindPerson(event.Person)
 		if err != nil {
 			return err
 		}
 		tx.Event.Organisation, tx.Event.ActorName = p.Organisation, p.Name
-		return tx.InsertNotice("notice.codes_stopped", p, map[string]string{"Method": string(kind)})
+		return tx.InsertNotice("notice.codes_stopped", p, map[string]string{"Method": event.Subject})
 	})
 	if errors.Is(err, errTold) {
 		return nil
