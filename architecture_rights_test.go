@@ -15,7 +15,6 @@ import (
 // the change; each with its reason.
 var changesByOthers = map[string]string{
 	"internal/signin SignOut":          "it ends the session that asks, and nothing else",
-	"internal/signin tellOfCodes":      "it tells of codes that were refused, also to people who are not signed in",
 	"internal/signin RecordPrompt":     "it records that a prompt ended, also of people who are not signed in",
 	"internal/directory change":        "the change itself is made by ChangeAs; the other records its refusal",
 	"internal/directory FetchMetadata": "nobody asks: the schedule notes what went wrong",

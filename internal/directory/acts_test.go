@@ -159,6 +159,7 @@ var operations = map[string]struct {
 var unasked = map[string]string{
 	"FetchMetadata":   "the schedule does it",
 	"RefreshMetadata": "it loads what others have stored",
+	"RefreshModels":   "it loads what others have stored",
 }
 
 func only[T any](_ T, err error) error { return err }

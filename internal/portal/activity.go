@@ -1,9 +1,9 @@
 package portal
 
 import (
-	"slices"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"staffkey"
