@@ -119,7 +119,7 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	}
 	e := &sqliteEngine{pool: pool, readers: make(chan *preparedConn, readers), surveyors: make(chan *preparedConn, surveysAtOnce)}
 	for i := range readers + surveysAtOnce + 1 {
-		conn, err := pool.Conn(ctx)
+		conn, err := connect(ctx, pool)
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("open %s: %w", path, err), e.close())
 		}
@@ -141,6 +141,22 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	}
 	e.writer = newGroupWriter(e.conns[readers+surveysAtOnce])
 	return e, nil
+}
+
+// connect opens a connection. Those that are the first of a new database turn its write-ahead log on, and SQLite does not wait there for
+// somebody who does the same (it answers SQLITE_BUSY at once, whatever the busy_timeout): they try again.
+func connect(ctx context.Context, pool *sql.DB) (*sql.Conn, error) {
+	for try := 0; ; try++ {
+		conn, err := pool.Conn(ctx)
+		if err == nil || !isRetryable(err) || try == maxTries {
+			return conn, err
+		}
+		select {
+		case <-time.After(retryPause(try)):
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
 }
 
 // escapePath keeps ? # and % of a file name out of the URI that SQLite reads.
