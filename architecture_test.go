@@ -83,7 +83,7 @@ var modules = map[string]use{
 	"github.com/emersion/go-sasl":         {"how that server checks a sign-in", nil},
 	"github.com/prometheus/client_golang": {"metrics in the form that operators collect", []string{"internal/portal", "cmd/staffkeyd"}},
 	"golang.org/x/crypto":                 {"argon2id, which the standard library lacks", []string{"internal/store", "internal/signin/..."}},
-	"golang.org/x/text":                   {"language matching, and Unicode folding of names", []string{"internal/locale", "internal/portal/...", "internal/store", "internal/directory", "internal/signin/..."}},
+	"golang.org/x/text":                   {"language matching, and Unicode folding of names", []string{".", "internal/locale", "internal/portal/...", "internal/store", "internal/directory", "internal/signin/..."}},
 	"golang.org/x/sync":                   {"error groups and bounded work", []string{"internal/...", "cmd/staffkeyd"}},
 	"golang.org/x/net":                    {"an HTML parser, to read pages in tests as a browser does", nil},
 	"github.com/chromedp/chromedp":        {"drives a real Chromium in the browser tests", nil},

@@ -112,6 +112,25 @@ func Event(kind EventKind, actor Actor) AuditEvent {
 	}
 }
 
+// Clean returns the event with nothing in it that is no text of one line ([CleanText]). Part of it is what somebody typed or sent.
+func (e AuditEvent) Clean() AuditEvent {
+	e.ID, e.Kind, e.Outcome = cleaned(e.ID), cleaned(e.Kind), cleaned(e.Outcome)
+	e.Actor, e.Person, e.Organisation, e.Session = cleaned(e.Actor), cleaned(e.Person), cleaned(e.Organisation), cleaned(e.Session)
+	for _, text := range []*string{&e.ActorName, &e.Subject, &e.SubjectName, &e.Message, &e.SupportCode, &e.IP, &e.Browser} {
+		*text = CleanText(*text)
+	}
+	if len(e.Detail) > 0 {
+		detail := make(map[string]string, len(e.Detail))
+		for k, v := range e.Detail {
+			detail[CleanText(k)] = CleanText(v)
+		}
+		e.Detail = detail
+	}
+	return e
+}
+
+func cleaned[T ~string](s T) T { return T(CleanText(string(s))) }
+
 // RefusedBy turns the event into the record of a refusal.
 func (e AuditEvent) RefusedBy(r *Refusal) AuditEvent {
 	e.Outcome = OutcomeRefused

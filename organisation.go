@@ -37,8 +37,15 @@ const (
 // have. A longer one means nobody, and nothing is done to find that out.
 const MaxLogin = 4 * MaxUsername
 
-// ValidateOrganisation checks code and name; it returns the first problem as an [InvalidError].
+// Tidy returns the organisation with every text as it is judged and stored ([TidyText]).
+func (o Organisation) Tidy() Organisation {
+	o.Code, o.Name, o.Phone = TidyText(o.Code), TidyText(o.Name), TidyText(o.Phone)
+	return o
+}
+
+// ValidateOrganisation checks code and name, as they are once tidied; it returns the first problem as an [InvalidError].
 func ValidateOrganisation(o Organisation) error {
+	o = o.Tidy()
 	if err := ValidateText("code", o.Code, MaxOrganisationCode); err != nil {
 		return err
 	}
@@ -53,10 +60,10 @@ func ValidateOrganisation(o Organisation) error {
 	return ValidateOptionalText("phone", o.Phone, MaxPhone)
 }
 
-// ValidateText checks a required one-line text: not empty, valid UTF-8, at most max characters, no control characters
-// and no characters that reorder what follows them (Unicode TR36 §3: bidirectional overrides).
+// ValidateText checks a required one-line text, as it is once tidied ([TidyText]): not empty, valid UTF-8, at most max characters, no
+// control characters and no characters that reorder what follows them (Unicode TR36 §3: bidirectional overrides).
 func ValidateText(field, s string, max int) error {
-	if strings.TrimSpace(s) == "" {
+	if isBlank(TidyText(s)) {
 		return Invalid(field, "field.empty")
 	}
 	return ValidateOptionalText(field, s, max)
@@ -67,6 +74,7 @@ func ValidateOptionalText(field, s string, max int) error {
 	if !utf8.ValidString(s) {
 		return Invalid(field, "field.characters")
 	}
+	s = TidyText(s)
 	if n := utf8.RuneCountInString(s); n > max {
 		return Invalid(field, "field.long", "Max", max, "Count", n)
 	}
@@ -78,8 +86,13 @@ func ValidateOptionalText(field, s string, max int) error {
 	return nil
 }
 
-// isReordering reports embedding and override controls, which can make one name look like another. The plain marks
-// LRM and RLM stay allowed: right-to-left names use them.
-func isReordering(r rune) bool {
-	return (r >= 0x202A && r <= 0x202E) || (r >= 0x2066 && r <= 0x2069)
+// isBlank reports a text of which nothing can be seen, and which has nothing that is refused for another reason.
+func isBlank(s string) bool {
+	return !strings.ContainsFunc(s, func(r rune) bool {
+		seen := unicode.IsGraphic(r) && r != blankPattern
+		return (seen || unicode.IsControl(r) || isReordering(r)) && !unicode.IsSpace(r)
+	})
 }
+
+// blankPattern is the Braille pattern without dots, which is drawn as a space and is none.
+const blankPattern = '\u2800'

@@ -44,8 +44,17 @@ type Person struct {
 	SetUpAt time.Time
 }
 
-// ValidatePerson checks what people and files say about a person; it returns the first problem as an [InvalidError].
+// Tidy returns the person with every text as it is judged and stored ([TidyText]).
+func (p Person) Tidy() Person {
+	for _, text := range []*string{&p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone} {
+		*text = TidyText(*text)
+	}
+	return p
+}
+
+// ValidatePerson checks what people and files say about a person, as it is once tidied; it returns the first problem as an [InvalidError].
 func ValidatePerson(p Person) error {
+	p = p.Tidy()
 	if err := ValidateText("name", p.Name, MaxPersonName); err != nil {
 		return err
 	}

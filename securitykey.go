@@ -123,27 +123,22 @@ func ParseStopReason(s string) (StopReason, error) {
 	return "", Invalid("reason", "lost.reason.empty")
 }
 
-// ValidateNickname trims a nickname and checks it: 1 to 40 characters, no control or reordering characters (F22).
+// ValidateNickname tidies and trims a nickname and checks it: 1 to 40 characters, no control or reordering characters (F22).
 // Markup is allowed: it is text, and pages escape it.
 func ValidateNickname(s string) (string, error) {
 	if !utf8.ValidString(s) {
 		return "", Invalid("nickname", "name.characters")
 	}
-	s = strings.TrimFunc(s, func(r rune) bool { return unicode.IsSpace(r) || r == 0x200E || r == 0x200F })
-	if s == "" {
-		return "", Invalid("nickname", "name.empty")
-	}
+	s = strings.TrimFunc(TidyText(s), unicode.IsSpace)
 	if n := utf8.RuneCountInString(s); n > MaxNickname {
 		return "", Invalid("nickname", "name.long", "Max", MaxNickname, "Count", n)
 	}
-	visible := false
 	for _, r := range s {
 		if unicode.IsControl(r) || isReordering(r) {
 			return "", Invalid("nickname", "name.characters")
 		}
-		visible = visible || unicode.IsGraphic(r) && !unicode.IsSpace(r)
 	}
-	if !visible {
+	if isBlank(s) {
 		return "", Invalid("nickname", "name.empty")
 	}
 	return s, nil

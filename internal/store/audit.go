@@ -14,12 +14,14 @@ import (
 const auditColumns = `id, at, kind, outcome, actor_id, actor_name, person_id, organisation_id, subject, subject_name, message,
 	support_code, session_id, ip, browser, detail`
 
-// Record adds events to the log, in the transaction of what they tell of. Id and time are set here.
+// Record adds events to the log, in the transaction of what they tell of. Id and time are set here. Names and browsers may be what somebody
+// typed or sent: whatever is no text of one line goes no further, so that no event is kept out of the log or looks like another.
 func (tx *Tx) Record(events ...staffkey.AuditEvent) error {
 	for len(events) > 0 {
 		n := min(len(events), tx.batch)
 		args := make([]any, 0, n*16)
 		for _, e := range events[:n] {
+			e = e.Clean()
 			detail := ""
 			if len(e.Detail) > 0 {
 				encoded, err := json.Marshal(e.Detail)
@@ -28,9 +30,8 @@ func (tx *Tx) Record(events ...staffkey.AuditEvent) error {
 				}
 				detail = string(encoded)
 			}
-			// Names and browsers may be what somebody typed or sent: bytes that are no text must not keep the event out of the log.
-			args = append(args, NewID[string](), tx.Now, e.Kind, e.Outcome, e.Actor, text(e.ActorName), e.Person, e.Organisation, text(e.Subject),
-				text(e.SubjectName), e.Message, text(e.SupportCode), e.Session, text(e.IP), text(e.Browser), detail)
+			args = append(args, NewID[string](), tx.Now, e.Kind, e.Outcome, e.Actor, e.ActorName, e.Person, e.Organisation, e.Subject,
+				e.SubjectName, e.Message, e.SupportCode, e.Session, e.IP, e.Browser, detail)
 		}
 		if err := tx.exec("INSERT INTO audit_events ("+auditColumns+") VALUES "+placeholders(n, 16), args...); err != nil {
 			return fmt.Errorf("record %s: %w", events[0].Kind, err)
@@ -55,7 +56,7 @@ type AuditFilter struct {
 	Limit       int
 }
 
-// ListAuditEvents returns the events of a filter.
+// ListAuditEvents returns the events of a filter, cleaned: those of earlier releases may hold anything.
 func (tx *Tx) ListAuditEvents(f AuditFilter) ([]staffkey.AuditEvent, error) {
 	if f.Scope != nil && len(f.Scope) == 0 {
 		return nil, nil
@@ -121,7 +122,7 @@ func (tx *Tx) ListAuditEvents(f AuditFilter) ([]staffkey.AuditEvent, error) {
 				return err
 			}
 		}
-		events = append(events, e)
+		events = append(events, e.Clean())
 		return nil
 	}, query, args...)
 	return events, err

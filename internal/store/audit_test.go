@@ -27,7 +27,7 @@ func TestAuditEventRoundTrip(t *testing.T) {
 		want := staffkey.AuditEvent{
 			Kind: staffkey.EventKeyRenamed, Outcome: staffkey.OutcomeRefused, Actor: "actor", ActorName: "Zoë \"Z\" Ŵynn", Person: "person",
 			Organisation: "organisation", Subject: "key", SubjectName: "Blue", Message: "name.taken", SupportCode: "K7P-3Q", Session: "session",
-			IP: "192.0.2.1", Browser: "Edge on Windows", Detail: map[string]string{"rule": "nickname", "from": "Bl\"u\ne", "to": "Glas ŵ"},
+			IP: "192.0.2.1", Browser: "Edge on Windows", Detail: map[string]string{"rule": "nickname", "from": "Bl\"ue", "to": "Glas ŵ"},
 		}
 		bare := staffkey.AuditEvent{Kind: staffkey.EventSetUp, Outcome: staffkey.OutcomeDone}
 		for _, e := range []staffkey.AuditEvent{want, bare} {
@@ -172,4 +172,40 @@ func TestNewIDSortsByTime(t *testing.T) {
 	if !slices.IsSorted(ids) || len(slices.Compact(ids)) != 1000 {
 		t.Error("ids made one after the other do not sort that way, or repeat")
 	}
+}
+
+// Whatever comes in, and whatever an earlier release let in, comes out as text of one line.
+func TestNoEventHoldsWhatIsNoText(t *testing.T) {
+	t.Parallel()
+	const nasty = "x\x1b[2K\r\n2026-11-28  role_granted\u202e\u200b\u009b"
+	const clean = "x\uFFFD[2K  2026-11-28  role_granted\uFFFD"
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		e := staffkey.AuditEvent{
+			Kind: staffkey.EventReplacementAsked, Outcome: staffkey.OutcomeDone, ActorName: nasty, SubjectName: nasty, Subject: nasty, Message: nasty,
+			SupportCode: nasty, IP: nasty, Browser: nasty, Detail: map[string]string{nasty: nasty},
+		}
+		if err := s.Change(t.Context(), e, func(*store.Tx) error { return nil }); err != nil {
+			t.Fatal(err)
+		}
+		var stored [8]string
+		read(t, s, func(tx *store.Tx) error {
+			return store.ScanRow(tx, `SELECT actor_name, subject_name, subject, message, support_code, ip, browser, detail FROM audit_events`, &stored[0], &stored[1], &stored[2], &stored[3], &stored[4], &stored[5], &stored[6], &stored[7])
+		})
+		for i, got := range stored[:7] {
+			if got != clean {
+				t.Errorf("column %d holds %q, want %q", i, got, clean)
+			}
+		}
+		if want := `{"` + clean + `":"` + clean + `"}`; stored[7] != want {
+			t.Errorf("the detail holds %q, want %q", stored[7], want)
+		}
+
+		change(t, s, func(tx *store.Tx) error {
+			return store.Exec(tx, "UPDATE audit_events SET subject_name = $1, browser = $1, detail = $2", "old\x1b\u202e", `{"note":"a\u001bb"}`)
+		})
+		old := listEvents(t, s, store.AuditFilter{OldestFirst: true})[0]
+		if old.SubjectName != "old\uFFFD" || old.Browser != "old\uFFFD" || old.Detail["note"] != "a\uFFFDb" {
+			t.Errorf("an event of an earlier release is read as %+v", old)
+		}
+	})
 }

@@ -114,3 +114,14 @@ func signIn(s *store.Store, credential []byte) error {
 		return tx.InsertSession(session, string(session.ID)+"."+rand.Text())
 	})
 }
+
+// Folding is on the way of every sign-in.
+func BenchmarkFold(b *testing.B) {
+	for name, s := range map[string]string{"plain": "amara.okafor@northmoor.example", "capitals": "Amara.Okafor@Northmoor.example", "accents": "Zoë Ŵynn", "joined": "می\u200cخواهم"} {
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				store.Fold(s)
+			}
+		})
+	}
+}

@@ -9,7 +9,7 @@ import (
 // InsertException stores an exception from policy for one person.
 func (tx *Tx) InsertException(e staffkey.Exception) error {
 	return tx.exec("INSERT INTO policy_exceptions (id, person_id, reason, owner_id, owner_name, granted_at, expires_at) VALUES "+placeholders(1, 7),
-		e.ID, e.Person, e.Reason, e.Owner, text(e.OwnerName), instant(e.GrantedAt), instant(e.ExpiresAt))
+		e.ID, e.Person, staffkey.TidyText(e.Reason), e.Owner, text(e.OwnerName), instant(e.GrantedAt), instant(e.ExpiresAt))
 }
 
 // ListExceptions returns the exceptions that count for a person at the transaction's instant.

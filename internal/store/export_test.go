@@ -48,3 +48,6 @@ func CountSessions(tx *Tx, person string) (n int, err error) {
 	err = tx.q.queryRow("SELECT COUNT(*) FROM sessions WHERE person_id = $1", person).Scan(&n)
 	return n, err
 }
+
+// ScanRow reads one row as it lies there.
+func ScanRow(tx *Tx, query string, into ...any) error { return tx.q.queryRow(query).Scan(into...) }

@@ -34,7 +34,7 @@ func (tx *Tx) arrived(u InUse) error {
 
 // NameKey puts a key in use that waits for its nickname. ErrNotFound: it does not wait any more; ErrConflict: the nickname is taken.
 func (tx *Tx) NameKey(u InUse, id staffkey.SecurityKeyID, nickname string) error {
-	return tx.putKeyInUse(u, id, "nickname = $4, nickname_folded = $5", "state = 'pending'", staffkey.ErrNotFound, nickname, Fold(nickname))
+	return tx.putKeyInUse(u, id, "nickname = $4, nickname_folded = $5", "state = 'pending'", staffkey.ErrNotFound, staffkey.TidyText(nickname), Fold(nickname))
 }
 
 // ResumeKey puts a key back in use that is on hold. ErrNotFound: it is not.
@@ -71,7 +71,7 @@ func (tx *Tx) PutMethodInUse(u InUse, before *staffkey.Enrolment, e staffkey.Enr
 // ErrNotFound and ErrConflict as NameKey.
 func (tx *Tx) HoldNewKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
 	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET nickname = $1, nickname_folded = $2, state = 'suspended', stopped_at = $3, stop_reason = $4
-		WHERE id = $5 AND person_id = $6 AND state = 'pending'`, nickname, Fold(nickname), tx.Now, staffkey.StopReview, id, person)
+		WHERE id = $5 AND person_id = $6 AND state = 'pending'`, staffkey.TidyText(nickname), Fold(nickname), tx.Now, staffkey.StopReview, id, person)
 }
 
 // RestoreStoppedKey undoes the removal, made since an instant, of a key that was on hold: it is on hold again. ErrExpired and ErrConflict as
@@ -84,5 +84,5 @@ func (tx *Tx) RestoreStoppedKey(person staffkey.PersonID, id staffkey.SecurityKe
 // RenameRemovedKey changes the nickname of a removed key, so that it can be restored beside one that took its name.
 func (tx *Tx) RenameRemovedKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
 	return tx.one(staffkey.ErrNotFound, "UPDATE security_keys SET nickname = $1, nickname_folded = $2 WHERE id = $3 AND person_id = $4 AND state = $5",
-		nickname, Fold(nickname), id, person, staffkey.SecurityKeyRemoved)
+		staffkey.TidyText(nickname), Fold(nickname), id, person, staffkey.SecurityKeyRemoved)
 }

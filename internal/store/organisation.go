@@ -20,6 +20,7 @@ func scanOrganisation(row interface{ Scan(...any) error }) (staffkey.Organisatio
 
 // InsertOrganisation adds an organisation below its parent. A code that is taken is ErrConflict.
 func (tx *Tx) InsertOrganisation(o staffkey.Organisation) error {
+	o = o.Tidy()
 	err := tx.exec(`INSERT INTO organisations (id, parent_id, code, code_folded, name, phone, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7)`,
 		o.ID, nullText(string(o.Parent)), o.Code, Fold(o.Code), o.Name, o.Phone, instant(o.CreatedAt))
@@ -33,6 +34,7 @@ func (tx *Tx) InsertOrganisation(o staffkey.Organisation) error {
 
 // UpdateOrganisation changes code, name and phone.
 func (tx *Tx) UpdateOrganisation(o staffkey.Organisation) error {
+	o = o.Tidy()
 	return tx.one(staffkey.ErrNotFound, "UPDATE organisations SET code = $1, code_folded = $2, name = $3, phone = $4 WHERE id = $5",
 		o.Code, Fold(o.Code), o.Name, o.Phone, o.ID)
 }

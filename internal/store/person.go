@@ -27,6 +27,7 @@ func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
 		n := min(len(people), tx.batch)
 		args := make([]any, 0, n*13)
 		for _, p := range people[:n] {
+			p = p.Tidy()
 			args = append(args, p.ID, p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name,
 				FoldForSearch(p.Name), p.EmployeeNumber, p.Phone, p.State, instant(p.CreatedAt), p.Language)
 		}
@@ -42,6 +43,7 @@ func (tx *Tx) InsertPeople(people ...staffkey.Person) error {
 
 // UpdatePerson changes what is known about a person, organisation included and state not: see [Tx.PutPersonState].
 func (tx *Tx) UpdatePerson(p staffkey.Person) error {
+	p = p.Tidy()
 	return tx.one(staffkey.ErrNotFound, `UPDATE people SET organisation_id = $1, username = $2, username_folded = $3, email = $4, email_folded = $5,
 		name = $6, name_folded = $7, employee_number = $8, phone = $9 WHERE id = $10`,
 		p.Organisation, p.Username, Fold(p.Username), p.Email, nullText(Fold(p.Email)), p.Name, FoldForSearch(p.Name),

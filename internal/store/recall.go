@@ -13,8 +13,8 @@ const toldAll = "~"
 // InsertRecall stores a recall, of which nobody was told yet.
 func (tx *Tx) InsertRecall(r staffkey.Recall) error {
 	return tx.exec(`INSERT INTO recalls (id, aaguid, firmware_from, firmware_below, organisation_id, reason, started_at, started_by, started_name, until, told_to)
-		VALUES `+placeholders(1, 11), r.ID, r.AAGUID, r.FirmwareFrom, r.FirmwareBelow, r.Organisation, text(r.Reason), instant(r.StartedAt), r.StartedBy,
-		text(r.StartedName), instant(r.Until), "")
+		VALUES `+placeholders(1, 11), r.ID, r.AAGUID, r.FirmwareFrom, r.FirmwareBelow, r.Organisation, staffkey.CleanText(r.Reason), instant(r.StartedAt), r.StartedBy,
+		staffkey.CleanText(r.StartedName), instant(r.Until), "")
 }
 
 const recallColumns = `id, aaguid, firmware_from, firmware_below, organisation_id, reason, started_at, started_by, started_name, until, undone_at, told_to`

@@ -37,6 +37,7 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 // InsertSecurityKey stores a registered key. A credential id that is stored already, whoever has it, is ErrConflict
 // (WebAuthn Level 3 §7.1 step 26).
 func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
+	k.Nickname = staffkey.TidyText(k.Nickname)
 	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json, state_before)
 		VALUES `+placeholders(1, 38), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
 		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
@@ -134,7 +135,7 @@ func (tx *Tx) ListSecurityKeys(person staffkey.PersonID, states ...staffkey.Secu
 // RenameSecurityKey changes a nickname. ErrConflict: it is taken.
 func (tx *Tx) RenameSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
 	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET nickname = $1, nickname_folded = $2
-		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended')`, nickname, Fold(nickname), id, person)
+		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended')`, staffkey.TidyText(nickname), Fold(nickname), id, person)
 }
 
 // RemoveSecurityKey takes a key out of use; the row stays, so that the removal can be undone and explained.

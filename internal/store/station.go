@@ -20,7 +20,7 @@ func scanStation(row interface{ Scan(...any) error }) (staffkey.Station, error) 
 // InsertStation stores a shared station.
 func (tx *Tx) InsertStation(s staffkey.Station) error {
 	return tx.exec("INSERT INTO stations (id, organisation_id, name, created_at, created_by) VALUES "+placeholders(1, 5),
-		s.ID, s.Organisation, s.Name, instant(s.CreatedAt), s.CreatedBy)
+		s.ID, s.Organisation, staffkey.TidyText(s.Name), instant(s.CreatedAt), s.CreatedBy)
 }
 
 // FindStation returns a shared station, revoked or not.
