@@ -69,7 +69,7 @@ func (s *Store) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true)}
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.refold())}
 	if s.name == "postgresql" {
 		dialect = goose.DialectPostgres
 		locker, err := lock.NewPostgresSessionLocker()

@@ -13,6 +13,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"staffkey"
@@ -37,6 +38,8 @@ type Config struct {
 	BeforeChange func()
 	// SurveyWait is how long a survey waits for its turn; 0 takes a default.
 	SurveyWait time.Duration
+	// Log is told what a migration found and could not mend; nobody when nil.
+	Log *slog.Logger
 }
 
 // Store is the database.
@@ -48,6 +51,7 @@ type Store struct {
 	name    string
 	batch   int
 	before  func()
+	log     *slog.Logger
 }
 
 // engine is what differs between the two databases.
@@ -70,7 +74,10 @@ type querier interface {
 
 // Open opens the database. It does not migrate: call [Store.Migrate], or [Store.CheckSchema] to refuse an old schema.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	s := &Store{sealer: cfg.Sealer, now: cfg.Now, before: cfg.BeforeChange, surveys: newTurns(surveysAtOnce, cfg.SurveyWait)}
+	s := &Store{sealer: cfg.Sealer, now: cfg.Now, before: cfg.BeforeChange, surveys: newTurns(surveysAtOnce, cfg.SurveyWait), log: cfg.Log}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
 	if s.now == nil {
 		s.now = time.Now
 	}
