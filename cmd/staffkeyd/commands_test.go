@@ -119,7 +119,7 @@ func freezeByMail(env *environment, username string) error {
 
 func administer(ts *testscript.TestScript, neg bool, args []string, terminal bool) {
 	env := *ts.Value("environment").(*environment)
-	env.stdout, env.stderr, env.isTerminal = ts.Stdout(), ts.Stderr(), terminal
+	env.stdout, env.stderr, env.terminal, env.isTerminal = ts.Stdout(), ts.Stderr(), ts.Stderr(), terminal
 	for i, a := range args { // kong opens files from here, the script from its own folder
 		if _, err := os.Stat(ts.MkAbs(a)); err == nil {
 			args[i] = ts.MkAbs(a)

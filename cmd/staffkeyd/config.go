@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/netip"
 	"net/url"
@@ -25,6 +26,8 @@ type databaseConfig struct {
 	Postgres     string `help:"URL of a PostgreSQL database, instead of SQLite. It may hold a password: prefer --postgres-file." placeholder:"URL"`
 	PostgresFile string `help:"File that holds the URL of the PostgreSQL database." type:"path" placeholder:"FILE"`
 	SealingKey   string `help:"File with the keys that seal secrets; made at the first start. Default: sealing-key in the data folder. All nodes need the same." type:"path" placeholder:"FILE"`
+
+	log *slog.Logger // what a migration has to tell
 }
 
 // serverConfig is what an operator of one machine sets. What organisations differ in is policy, in the database.

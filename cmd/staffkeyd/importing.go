@@ -40,7 +40,7 @@ func (p *progressLine) report(done int) {
 	p.last = now
 	line := fmt.Sprintf("%s rows, %s a second", grouped(done), grouped(int(float64(done)/now.Sub(p.began).Seconds())))
 	if p.env.isTerminal {
-		fmt.Fprintf(p.env.stderr, "\r%s\x1b[K", line)
+		fmt.Fprintf(p.env.terminal, "\r%s\x1b[K", line)
 		p.drawn = true
 		return
 	}
@@ -50,7 +50,7 @@ func (p *progressLine) report(done int) {
 // clear removes the line that was drawn in place.
 func (p *progressLine) clear() {
 	if p.drawn {
-		fmt.Fprint(p.env.stderr, "\r\x1b[K")
+		fmt.Fprint(p.env.terminal, "\r\x1b[K")
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"io"
 	"strings"
 	"unicode/utf8"
+
+	"staffkey"
 )
 
 // listFormat is how a list is printed: aligned columns for people, or one of the forms for programs.
@@ -74,7 +76,7 @@ func (l *listing) line(values ...any) error {
 func (l *listing) print(values []any) error {
 	cells := make([]string, len(values))
 	for i, v := range values {
-		cells[i] = fmt.Sprint(v)
+		cells[i] = staffkey.CleanText(fmt.Sprint(v))
 	}
 	if l.csv != nil {
 		return writeCSV(l.csv, cells)
@@ -125,13 +127,11 @@ func writeObject(w io.Writer, columns []column, values []any) error {
 	return err
 }
 
-// writeCSV writes a record whose cells no spreadsheet takes for a formula: what begins like one gets an apostrophe, which
-// spreadsheets hide. Names and browsers come from people we do not know, and the file is opened by an administrator.
+// writeCSV writes a record whose cells no spreadsheet takes for a formula. Names and browsers come from people we do not know, and the file
+// is opened by an administrator.
 func writeCSV(w *csv.Writer, cells []string) error {
 	for i, c := range cells {
-		if c != "" && strings.ContainsRune("=+-@\t\r", rune(c[0])) {
-			cells[i] = "'" + c
-		}
+		cells[i] = staffkey.CSVCell(c)
 	}
 	return w.Write(cells)
 }

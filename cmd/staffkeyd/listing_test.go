@@ -12,7 +12,7 @@ import (
 func TestWriteCSV_is_no_formula(t *testing.T) {
 	t.Parallel()
 	for cell, want := range map[string]string{
-		"=cmd|'/c calc'!A1": "'=cmd|'/c calc'!A1\n", "+44 1632 960001": "'+44 1632 960001\n", "-1": "'-1\n", "@x": "'@x\n", "\tx": "'\tx\n",
+		"=cmd|'/c calc'!A1": "'=cmd|'/c calc'!A1\n", "+44 1632 960001": "'+44 1632 960001\n", "-1": "'-1\n", "@x": "'@x\n", "\t=x": "' =x\n",
 		"a=b": "a=b\n", "o'neil": "o'neil\n", "Łoś, Ewa": "\"Łoś, Ewa\"\n",
 	} {
 		var b bytes.Buffer
@@ -43,7 +43,7 @@ func TestProgressLine_once_a_second(t *testing.T) {
 	} {
 		clock := storetest.NewClock()
 		var out bytes.Buffer
-		p := newProgressLine(&environment{stderr: &out, now: clock.Now, isTerminal: terminal})
+		p := newProgressLine(&environment{stderr: &out, terminal: &out, now: clock.Now, isTerminal: terminal})
 		for _, done := range []int{500, 1000, 2000, 3000} {
 			clock.Advance(500 * time.Millisecond)
 			p.report(done)

@@ -99,7 +99,8 @@ const (
 )
 
 // run is the program without the process, for tests.
-func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+func run(ctx context.Context, args []string, stdin io.Reader, rawOut, rawErr io.Writer) int {
+	stdout, stderr := io.Writer(&plainWriter{to: rawOut}), io.Writer(&plainWriter{to: rawErr})
 	var c commands
 	exited := -1
 	parser, err := kong.New(&c, kong.Name("staffkeyd"), kong.Description("Sign-in and FIDO2 security-key management for federated organisations."),
@@ -117,7 +118,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, stdout, stderr io.
 		fmt.Fprintf(stderr, "staffkeyd: %v\n  staffkeyd --help lists the commands and flags.\n", err)
 		return exitUsage
 	}
-	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, config: &c.Database, isTerminal: isTerminal(stdout)}
+	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, config: &c.Database, isTerminal: isTerminal(rawOut), terminal: rawErr}
 	defer env.close()
 	if err := env.prepare(kctx.Command()); err != nil {
 		return report(stderr, err)

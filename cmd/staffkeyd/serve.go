@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"reflect"
 	"runtime"
 	"syscall"
 	"time"
@@ -34,6 +35,7 @@ func (c *serveCommand) Run(env *environment) error {
 	if err != nil {
 		return err
 	}
+	env.config.log = log
 	listener, err := listen(env.ctx, listenFlag, c.Listen)
 	if err != nil {
 		return err
@@ -99,7 +101,18 @@ func newLog(w io.Writer, level string) (*slog.Logger, error) {
 	if err := l.UnmarshalText([]byte(level)); err != nil {
 		return nil, err
 	}
-	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l})), nil
+	return slog.New(slog.NewJSONHandler(w, &slog.HandlerOptions{Level: l, ReplaceAttr: cleanAttribute})), nil
+}
+
+// cleanAttribute keeps what commands a terminal or hides out of the log: JSON writes the controls of ASCII as escapes, and no others.
+func cleanAttribute(_ []string, a slog.Attr) slog.Attr {
+	v := a.Value.Any()
+	if err, ok := v.(error); ok {
+		a.Value = slog.StringValue(staffkey.CleanLines(err.Error()))
+	} else if text := reflect.ValueOf(v); text.Kind() == reflect.String {
+		a.Value = slog.StringValue(staffkey.CleanLines(text.String()))
+	}
+	return a
 }
 
 // listenFlag names the public port.
@@ -223,6 +236,11 @@ type migrateCommand struct{}
 
 // Run migrates the database.
 func (migrateCommand) Run(env *environment) error {
+	log, err := newLog(env.stderr, "info")
+	if err != nil {
+		return err
+	}
+	env.config.log = log
 	s, err := openStore(env.ctx, env.config, true)
 	if err != nil {
 		return err

@@ -49,7 +49,7 @@ func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Stor
 		}
 		return nil, &problem{cause: err.Error(), fix: "Check --sealing-key, or restore the file from your backup. Without it, nothing sealed can be opened.", err: err}
 	}
-	cfg := store.Config{Sealer: sealer, PostgreSQL: pg}
+	cfg := store.Config{Sealer: sealer, PostgreSQL: pg, Log: c.log}
 	if pg == "" {
 		cfg.SQLite = c.sqliteFile()
 	}

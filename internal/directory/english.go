@@ -124,7 +124,7 @@ func English(m staffkey.Message) string {
 		return m.ID
 	}
 	for name, value := range m.Args {
-		text = strings.ReplaceAll(text, "{"+name+"}", fmt.Sprint(value))
+		text = strings.ReplaceAll(text, "{"+name+"}", staffkey.CleanText(fmt.Sprint(value)))
 	}
 	return text
 }

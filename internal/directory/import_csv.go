@@ -36,22 +36,14 @@ type row struct {
 	index  map[string]int
 }
 
-// get returns the value of a column without the spaces around it, and whether the file has that column.
+// get returns the value of a column, tidied and without the spaces around it and the apostrophe of our own lists, and whether the file has
+// that column.
 func (r row) get(column string) (string, bool) {
 	i, ok := r.index[column]
 	if !ok {
 		return "", false
 	}
-	return unguarded(strings.TrimSpace(r.values[i])), true
-}
-
-// unguarded takes away the apostrophe that our lists put before what a spreadsheet would take for a formula, so that a list
-// can be changed and imported again: "'+44 1632 960001" is a telephone number.
-func unguarded(value string) string {
-	if len(value) > 1 && value[0] == '\'' && strings.IndexByte("=+-@", value[1]) >= 0 {
-		return value[1:]
-	}
-	return value
+	return staffkey.FromCSVCell(strings.TrimSpace(staffkey.TidyText(r.values[i]))), true
 }
 
 // openTable reads the header. A file without one, a column that is not known, and a required one that is not there are

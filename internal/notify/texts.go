@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode"
 
 	"staffkey"
 	"staffkey/internal/locale"
@@ -194,19 +193,8 @@ func (s *Service) digits(language, code string) string {
 	return strings.Join(words, ", ")
 }
 
-// plain is a value on one line, without characters that would turn the text around it about.
-func plain(value string) string {
-	value = strings.Map(func(r rune) rune {
-		switch {
-		case unicode.IsControl(r), r == '\u2028', r == '\u2029':
-			return ' '
-		case unicode.Is(unicode.Bidi_Control, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(value, "\uFFFD"))
-	return strings.TrimSpace(value)
-}
+// plain is a value on one line, in which nothing hides or turns the text around it about.
+func plain(value string) string { return strings.TrimSpace(staffkey.CleanText(value)) }
 
 // cut shortens a text to a number of characters.
 func cut(text string, most int) string {

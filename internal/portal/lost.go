@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -159,8 +160,28 @@ func (p *Portal) resumeToken(r *request) error {
 }
 
 func (p *Portal) requestPage(r *request) error {
-	page := ui.RequestPage{Reason: knownReason(r.FormValue("reason")), Token: clipped(r.FormValue("token"), staffkey.MaxNickname)}
+	about, err := p.aboutToken(r, r.FormValue("token"))
+	if err != nil {
+		return err
+	}
+	page := ui.RequestPage{Reason: knownReason(r.FormValue("reason")), Token: string(about.ID), Nickname: about.Nickname}
 	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+// aboutToken is the entry of the person's own list that a request names; none when it names anything else, or one that has gone.
+func (p *Portal) aboutToken(r *request, id string) (staffkey.SecurityKey, error) {
+	if id == "" {
+		return staffkey.SecurityKey{}, nil
+	}
+	list, err := p.Directory.ListKeys(r.Context(), r.current.Actor, r.current.Person.ID)
+	if err != nil {
+		return staffkey.SecurityKey{}, err
+	}
+	k, err := findKey(list, id)
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return staffkey.SecurityKey{}, nil
+	}
+	return k, err
 }
 
 func knownReason(s string) string {
@@ -183,9 +204,11 @@ func (p *Portal) askForToken(r *request) error {
 	if err := r.parseForm(); err != nil {
 		return err
 	}
-	ask := signin.Replacement{
-		Reason: r.PostFormValue("reason"), Place: r.PostFormValue("place"), Note: r.PostFormValue("note"), Token: clipped(r.PostFormValue("token"), staffkey.MaxNickname),
+	about, err := p.aboutToken(r, r.PostFormValue("token"))
+	if err != nil {
+		return err
 	}
+	ask := signin.Replacement{Reason: r.PostFormValue("reason"), Place: r.PostFormValue("place"), Note: r.PostFormValue("note"), Token: about.ID}
 	code, err := p.SignIn.AskReplacement(r.Context(), r.current.Actor, ask)
 	errs := fieldError(err, "reason/request.reason", "request.reason.empty", "place/field.empty", "request.place.empty",
 		"place/field.long", "request.place.long", "note/field.long", "request.note.long")
@@ -194,7 +217,7 @@ func (p *Portal) askForToken(r *request) error {
 		errs, status = []ui.FieldError{{Message: text(refusal.Message)}}, http.StatusTooManyRequests
 	}
 	if errs != nil {
-		page := ui.RequestPage{Reason: knownReason(ask.Reason), Place: ask.Place, Note: ask.Note, Token: ask.Token}
+		page := ui.RequestPage{Reason: knownReason(ask.Reason), Place: ask.Place, Note: ask.Note, Token: string(about.ID), Nickname: about.Nickname}
 		page.Errors = errs
 		return p.render(r, status, "selfservice", page)
 	}

@@ -253,9 +253,11 @@ func TestReplace_without_another_way_in_asks_for_a_key(t *testing.T) {
 	in.typeCode("/signin/app-code", phone.nextCode()).leads(t, "the app", "/me")
 	in.get("/me").shows(t, "home", http.StatusOK, "You signed in without your key.")
 	path := "/me/tokens/" + string(s.keys(h)[0].ID)
-	in.get(path+"/pin?about=blocked").shows(t, "blocked", http.StatusOK, "/me/request?reason=blocked&token=Lanyard")
-	in.get(path+"/replace").leads(t, "replacing it by an app", "/me/request?reason=blocked&token=Lanyard")
-	in.post(path+"/replace", nil).leads(t, "saying so all the same", "/me/request?reason=blocked&token=Lanyard")
+	request := "/me/request?reason=blocked&token=" + string(s.keys(h)[0].ID)
+	in.get(path+"/pin?about=blocked").shows(t, "blocked", http.StatusOK, request)
+	in.get(path+"/replace").leads(t, "replacing it by an app", request)
+	in.post(path+"/replace", nil).leads(t, "saying so all the same", request)
+	in.get(request).shows(t, "asking", http.StatusOK, "About <strong><bdi>Lanyard")
 	if state := stateOf(s, h, s.keys(h)[0].ID); state != staffkey.SecurityKeyActive {
 		t.Errorf("the only token is %s, want it in use", state)
 	}
@@ -268,10 +270,11 @@ func TestRequest_reaches_the_administrator(t *testing.T) {
 	s.administrator("lara")
 	h := s.add("amara", "north")
 	b := s.byPassword(h)
+	b.register("", "Lanyard")
 	b.get("/me/request?reason=lost&token="+url.QueryEscape("<b>Lanyard")).shows(t, "the page", http.StatusOK, "Ask for a token", `value="lost" id="reason-lost" checked`)
 	b.get("/me/request/sent").leads(t, "sent before anything is", "/me/request")
 	ask := func(reason, place string) answer {
-		return b.post("/me/request", url.Values{"reason": {reason}, "place": {place}, "token": {"Lanyard"}, "note": {"by noon"}})
+		return b.post("/me/request", url.Values{"reason": {reason}, "place": {place}, "token": {string(s.keys(h)[0].ID)}, "note": {"by noon"}})
 	}
 	ask("", "Ward 6").shows(t, "no reason", http.StatusUnprocessableEntity, "Choose why you need it", "Ward 6")
 	ask("lost", "").shows(t, "no place", http.StatusUnprocessableEntity, "Enter where we can bring it")
@@ -283,6 +286,20 @@ func TestRequest_reaches_the_administrator(t *testing.T) {
 	sent.shows(t, "sent", http.StatusOK, "Your request is sent")
 	ask("lost", "Ward 6").shows(t, "a fourth in a day", http.StatusTooManyRequests, "You have asked several times today.")
 	reference := shownCode.FindStringSubmatch(sent.body)
+	// Whoever writes a name of their own instead of an entry of theirs writes it nowhere.
+	forged := "x\x1b[2K\r\n2026-11-28 09:00:00  role_granted"
+	other := s.byPassword(s.add("mallory", "north"))
+	other.post("/me/request", url.Values{"reason": {"lost"}, "place": {"Ward 7"}, "token": {forged}}).leads(t, "a name of one's own", "/me/request/sent")
+	other.post("/me/request", url.Values{"reason": {"lost"}, "place": {"Ward 8"}, "token": {string(s.keys(h)[0].ID)}}).leads(t, "an entry of another", "/me/request/sent")
+	events, err := s.directory.ListAudit(t.Context(), staffkey.ConsoleActor(), auditKind(staffkey.EventReplacementAsked), 10)
+	if err != nil || len(events) != 6 {
+		t.Fatalf("%d requests in the log, %v, want 6", len(events), err)
+	}
+	for _, e := range events {
+		if e.Outcome == staffkey.OutcomeDone && (e.Person == h.ID) != (e.SubjectName == "Lanyard") {
+			t.Errorf("the log says %+v", e)
+		}
+	}
 	var last staffkey.Outgoing
 	for _, m := range s.messages(h) {
 		if m.Template == "admin.replacement" {

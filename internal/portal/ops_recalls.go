@@ -158,17 +158,9 @@ func (p *Portal) recallFile(r *request) error {
 	out := csv.NewWriter(r.w)
 	lines := [][]string{{"code", "organisation", "affected", "replaced", "left"}}
 	for _, c := range progress.Organisations {
-		lines = append(lines, []string{cell(c.Organisation.Code), cell(c.Organisation.Name), decimal(c.Affected), decimal(c.Affected - c.Left), decimal(c.Left)})
+		lines = append(lines, []string{staffkey.CSVCell(c.Organisation.Code), staffkey.CSVCell(c.Organisation.Name), decimal(c.Affected), decimal(c.Affected - c.Left), decimal(c.Left)})
 	}
 	return out.WriteAll(lines)
-}
-
-// cell is a text in a CSV file that a spreadsheet does not take for a formula.
-func cell(s string) string {
-	if strings.IndexAny(s, "=+-@\t\r") == 0 {
-		return "'" + s
-	}
-	return s
 }
 
 // undoRecallPage asks before a recall is taken back.

@@ -2,7 +2,6 @@ package portal
 
 import (
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -135,7 +134,7 @@ func (p *Portal) replacePage(r *request) error {
 
 // requestBlocked is the page where somebody asks for help with a key that they cannot reset themselves.
 func requestBlocked(k staffkey.SecurityKey) string {
-	return "/me/request?reason=blocked&token=" + url.QueryEscape(k.Nickname)
+	return "/me/request?reason=blocked&token=" + string(k.ID)
 }
 
 // showReplace shows how to reset a key, and the button that registers it again. Which of several tokens it is, the person says on the

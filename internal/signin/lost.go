@@ -274,8 +274,8 @@ const replacementsPerDay = 3
 type Replacement struct {
 	// Reason is why, as the page names it; Place where to hand it over; Note whatever else.
 	Reason, Place, Note string
-	// Token is the entry that it is about, or empty.
-	Token string
+	// Token is the entry of the person's own list that it is about, or empty.
+	Token staffkey.SecurityKeyID
 }
 
 // AskReplacement asks the Local Administrators of the actor for a key, and returns a reference.
@@ -293,7 +293,7 @@ func (s *Service) AskReplacement(ctx context.Context, actor staffkey.Actor, r Re
 	}
 	reference := staffkey.NewSupportCode()
 	event := staffkey.Event(staffkey.EventReplacementAsked, actor)
-	event.Person, event.SubjectName, event.SupportCode = actor.Person, r.Token, reference
+	event.Person, event.SupportCode = actor.Person, reference
 	event.Detail = map[string]string{"reason": r.Reason, "place": r.Place, "note": r.Note}
 	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, _ staffkey.Authority) error {
 		p, err := tx.FindPerson(actor.Person)
@@ -301,6 +301,13 @@ func (s *Service) AskReplacement(ctx context.Context, actor staffkey.Actor, r Re
 			return err
 		}
 		tx.Event.Organisation = p.Organisation
+		var about staffkey.SecurityKey
+		if r.Token != "" { // an entry of somebody else is none
+			if about, err = tx.FindSecurityKey(p.ID, r.Token); err != nil {
+				return err
+			}
+			tx.Event.Subject, tx.Event.SubjectName = string(about.ID), about.Nickname
+		}
 		within, err := tx.CountWithin("request/"+string(p.ID), replacementsPerDay, tx.Now.Add(day))
 		if err != nil {
 			return err
@@ -309,7 +316,7 @@ func (s *Service) AskReplacement(ctx context.Context, actor staffkey.Actor, r Re
 			return staffkey.Refused("request_daily", "request.daily")
 		}
 		return tx.InsertAdministratorNotice("admin.replacement", p, map[string]string{
-			"Nickname": r.Token, "Reason": r.Reason, "Place": r.Place, "Note": r.Note, "Reference": reference,
+			"Nickname": about.Nickname, "Reason": r.Reason, "Place": r.Place, "Note": r.Note, "Reference": reference,
 		})
 	})
 	s.wake()

@@ -360,7 +360,14 @@ func TestAskReplacement(t *testing.T) {
 			_, err := w.Service.AskReplacement(t.Context(), in.Actor, r)
 			return err
 		}
-		good := signin.Replacement{Reason: "lost", Place: "Ward 4", Token: "Blue lanyard"}
+		other := w.person(t, "lin")
+		key, foreign := w.waiting(t, p, 1)[0], w.addStoredKey(t, other, staffkey.SecurityKeyActive)
+		good := signin.Replacement{Reason: "lost", Place: "Ward 4", Token: key}
+		for _, id := range []staffkey.SecurityKeyID{foreign, "x\x1b[2K\r\n2026-11-28 09:00:00  role_granted"} {
+			if err := ask(signin.Replacement{Reason: "lost", Place: "Ward 4", Token: id}); !errors.Is(err, staffkey.ErrNotFound) {
+				t.Errorf("about %q: got error %v, want not found", id, err)
+			}
+		}
 		for name, r := range map[string]signin.Replacement{
 			"reason": {Reason: "because", Place: "Ward 4"}, "place": {Reason: "lost"}, "note": {Reason: "lost", Place: "Ward 4", Note: "a\x00b"},
 		} {

@@ -124,14 +124,9 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 	return out, err
 }
 
-// clip shortens text to n characters without control characters, so that one event stays one line.
+// clip shortens text to n characters.
 func clip(text string, n int) string {
-	clean := strings.Map(func(r rune) rune {
-		if r < ' ' || r == 0x7f || r == 0xFFFD {
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(text, ""))
+	clean := staffkey.CleanText(text)
 	if runes := []rune(clean); len(runes) > n {
 		return string(runes[:n])
 	}

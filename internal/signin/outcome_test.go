@@ -110,13 +110,13 @@ func (w *installation) byCode(t testing.TB, code string) (events []staffkey.Audi
 func TestRecordPrompt_keeps_a_hostile_report_on_one_short_line(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *installation) {
-		prompt := signin.Prompt{Name: strings.Repeat("N", 1000), Detail: "one\r\ntwo\x1b[31m\x00\xff" + strings.Repeat("é", 1000), Token: "somebody else's"}
+		prompt := signin.Prompt{Name: strings.Repeat("N", 1000), Detail: "one\r\ntwo\x1b[31m\x00\xff\u009b" + strings.Repeat("é", 1000), Token: "somebody else's"}
 		out, err := w.Service.RecordPrompt(t.Context(), staffkey.Actor{Origin: origin}, "", prompt)
 		if err != nil {
 			t.Fatal(err)
 		}
 		got := w.byCode(t, out.SupportCode)[0]
-		want := map[string]string{"name": strings.Repeat("N", 60), "ms": "0", "detail": "onetwo[31m" + strings.Repeat("é", 190)}
+		want := map[string]string{"name": strings.Repeat("N", 60), "ms": "0", "detail": "one  two\uFFFD[31m\uFFFD\uFFFD\uFFFD" + strings.Repeat("é", 184)}
 		if diff := cmp.Diff(want, got.Detail); diff != "" {
 			t.Errorf("detail (-want +got):\n%s", diff)
 		}

@@ -244,8 +244,8 @@ type RequestPage struct {
 	Form
 	// Reason is "first", "lost", "broken", "backup" or "blocked".
 	Reason, Place, Note string
-	// Token is the nickname that it is about, or "".
-	Token string
+	// Token and Nickname are of the token that it is about; empty when it is about none.
+	Token, Nickname string
 }
 
 func (RequestPage) layout() (string, bool) { return "account/request", false }

@@ -155,7 +155,7 @@ func lostStates() []State {
 		{"replace-unknown", hostile("selfservice"), ui.ReplacePage{Tokens: hostileRows(), Back: "/pin", Ceremony: create("register"), Next: "/me/tokens/{token}/replace"}},
 		{"request", person("selfservice"), ui.RequestPage{}},
 		{"request-empty", hostile("selfservice"), ui.RequestPage{Note: Markup, Form: missing}},
-		{"request-blocked", person("selfservice"), ui.RequestPage{Reason: "blocked", Place: Hebrew, Note: "One with a large contact", Token: Wide}},
+		{"request-blocked", person("selfservice"), ui.RequestPage{Reason: "blocked", Place: Hebrew, Note: "One with a large contact", Token: "t1", Nickname: Wide}},
 		{"request-done", person("selfservice"), ui.RequestDonePage{Reference: "R4TN-8C"}},
 	}
 }
