@@ -83,7 +83,7 @@ func (d *Directory) change(ctx context.Context, actor staffkey.Actor, event staf
 	if errors.As(err, &refusal) && errors.Is(refusal, staffkey.ErrRefused) {
 		refusal.SupportCode = staffkey.NewSupportCode()
 		reached.SupportCode = refusal.SupportCode
-		if lost := d.store.Change(ctx, reached.RefusedBy(refusal), func(*store.Tx) error { return nil }); lost != nil {
+		if lost := d.store.Note(ctx, reached.RefusedBy(refusal), func(*store.Tx) error { return nil }); lost != nil {
 			return errors.Join(err, fmt.Errorf("record the refusal: %w", lost))
 		}
 	}

@@ -100,13 +100,17 @@ func reach(tx *store.Tx, person staffkey.PersonID) (policy.Chain, []staffkey.Rol
 	return chain, grants, err
 }
 
-// SetLanguage notes the language that the actor has chosen for pages and messages.
+// SetLanguage notes the language that the actor has chosen for pages and messages. Whoever changes it to and fro changes only that of the
+// browser after a while: each change is an event.
 func (d *Directory) SetLanguage(ctx context.Context, actor staffkey.Actor, lang string) error {
 	if lang != "en" && lang != "cy" {
 		return staffkey.Invalid("lang", "language.unknown")
 	}
 	event := staffkey.Event(staffkey.EventPersonChanged, actor)
 	event.Person, event.Detail = actor.Person, map[string]string{"language": lang}
+	if !d.store.MayNote(event) {
+		return nil
+	}
 	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
 		p, err := tx.FindPerson(actor.Person)
 		if err != nil {

@@ -135,3 +135,37 @@ func TestEndExceptions(t *testing.T) {
 		}
 	})
 }
+
+// Each change of language is an event, so to and fro is bounded; what is stored is what the log says.
+func TestSetLanguage_to_and_fro(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		p := w.person(t, "amara", "A")
+		self := w.actor(t, p)
+		for i := range 101 {
+			if err := w.SetLanguage(t.Context(), self, []string{"en", "cy"}[i%2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		var changes []staffkey.AuditEvent
+		for _, e := range w.events(t, staffkey.EventPersonChanged, staffkey.OutcomeDone) {
+			if e.Detail["language"] != "" {
+				changes = append(changes, e)
+			}
+		}
+		if len(changes) != 30 {
+			t.Fatalf("%d changes of language are recorded, want 30", len(changes))
+		}
+		now, err := w.FindPerson(t.Context(), console, "amara")
+		if last := changes[len(changes)-1].Detail["language"]; err != nil || now.Language != last {
+			t.Errorf("stored %q, the log says %q, %v", now.Language, last, err)
+		}
+		w.clock.Advance(time.Minute)
+		if err := w.SetLanguage(t.Context(), self, "en"); err != nil {
+			t.Fatal(err)
+		}
+		if now, err := w.FindPerson(t.Context(), console, "amara"); err != nil || now.Language != "en" {
+			t.Errorf("a minute later %q is stored, %v", now.Language, err)
+		}
+	})
+}

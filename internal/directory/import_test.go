@@ -307,3 +307,23 @@ func BenchmarkImportPeople(b *testing.B) {
 		})
 	}
 }
+
+// A character that nobody sees, pasted into a file, is no part of a name.
+func TestImportPeople_with_what_nobody_sees(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		file := "username,name,organisation,email\n\u00adr18\u200b,Zoe\u0308\ufeff,A\u2060,r18@x.example\u200b\n"
+		report, err := w.ImportPeople(t.Context(), console, strings.NewReader(file), nil)
+		wantReport(t, report, err, "1 rows: added 1, changed 0, unchanged 0, refused 0")
+		for _, login := range []string{"r18", "R18\u200b", "r18@x.example"} {
+			p, err := w.FindPerson(t.Context(), console, login)
+			if err != nil || p.Username != "r18" || p.Name != "Zoë" || p.Email != "r18@x.example" {
+				t.Errorf("%q finds %+q, %v", login, p, err)
+			}
+		}
+		report, err = w.ImportPeople(t.Context(), console, strings.NewReader(file), nil)
+		wantReport(t, report, err, "1 rows: added 0, changed 0, unchanged 1, refused 0")
+		report, err = w.ImportPeople(t.Context(), console, strings.NewReader(strings.ReplaceAll(file, "r18\u200b", "r18")+"r\ufe0f18,Another,A,\n\u200b,Nobody,A,\n"), nil)
+		wantReport(t, report, err, "3 rows: added 0, changed 0, unchanged 1, refused 2", "3 username import.duplicate", "4 username field.empty")
+	})
+}

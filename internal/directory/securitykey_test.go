@@ -131,6 +131,9 @@ func TestRenameKey(t *testing.T) {
 		if invalid := (*staffkey.InvalidError)(nil); errors.As(err, &invalid) && invalid.Message.Args["Nickname"] != "ＤＲＡＷＥＲ" {
 			t.Errorf("want the name told, got %+v", invalid.Message)
 		}
+		for _, same := range []string{"Drawer\u200b", "Dra\u00adwer", "\u2060Drawer", "Drawer\ufe0f", "Dra\u034fwer", "Drawer\u200d", "Drawer\u2800"} {
+			wantInvalid(t, w.RenameKey(ctx, self, p.ID, lanyard, same), "nickname", "name.taken")
+		}
 		if err := w.RenameKey(ctx, w.actor(t, other), other.ID, lanyard, "Mine"); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("somebody else's key: want ErrNotFound, got %v", err)
 		}

@@ -268,11 +268,11 @@ func TestTexts_frozen_last_operator(t *testing.T) {
 func TestTexts_hostile_values(t *testing.T) {
 	t.Parallel()
 	g := newTexts(t)
-	m := g.write("notice.key_added", "en", map[string]string{"Nickname": "x\r\nBcc: all@nhs.example\x00\u202e\u2028{{.Address}} " + strings.Repeat("y", 90), "Link": "/not-me"})
-	if len([]rune(m.Subject)) > 78 || strings.ContainsAny(m.Subject, "\r\n\x00\u202e\u2028") || !strings.HasPrefix(m.Subject, "New token: x  Bcc: all@nhs.example") {
+	m := g.write("notice.key_added", "en", map[string]string{"Nickname": "x\r\nBcc: all@nhs.example\x00\u202e\u2028\u200b\u0085\u009b{{.Address}} " + strings.Repeat("y", 90), "Link": "/not-me"})
+	if len([]rune(m.Subject)) > 78 || strings.ContainsAny(m.Subject, "\r\n\x00\u202e\u2028\u200b\u0085\u009b") || !strings.HasPrefix(m.Subject, "New token: x  Bcc: all@nhs.example") {
 		t.Errorf("subject %q", m.Subject)
 	}
-	if strings.Contains(m.Text, "\nBcc") || strings.ContainsAny(m.Text, "\r\x00\u202e\u2028") || !strings.Contains(m.Text, "{{.Address}}") {
+	if strings.Contains(m.Text, "\nBcc") || strings.ContainsAny(m.Text, "\r\x00\u202e\u2028\u200b\u0085\u009b") || !strings.Contains(m.Text, "{{.Address}}") {
 		t.Errorf("text %q", m.Text)
 	}
 }

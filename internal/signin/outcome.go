@@ -103,7 +103,7 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 	if person == "" && !s.anonymous.take(s.now()) {
 		return out, nil
 	}
-	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
+	err := s.store.Note(ctx, event, func(tx *store.Tx) error {
 		if person == "" {
 			return nil
 		}

@@ -67,6 +67,7 @@ func TestRecordPrompt(t *testing.T) {
 		w.Change(t, func(tx *store.Tx) error { return tx.NameKey(store.InUse{Owner: p}, token, "Blue lanyard") })
 		codes := map[string]bool{}
 		for _, test := range tests {
+			w.Clock.Advance(10 * time.Second) // as hands would
 			prompt := signin.Prompt{Name: test.name, Elapsed: test.elapsed, Detail: test.detail, Create: test.create, Token: token}
 			out, err := w.Service.RecordPrompt(t.Context(), staffkey.Actor{Origin: origin}, p.ID, prompt)
 			if err != nil {
@@ -164,4 +165,42 @@ func supportCodeOf(err error) string {
 		return r.SupportCode
 	}
 	return ""
+}
+
+// Somebody who only has a password, or a session, fills no disk with prompts that end or answers that are refused.
+func TestRecords_of_one_person_are_bounded(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		in := w.Enter(t, w.person(t, "amara"))
+		const tries = 50
+		for range tries {
+			if _, err := w.Service.RecordPrompt(t.Context(), in.Actor, in.Actor.Person, signin.Prompt{Name: "NotAllowedError"}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if got := len(w.events(t, staffkey.EventPromptEnded)); got != 30 {
+			t.Errorf("%d of %d prompts are recorded, want 30", got, tries)
+		}
+		w.Clock.Advance(time.Minute)
+		if _, err := w.Service.RecordPrompt(t.Context(), in.Actor, in.Actor.Person, signin.Prompt{Name: "NotAllowedError"}); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(w.events(t, staffkey.EventPromptEnded)); got != 31 {
+			t.Errorf("a minute later %d are recorded, want 31", got)
+		}
+		for range tries {
+			_, _ = w.Service.AskReplacement(t.Context(), in.Actor, signin.Replacement{Reason: "first", Place: "Ward 4"}) // three are taken, then refused
+		}
+		done, refused := 0, 0
+		for _, e := range w.events(t, staffkey.EventReplacementAsked) {
+			if e.Outcome == staffkey.OutcomeDone {
+				done++
+			} else {
+				refused++
+			}
+		}
+		if done != 3 || refused != 29 {
+			t.Errorf("%d requests and %d refusals are recorded, want 3 and, beside the prompt, 29", done, refused)
+		}
+	})
 }

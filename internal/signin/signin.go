@@ -251,7 +251,7 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 		return errors.Join(err, spent)
 	}
 	told := err
-	recorded := s.store.Change(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
+	recorded := s.store.Note(ctx, event.RefusedBy(r), func(tx *store.Tx) error {
 		told = err
 		if c == nil {
 			return nil

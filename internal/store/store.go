@@ -52,6 +52,7 @@ type Store struct {
 	batch   int
 	before  func()
 	log     *slog.Logger
+	notes   notes
 }
 
 // engine is what differs between the two databases.
