@@ -16,6 +16,8 @@ var (
 	ErrThrottled = errors.New("too many tries")
 	// ErrBusy says that a bounded resource is taken and that the same call may work a moment later.
 	ErrBusy = errors.New("busy")
+	// ErrUnavailable says that the database does not answer or takes no changes: nothing was saved.
+	ErrUnavailable = errors.New("the database is not available")
 )
 
 // Message names a text of the locale files by its id, with the values it needs. Errors carry messages and not

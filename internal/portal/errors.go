@@ -96,6 +96,9 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.As(err, &status):
 		code = status.status
 		page.Message = ui.StatusMessage(code)
+	case errors.Is(err, staffkey.ErrUnavailable): // before a refusal, which could not be recorded
+		r.w.Header().Set("Retry-After", "30")
+		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "srv.store"}
 	case errors.Is(err, errSignedOut):
 		code, page.Message = http.StatusUnauthorized, ui.Text{ID: "ses.lost"}
 		page.Action = &ui.Action{Href: "/signin", Label: ui.Text{ID: "signin"}}

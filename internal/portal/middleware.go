@@ -254,7 +254,7 @@ func (p *Portal) ready(w http.ResponseWriter, r *http.Request) {
 	defer cancel()
 	if err := p.Health(ctx); err != nil {
 		p.Log.LogAttrs(ctx, slog.LevelWarn, "not ready", slog.Any("error", err))
-		writePlain(w, http.StatusServiceUnavailable, "database does not answer")
+		writePlain(w, http.StatusServiceUnavailable, "database does not answer, or takes no changes")
 		return
 	}
 	writePlain(w, http.StatusOK, "ready")

@@ -217,7 +217,7 @@ func codeError(refusal *staffkey.Refusal) ui.FieldError {
 
 func asRefusal(err error) *staffkey.Refusal {
 	var refusal *staffkey.Refusal
-	if errors.As(err, &refusal) {
+	if errors.As(err, &refusal) && !errors.Is(err, staffkey.ErrUnavailable) { // one that could not be recorded is a fault
 		return refusal
 	}
 	return nil

@@ -416,6 +416,7 @@ func (e *postgresEngine) changeOnce(ctx context.Context, fn func(querier) error)
 		return err
 	}
 	defer conn.Close()
+	defer func() { dropReadOnly(e.pool, conn, err) }() // after the transaction has ended
 	// The statements end with ctx, the commit does not: broken off on its way, it may have happened and be reported as not.
 	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelSerializable})
 	if err != nil {

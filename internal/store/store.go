@@ -96,6 +96,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	s.engine = watch(s.engine, s.now)
 	return s, nil
 }
 
@@ -105,7 +106,7 @@ func (s *Store) Close() error { return s.engine.close() }
 // Engine names the database engine: "sqlite" or "postgresql".
 func (s *Store) Engine() string { return s.name }
 
-// Health reports whether the database answers.
+// Health reports whether the database answers and takes changes. It tries one at most every ten seconds.
 func (s *Store) Health(ctx context.Context) error { return s.engine.health(ctx) }
 
 // CheckIntegrity reads the whole database and reports what is damaged in it; nil when nothing is. It takes about a second for
