@@ -29,7 +29,7 @@ func (p *Portal) showError(r *request, err error) {
 	if status >= 500 && page.SupportCode == "" {
 		page.SupportCode = staffkey.NewSupportCode()
 	}
-	if status >= 500 {
+	if status >= 500 && !errors.Is(err, errCrowded) { // which a flood must not turn into lines of the log
 		p.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", r.Pattern), slog.String("request", r.origin.RequestID),
 			slog.String("code", page.SupportCode), slog.String("actor", string(r.current.Actor.Person)), slog.Any("error", err))
 	}
@@ -96,6 +96,9 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.As(err, &status):
 		code = status.status
 		page.Message = ui.StatusMessage(code)
+	case errors.Is(err, errCrowded):
+		r.w.Header().Set("Retry-After", "5")
+		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "srv.busy"}
 	case errors.Is(err, staffkey.ErrUnavailable): // before a refusal, which could not be recorded
 		r.w.Header().Set("Retry-After", "30")
 		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "srv.store"}

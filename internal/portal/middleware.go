@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
-	"io"
 	"log/slog"
 	"net/http"
 	"net/url"
@@ -15,7 +14,6 @@ import (
 	"time"
 
 	"staffkey"
-	"staffkey/internal/signin"
 )
 
 // contentPolicy allows what our own pages need and nothing else: no inline script or style, no frames, no plug-ins.
@@ -67,7 +65,7 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		setSecurityHeaders(w.Header(), p.secure)
 		start := time.Now()
-		r.Body = &boundBody{http.MaxBytesReader(w, r.Body, maxBody), r.Body}
+		r.Body = &boundBody{http.MaxBytesReader(w, r.Body, maxForm), r.Body}
 		counted := &statusWriter{ResponseWriter: w, status: http.StatusOK}
 		switch {
 		case r.URL.Path == "/healthz" || r.URL.Path == "/readyz":
@@ -154,6 +152,7 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, passive bool, ne
 		}
 	}()
 	// The body comes first: a session that ends while somebody holds the rest of a request back is not in it any more.
+	defer r.giveBody()
 	if err := p.takeBody(r, needs); err != nil {
 		p.showError(r, err)
 		return
@@ -180,30 +179,6 @@ func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, passive bool, ne
 	if err := handle(r); err != nil {
 		p.showError(r, err)
 	}
-}
-
-// boundBody is the body of a request as everybody may send it, with the whole one behind it.
-type boundBody struct {
-	io.ReadCloser
-	whole io.ReadCloser
-}
-
-// takeBody reads the body. A large one is taken from those only who may use the route: from anybody else, it would fill the memory. The route
-// is told by its pattern, which a request that was refused before it does not have.
-func (p *Portal) takeBody(r *request, needs requirement) error {
-	if body, ok := r.Body.(*boundBody); ok && r.Pattern == http.MethodPost+" "+uploadPath {
-		if err := p.findSession(r); err != nil {
-			return err
-		}
-		if err := needs(r); err != nil {
-			return err
-		}
-		r.mayTake(uploadWait + time.Minute)
-		_ = http.NewResponseController(r.w).SetReadDeadline(time.Now().Add(uploadWait)) // as there
-		r.Body = http.MaxBytesReader(r.w, body.whole, maxUpload)
-		defer func() { r.current, r.signedIn = signin.Current{}, false }()
-	}
-	return r.takeBody()
 }
 
 func (p *Portal) findSession(r *request) error {

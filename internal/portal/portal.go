@@ -62,6 +62,9 @@ type Portal struct {
 	languages languages
 	// unreadable is when the log tells next of a proxy that cannot be read.
 	unreadable seldom
+	// largeBodies are the routes, by their pattern, that take more than a form; bodies and files bound what is held of bodies.
+	largeBodies   map[string]int64
+	bodies, files bodyBudget
 }
 
 // New returns the portal; its routes are fixed from then on.
@@ -82,7 +85,8 @@ func New(d Deps) (*Portal, error) {
 	if d.Metrics == nil {
 		d.Metrics = NewMetrics()
 	}
-	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host, languages: languagesOf(d.UI)}
+	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host, languages: languagesOf(d.UI), largeBodies: make(map[string]int64)}
+	p.bodies, p.files = newBodyBudget(bodiesAtOnce, bodiesOfSource), newBodyBudget(maxUpload, maxUpload)
 	p.handler, err = p.wrap(p.routes())
 	return p, err
 }

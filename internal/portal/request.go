@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -33,6 +32,8 @@ type request struct {
 	organisation staffkey.OrganisationID
 	// station is the name of the shared station that the browser is, or empty.
 	station string
+	// held is what the budget of bodies keeps for this request, if it keeps anything.
+	held held
 }
 
 // Names of cookies. Over https they carry the __Host- prefix, which ties them to exactly this host.
@@ -229,28 +230,6 @@ type statusError struct {
 }
 
 func (e *statusError) Error() string { return fmt.Sprintf("%d: %s", e.status, e.reason) }
-
-// maxBody bounds what a page may send; an attestation with its certificates takes a few kilobytes.
-const maxBody = 64 << 10
-
-// uploadPath is the one path that takes a file: metadata, and what a form puts around it.
-const (
-	uploadPath = "/ops/metadata"
-	maxUpload  = staffkey.MaxMetadata + maxBody
-)
-
-// takeBody reads the whole body into memory; it is bounded.
-func (r *request) takeBody() error {
-	if r.Method != http.MethodPost {
-		return nil
-	}
-	body, err := io.ReadAll(r.Body)
-	if err != nil {
-		return bodyError(err)
-	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	return nil
-}
 
 // isID reports whether a text has the form of an id (RFC 9562 §4): anything else names nothing, and no database is asked.
 func isID(s string) bool {

@@ -51,12 +51,17 @@ type Route struct {
 	// nobody there (when a prompt or the time of a page ends, or when the connection is back), and what belongs to a page. Whatever a
 	// script or a template comes to ask for in that way is marked so. Paths that are none of ours never count.
 	Passive bool
+	// Body is the most bytes that a request may send.
+	Body int64
 }
 
 // property is what a route is besides.
 type property func(*Route)
 
 func passive(r *Route) { r.Passive = true }
+
+// takes lets a route have a larger body than a form. It is read only once it is clear that whoever sends it may use the route at all.
+func takes(bytes int64) property { return func(r *Route) { r.Body = bytes } }
 
 // Routes lists every route of the portal with what it needs.
 func Routes() []Route {
@@ -69,7 +74,7 @@ func Routes() []Route {
 func (p *Portal) each(add func(Route, requirement, handler)) {
 	of := func(needs string, may requirement) func(method, pattern string, h handler, more ...property) {
 		return func(method, pattern string, h handler, more ...property) {
-			route := Route{Method: method, Pattern: pattern, Needs: needs}
+			route := Route{Method: method, Pattern: pattern, Needs: needs, Body: maxForm}
 			for _, set := range more {
 				set(&route)
 			}
@@ -167,7 +172,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	settledIn("GET", "/me/self-service", p.selfService)
 	signedIn("GET", "/me/tokens", p.tokens)
 	signedIn("GET", "/me/tokens/register", p.registerPage)
-	signedIn("POST", "/me/tokens/register", p.register)
+	signedIn("POST", "/me/tokens/register", p.register, takes(maxAttestation))
 	signedIn("GET", "/me/tokens/register/options", p.registerOptions, passive)
 	signedIn("POST", "/me/tokens/register/outcome", p.registerPromptEnded, passive)
 	signedIn("GET", "/me/tokens/register/exists", p.existsPage)
@@ -222,8 +227,8 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("GET", "/ops/models/{aaguid}", p.modelPage)
 	operators("POST", "/ops/models/{aaguid}", p.checkModel)
 	operators("GET", "/ops/rules", p.rulesPage)
-	operators("POST", "/ops/rules", p.checkRules)
-	operators("POST", "/ops/rules/save", p.saveRules)
+	operators("POST", "/ops/rules", p.checkRules, takes(maxRules))
+	operators("POST", "/ops/rules/save", p.saveRules, takes(maxRules))
 	operators("GET", "/ops/recalls", p.recalls)
 	operators("POST", "/ops/recalls", p.startRecall)
 	operators("GET", "/ops/recall", p.newRecallPage)
@@ -235,7 +240,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("GET", "/ops/reviews", p.reviews)
 	operators("POST", "/ops/reviews", p.approve)
 	operators("GET", "/ops/metadata", p.metadataPage)
-	operators("POST", uploadPath, p.importMetadata)
+	operators("POST", "/ops/metadata", p.importMetadata, takes(maxUpload))
 }
 
 // routes builds the handler of all routes, health checks and static files.
@@ -244,6 +249,9 @@ func (p *Portal) routes() http.Handler {
 	methods := make(map[string][]string)
 	p.each(func(route Route, needs requirement, h handler) {
 		methods[route.Pattern] = append(methods[route.Pattern], route.Method)
+		if route.Body > maxForm {
+			p.largeBodies[route.Method+" "+route.Pattern] = route.Body
+		}
 		mux.HandleFunc(route.Method+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
 			p.serve(w, r, route.Passive || isPrefetch(r), needs, h)
 		})

@@ -179,6 +179,7 @@ func TestEndedSessionHoldsNothingBack(t *testing.T) {
 			t.Errorf("sign out: %d", a.StatusCode)
 		}
 	}}
+	r.ContentLength = int64(len("make=1"))
 	r.AddCookie(&http.Cookie{Name: "__Host-staffkey-session", Value: who.cookies["__Host-staffkey-session"]})
 	if a := s.browser().send(r); a.StatusCode != http.StatusUnauthorized || strings.Contains(a.body, `class="code"`) {
 		t.Errorf("a request whose session ended before its last byte: %d", a.StatusCode)

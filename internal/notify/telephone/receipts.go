@@ -27,7 +27,7 @@ import (
 const (
 	// receiptsPath is where receipts are posted: /hooks/messages/<provider>.
 	receiptsPath = "/hooks/messages/"
-	maxReceipt   = 64 << 10 // bytes
+	maxReceipt   = 8 << 10 // bytes; they have a few hundred
 	// receiptLife is how far the time of a receipt of the generic provider may be from ours.
 	receiptLife = 5 * time.Minute
 )

@@ -51,6 +51,7 @@ func problemStates() []State {
 		{"error-429", visitor(), ui.ErrorPage{Message: ui.Counted("rate", 4), Action: signIn}},
 		{"error-500", person("home"), ui.ErrorPage{Message: ui.StatusMessage(500), SupportCode: "K7QF-2M", Action: retry}},
 		{"error-503", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.503", Args: map[string]any{"Until": "22:30"}}}},
+		{"error-busy", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.busy"}}},
 		{"error-store", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.store"}, SupportCode: "K7QF-2M"}},
 		{"error-503-open", visitor(), ui.ErrorPage{Message: ui.StatusMessage(503)}},
 		{"error-session-lost", visitor(), ui.ErrorPage{Message: ui.Text{ID: "ses.lost"}, Action: signIn}},
