@@ -46,6 +46,8 @@ type serverConfig struct {
 	TimeZone        string        `help:"Time zone of the times on pages." default:"Europe/London" placeholder:"ZONE"`
 	PasswordWorkers int           `help:"How many password hashes may run at once. 0 is half of the processors." default:"0" placeholder:"N"`
 	PasswordQueue   int           `help:"How many passwords may wait before further ones are told to come back." default:"64" placeholder:"N"`
+	MaxConnections  int           `help:"How many connections to the public port may be open; further ones wait. 0 is three quarters of the files that the process may open, at most 10,000." default:"0" placeholder:"N"`
+	MaxPerAddress   int           `name:"max-connections-per-address" help:"How many of them may come from one address (of IPv6, one /64); further ones are closed. Trusted proxies have no limit. 0 is a quarter of all. A large site behind one address may need more." default:"0" placeholder:"N"`
 	LogLevel        string        `help:"debug, info, warn or error." default:"info" enum:"debug,info,warn,error" placeholder:"LEVEL"`
 	Migrate         bool          `help:"Bring the database to this release at start." default:"true" negatable:""`
 	ShutdownWait    time.Duration `help:"How long requests under way may take to finish when the server stops." default:"10s" placeholder:"TIME"`
@@ -111,6 +113,9 @@ func (c *serverConfig) settle() (settled, error) {
 	if c.PasswordWorkers < 0 || c.PasswordQueue < 1 {
 		add("password-workers and password-queue: must not be negative, and the queue at least 1")
 	}
+	if c.MaxConnections < 0 || c.MaxPerAddress < 0 {
+		add("max-connections and max-connections-per-address: must not be negative")
+	}
 	s.workers = c.PasswordWorkers
 	if s.workers == 0 {
 		s.workers = max(1, runtime.NumCPU()/2)
@@ -143,6 +148,19 @@ func prefixes(setting string, values []string, add func(format string, args ...a
 		list = append(list, prefix)
 	}
 	return list
+}
+
+// connectionLimits are the most connections, in all and from one address, of a process that may open so many files (0: not known).
+func (c *serverConfig) connectionLimits(files int) (most, each int) {
+	if most = c.MaxConnections; most == 0 {
+		if most = mostConnections; files > 0 {
+			most = min(most, files/4*3)
+		}
+	}
+	if each = c.MaxPerAddress; each == 0 {
+		each = most / 4
+	}
+	return max(1, most), max(1, each)
 }
 
 // isHostName reports whether a text is a name of at least two labels, or localhost, as a relying party id is (WebAuthn Level 3 §5.1.2).

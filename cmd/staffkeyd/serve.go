@@ -72,7 +72,10 @@ func (c *serveCommand) Run(env *environment) error {
 		log.Warn("no operator can sign in", "help", noOperatorHelp)
 	}
 	log.Info("listening", "address", set.address, "listen", listener.Addr().String(), "engine", s.Engine(), "version", version)
-	return srv.run(env.ctx, listener, &c.serverConfig)
+	most, each := c.connectionLimits(openFiles())
+	bound := newBoundListener(listener, most, each, set.trustedProxies)
+	bound.observe(srv.metrics.Registry)
+	return srv.run(env.ctx, bound, &c.serverConfig)
 }
 
 // noOperatorHelp is the way back where nobody can sign in to make somebody else an operator: set-up is once, so it is the console.
@@ -136,7 +139,7 @@ func listen(ctx context.Context, flag, address string) (net.Listener, error) {
 // Limits of a connection. A slow or silent client costs no more than these.
 const (
 	headerWait = 10 * time.Second
-	bodyWait   = 30 * time.Second
+	bodyWait   = 30 * time.Second // and less, by its length, where a page takes it
 	answerWait = 60 * time.Second
 	idleWait   = 2 * time.Minute
 	maxHeaders = 32 << 10
@@ -147,6 +150,8 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 		Handler: h, ReadHeaderTimeout: headerWait, ReadTimeout: bodyWait, WriteTimeout: answerWait, IdleTimeout: idleWait, MaxHeaderBytes: maxHeaders,
 		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelDebug), // a client that breaks off is no news
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
+		// What HTTP/2 keeps of bodies that nobody has read yet, which is 1 MB a connection otherwise.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: 100, MaxReceiveBufferPerConnection: 128 << 10, MaxReceiveBufferPerStream: 64 << 10},
 	}
 }
 

@@ -24,9 +24,9 @@ const (
 )
 
 // Limits of what is held of bodies at once, so that slow senders cost their share of memory and no more. One source has an eighth: that is
-// at least 500 forms at a time from behind one address.
+// about 200 forms at a time from behind one address.
 const (
-	bodiesAtOnce   = 32 << 20
+	bodiesAtOnce   = 12 << 20
 	bodiesOfSource = bodiesAtOnce / 8
 )
 

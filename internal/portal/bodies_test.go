@@ -48,7 +48,7 @@ func TestBodies_in_flight_are_bounded(t *testing.T) {
 	h := s.add("amara", "north")
 	s.giveKey(h, "Lanyard")
 	visitor, in := s.browser(), s.session(h)
-	const form, attestation = 8 << 10, 64 << 10
+	const form, attestation, ofSource = 8 << 10, 64 << 10, 12 << 20 / 8
 	crowded := func(what, address string) {
 		t.Helper()
 		a := visitor.begin(address, "/signin", form).end()
@@ -59,12 +59,12 @@ func TestBodies_in_flight_are_bounded(t *testing.T) {
 	}
 	for round := range 2 { // the second time with the room that the first gave back
 		var open []slow
-		for range (4 << 20) / form {
+		for range ofSource / form {
 			open = append(open, visitor.begin("192.0.2.7", "/signin", form))
 		}
 		crowded("one more from there", "192.0.2.7")
 		for i := range 7 { // the addresses of a household are one source
-			for n := range (4 << 20) / attestation {
+			for n := range ofSource / attestation {
 				open = append(open, in.begin(fmt.Sprintf("2001:db8:0:%x::%x", i, n), "/me/tokens/register", attestation))
 			}
 		}
@@ -76,7 +76,7 @@ func TestBodies_in_flight_are_bounded(t *testing.T) {
 			}
 		}
 	}
-	for n := range (4 << 20) / attestation {
+	for n := range ofSource / attestation {
 		defer in.begin(fmt.Sprintf("2001:db8::%x", n), "/me/tokens/register", attestation).end()
 	}
 	crowded("another address of the household", "2001:db8::ffff")

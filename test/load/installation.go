@@ -41,14 +41,18 @@ type installation struct {
 	options program.Options
 	url     string
 	cmd     *exec.Cmd
+	direct  bool          // started without a proxy in front
 	ended   chan struct{} // closed when the process has gone
 	result  error         // of the process, once ended is closed
 	remove  []func() error
 }
 
 // install starts a server on an engine. The caller removes it.
-func install(ctx context.Context, engine string) (in *installation, err error) {
-	in = &installation{}
+func install(ctx context.Context, engine string) (*installation, error) {
+	return (&installation{}).install(ctx, engine)
+}
+
+func (in *installation) install(ctx context.Context, engine string) (_ *installation, err error) {
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, in.close())
@@ -100,7 +104,10 @@ func (in *installation) start() error {
 		return err
 	}
 	in.url = "http://" + host
-	args := []string{"serve", "--address", in.url, "--listen", host, "--trusted-proxy", "127.0.0.1", "--trusted-proxy", "::1", "--data", in.options.Data}
+	args := []string{"serve", "--address", in.url, "--listen", host, "--data", in.options.Data}
+	if !in.direct {
+		args = append(args, "--trusted-proxy", "127.0.0.1", "--trusted-proxy", "::1")
+	}
 	if in.options.Postgres != "" {
 		args = append(args, "--postgres", in.options.Postgres)
 	}

@@ -13,6 +13,10 @@
 //	go run ./test/load flood     waits of sign-ins by key while somebody guesses passwords
 //	go run ./test/load timing    whether the time of an answer tells that a name exists
 //
+// And one looks at memory: thousands of connections that each send most of a body and then wait, from one address and as through a proxy:
+//
+//	go run ./test/load slow
+//
 // The server's time on the processors is read from /proc before and after; with PostgreSQL, the time of the database server's processes
 // counts as well. Driver and server share the machine, so the rate and the waiting times are those of a busy machine.
 package main
@@ -91,6 +95,8 @@ func run(ctx context.Context, args []string) error {
 			return runFlood(ctx, args[1:])
 		case "timing":
 			return runTiming(ctx, args[1:])
+		case "slow":
+			return runSlow(ctx, args[1:])
 		}
 	}
 	return runSignIns(ctx, args)
