@@ -25,9 +25,9 @@ type Person struct {
 	Organisation OrganisationID
 	// Username is unique without regard to case. One with an @ must be the person's own e-mail address, so that a
 	// name typed at sign-in can only ever mean one person.
-	Username       string
-	Email          string // optional; unique when there
-	Name           string
+	Username string
+	Email    string // optional; unique when there
+	Name     string
 	// EmployeeNumber is who the person is in the staff records of their organisation, where it has such numbers: optional, and not
 	// unique, because organisations number their people each for themselves. A username may be given anew; a number is not.
 	EmployeeNumber string

@@ -48,6 +48,12 @@ func (c *doctorCommand) Run(env *environment) error {
 		check("clock beside the database's", clockAgrees(env, s))
 		check("metadata of keys", metadataCurrent(env, s))
 		check("sealing key file", privateFile(env.config.sealingKeyFile()))
+		for _, err := range env.config.privateData() {
+			check("data folder", err)
+		}
+		for _, err := range c.privateSecrets(env.config) {
+			check("file with a secret", err)
+		}
 	}
 	if failed > 0 {
 		fmt.Fprintf(env.stdout, "%d to mend.\n", failed)
@@ -110,17 +116,6 @@ func metadataCurrent(env *environment, s *store.Store) error {
 		return &problem{cause: "newer metadata could not be had: " + m.Problem, fix: "Check --metadata-url, or import a file: staffkeyd metadata import FILE."}
 	case m.IsOverdue(env.now()):
 		return &problem{cause: "the next issue was due on " + m.NextUpdate.Format("2 January 2006"), fix: "Get it from https://mds3.fidoalliance.org/ and import it: staffkeyd metadata import FILE."}
-	}
-	return nil
-}
-
-func privateFile(name string) error {
-	info, err := os.Stat(name)
-	if err != nil {
-		return err
-	}
-	if info.Mode().Perm()&0o077 != 0 {
-		return &problem{cause: "others may read " + name, fix: "chmod 600 " + name}
 	}
 	return nil
 }

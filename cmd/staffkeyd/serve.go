@@ -36,6 +36,10 @@ func (c *serveCommand) Run(env *environment) error {
 		return err
 	}
 	env.config.log = log
+	// With the sealing key, a copy of the database opens: whoever starts a server that shows it to others has to know.
+	if err := privateFile(env.config.sealingKeyFile()); err != nil {
+		return err
+	}
 	listener, err := listen(env.ctx, listenFlag, c.Listen)
 	if err != nil {
 		return err
@@ -49,6 +53,7 @@ func (c *serveCommand) Run(env *environment) error {
 	if err := migrate(env.ctx, s, c.Migrate); err != nil {
 		return err
 	}
+	c.warnOfExposure(env.config, log)
 	if err := noteAddress(env.ctx, s, set.address); err != nil {
 		return err
 	}
@@ -81,6 +86,19 @@ func (c *serveCommand) Run(env *environment) error {
 // noOperatorHelp is the way back where nobody can sign in to make somebody else an operator: set-up is once, so it is the console.
 const noOperatorHelp = "staffkeyd role list shows the operators. One whose account is frozen: staffkeyd person unfreeze USERNAME --reason TEXT, " +
 	"then staffkeyd pass issue USERNAME --reason TEXT. Somebody else: staffkeyd role grant USERNAME operator."
+
+// warnOfExposure tells of other files that not only this user may read: what they hold is sealed, hashed or of use elsewhere, and a server
+// that does not start after a restore would be worse.
+func (c *serverConfig) warnOfExposure(db *databaseConfig, log *slog.Logger) {
+	for _, err := range append(db.privateData(), c.privateSecrets(db)...) {
+		var p *problem
+		if errors.As(err, &p) {
+			log.Warn(p.cause, "fix", p.fix)
+			continue
+		}
+		log.Warn("who may read a file is not known", "error", err)
+	}
+}
 
 func printSetUpLink(w io.Writer, link string) {
 	fmt.Fprintf(w, "Open this once within 30 minutes:\n  %s\nAnother one: staffkeyd setup-link\n", link)
