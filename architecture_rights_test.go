@@ -34,7 +34,7 @@ func TestRights_are_read_in_the_change(t *testing.T) {
 				continue
 			}
 			ast.Inspect(f.Body, func(n ast.Node) bool {
-				if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == "Change" && isStore(sel.X) {
+				if sel, ok := n.(*ast.SelectorExpr); ok && (sel.Sel.Name == "Change" || sel.Sel.Name == "Note") && isStore(sel.X) {
 					name := s.dir + " " + f.Name.Name
 					found[name] = true
 					if changesByOthers[name] == "" {

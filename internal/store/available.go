@@ -93,6 +93,10 @@ func (w *watchedEngine) read(ctx context.Context, fn func(querier) error) error 
 	return marked(ctx, w.engine.read(ctx, fn))
 }
 
+func (w *watchedEngine) survey(ctx context.Context, fn func(querier) error) error {
+	return marked(ctx, w.engine.survey(ctx, fn))
+}
+
 func (w *watchedEngine) change(ctx context.Context, fn func(querier) error) error {
 	err := marked(ctx, w.engine.change(ctx, fn))
 	if errors.Is(err, staffkey.ErrUnavailable) && takesNoChanges(err) {
