@@ -1,5 +1,5 @@
 // Package store holds all SQL of Staffkey: one text that runs unchanged on SQLite and PostgreSQL, with the few real
-// differences in engine.go. It stores and finds; it knows no rules. Rules live in policy, and the operations that ask
+// differences in the files named engine. It stores and finds; it knows no rules. Rules live in policy, and the operations that ask
 // them in directory and signin.
 //
 // [Store.Read], [Store.Survey] and [Store.Change] hand out a [Tx]; the statements are methods of Tx, grouped by noun in the file of that

@@ -1,0 +1,136 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
+)
+
+// postgresEngine uses the pool of database/sql over pgx, which prepares each statement once per connection.
+type postgresEngine struct{ pool *sql.DB }
+
+func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// The driver masks a password only where it can tell what the password is, so its error is not shown.
+		return nil, errors.New("the PostgreSQL URL cannot be read (expected postgres://user:password@host:5432/database, with %, # and / of a password written as %25, %23 and %2F)")
+	}
+	pool := stdlib.OpenDB(*cfg)
+	if connections <= 0 {
+		connections = 16
+	}
+	// Surveys come on top, so that however many there are, the others have theirs.
+	pool.SetMaxOpenConns(connections + surveysAtOnce)
+	pool.SetMaxIdleConns(connections + surveysAtOnce)
+	pool.SetConnMaxIdleTime(5 * time.Minute)
+	pingCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	if err := pool.PingContext(pingCtx); err != nil {
+		return nil, errors.Join(err, pool.Close())
+	}
+	return &postgresEngine{pool: pool}, nil
+}
+
+func (e *postgresEngine) db() *sql.DB { return e.pool }
+
+func (e *postgresEngine) close() error { return e.pool.Close() }
+
+func (e *postgresEngine) health(ctx context.Context) error { return e.pool.PingContext(ctx) }
+
+func (e *postgresEngine) integrity(ctx context.Context) error { return e.health(ctx) }
+
+func (e *postgresEngine) read(ctx context.Context, fn func(querier) error) error {
+	conn, err := e.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	return fn(poolQuerier{ctx: ctx, q: conn})
+}
+
+// surveyTimeout ends a statement of a survey on the server. The driver asks the server to end it when its ctx is over, which comes too
+// early for one that has hardly begun; then nobody waits for it any more, and this is its end.
+const surveyTimeout = 5 * time.Minute
+
+// survey has its turn already. It takes its connection from the pool of all; that no more than a few do leaves the others theirs.
+func (e *postgresEngine) survey(ctx context.Context, fn func(querier) error) error {
+	conn, err := e.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // ending a transaction that only read has nothing to lose
+	if _, err := tx.ExecContext(ctx, fmt.Sprintf("SET LOCAL statement_timeout = %d", surveyTimeout.Milliseconds())); err != nil {
+		return err
+	}
+	return fn(poolQuerier{ctx: ctx, q: tx})
+}
+
+func (e *postgresEngine) change(ctx context.Context, fn func(querier) error) error {
+	var err error
+	for try := range maxTries {
+		if err = e.changeOnce(ctx, fn); !isRetryable(err) {
+			return err
+		}
+		select {
+		case <-time.After(retryPause(try)):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return fmt.Errorf("given up after %d tries: %w", maxTries, err)
+}
+
+func (e *postgresEngine) changeOnce(ctx context.Context, fn func(querier) error) error {
+	conn, err := e.pool.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	defer func() { dropReadOnly(e.pool, conn, err) }() // after the transaction has ended
+	// The statements end with ctx, the commit does not: broken off on its way, it may have happened and be reported as not.
+	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelSerializable})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before, the first error is the one that tells
+	err = guarded(fn, poolQuerier{ctx: ctx, q: tx})
+	if over := ctx.Err(); over != nil {
+		// The driver closes a connection whose statement was broken off; the next statement then tells of the connection only.
+		return errors.Join(over, err)
+	}
+	if err != nil {
+		return err
+	}
+	return tx.Commit()
+}
+
+type poolQuerier struct {
+	ctx context.Context
+	q   interface {
+		ExecContext(context.Context, string, ...any) (sql.Result, error)
+		QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+		QueryRowContext(context.Context, string, ...any) *sql.Row
+	}
+}
+
+func (p poolQuerier) exec(query string, args ...any) (sql.Result, error) {
+	return p.q.ExecContext(p.ctx, query, args...)
+}
+
+func (p poolQuerier) query(query string, args ...any) (*sql.Rows, error) {
+	return p.q.QueryContext(p.ctx, query, args...)
+}
+
+func (p poolQuerier) queryRow(query string, args ...any) *sql.Row {
+	return p.q.QueryRowContext(p.ctx, query, args...)
+}
