@@ -282,3 +282,16 @@ func TestCheckPassword_leaves_a_trace(t *testing.T) {
 		}
 	})
 }
+
+// A link that makes the first operator is the console's alone.
+func TestIssueSetUpLink_is_the_consoles(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		if _, err := w.Service.IssueSetUpLink(t.Context(), w.plain(t, "amara")); signintest.RuleOf(err) != "console_only" {
+			t.Errorf("by a person: got error %v, want a refusal by console_only", err)
+		}
+		if _, err := w.Service.IssueSetUpLink(t.Context(), staffkey.ConsoleActor()); err != nil {
+			t.Errorf("at the console: %v", err)
+		}
+	})
+}

@@ -20,8 +20,11 @@ const (
 )
 
 // IssueSetUpLink makes a link of the first-run set-up. Earlier ones stay good until one is used or their time is over: each node of a
-// new installation prints its own, and whichever is opened first sets up. It is refused once there has been an operator.
+// new installation prints its own, and whichever is opened first sets up. It is the console's, and refused once there has been an operator.
 func (s *Service) IssueSetUpLink(ctx context.Context, actor staffkey.Actor) (string, error) {
+	if !actor.Console {
+		return "", staffkey.Refused("console_only", "perm.organisation")
+	}
 	secret := rand.Text()
 	err := s.store.ChangeAs(ctx, actor, staffkey.Event(staffkey.EventLinkIssued, actor), func(tx *store.Tx, _ staffkey.Authority) error {
 		tx.Event.Subject = linkSetUp

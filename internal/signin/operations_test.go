@@ -21,7 +21,6 @@ var unasked = map[string]string{
 	"SetPassword":          "it is the console's",
 	"WorkResets":           "nobody asks: it answers wishes, and reads whom they mean in the change",
 	"Run":                  "as WorkResets",
-	"RecordPrompt":         "it records that nothing happened",
 	"Find":                 "nobody asks: it ends a session whose time is over, which it reads again in the change",
 	"Look":                 "as Find",
 	"TimeUp":               "as Find; TestSession_used_while_its_timer_asks tries it",
