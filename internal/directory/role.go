@@ -38,17 +38,13 @@ func (d *Directory) GrantRole(ctx context.Context, actor staffkey.Actor, person 
 		if err := tx.CancelLinks(store.LinkReset, person); err != nil {
 			return err
 		}
-		pass, err := tx.FindEnrolment(person, staffkey.MethodPass)
-		if errors.Is(err, staffkey.ErrNotFound) {
-			return nil
-		}
-		if err != nil {
+		if _, err := tx.EndSessionsFrom(person, staffkey.PassAncestor(""), ""); err != nil { // of whichever pass
 			return err
 		}
-		if _, err := tx.EndSessionsFrom(person, staffkey.PassAncestor(pass.ID), ""); err != nil {
+		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
 			return err
 		}
-		return tx.DeleteEnrolment(person, staffkey.MethodPass)
+		return nil
 	})
 	if err != nil {
 		return fmt.Errorf("grant %s: %w", role, err)

@@ -19,8 +19,10 @@ const madeWithin = 7 * 24 * time.Hour
 type Made struct {
 	Keys    []staffkey.SecurityKey
 	Methods []staffkey.MethodKind
-	// ancestors are what sessions are ended by: the key or the pass, and the keys in Keys.
+	// ancestors are what sessions are ended by: the key or the pass, and the keys that it led to, whatever has become of those.
 	ancestors []string
+	// removed are such keys that are off the list: an undo must not put them in use.
+	removed []staffkey.SecurityKeyID
 }
 
 // Kept is what a person says that they set up themselves: it is not stopped with the key.
@@ -29,23 +31,40 @@ type Kept struct {
 	Methods []staffkey.MethodKind
 }
 
-// madeBy finds what an ancestor led to since an instant and is still in use, besides what is kept. What the present session was opened by is
-// the person's: whoever speaks has it.
-func (s *Service) madeBy(h holder, may staffkey.Authority, ancestor string, since time.Time, kept Kept) Made {
+// comesBack reports a key that was made and that is in use, or may be again with less than the proof of another key: by its owner who has
+// found it, or by a reviewer.
+func comesBack(k staffkey.SecurityKey) bool {
+	return k.State == staffkey.SecurityKeyActive ||
+		k.State == staffkey.SecurityKeySuspended && (k.StopReason == staffkey.StopReview || k.StopReason == staffkey.StopLost)
+}
+
+// madeBy finds what an ancestor led to since an instant and is in use or may come back, besides what is kept. Keys that are on hold or off the
+// list by now lead on: whoever made them may have taken them away. What the present session was opened by is the person's: whoever speaks has it.
+func (s *Service) madeBy(tx *store.Tx, h holder, may staffkey.Authority, ancestor string, since time.Time, kept Kept) (Made, error) {
 	made := Made{ancestors: []string{ancestor}}
+	keys, err := tx.ListSecurityKeys(h.person.ID, staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended, staffkey.SecurityKeyRemoved)
+	if err != nil {
+		return made, err
+	}
 	for i := 0; i < len(made.ancestors); i++ {
 		by := made.ancestors[i]
-		for _, k := range h.holdings.ActiveKeys() {
+		for _, k := range keys {
 			own := staffkey.KeyAncestor(k.ID)
 			if slices.Contains(made.ancestors, own) || slices.Contains(may.Lineage, own) || slices.Contains(kept.Keys, k.ID) {
 				continue
 			}
 			if !k.RegisteredAt.Before(since) && slices.Contains(k.Lineage, by) {
-				made.Keys, made.ancestors = append(made.Keys, k), append(made.ancestors, own)
+				made.ancestors = append(made.ancestors, own)
+				switch {
+				case k.State == staffkey.SecurityKeyRemoved:
+					made.removed = append(made.removed, k.ID)
+				case comesBack(k):
+					made.Keys = append(made.Keys, k)
+				}
 			}
 		}
 		for _, e := range h.enrolments {
-			if slices.Contains(made.Methods, e.Method) || slices.Contains(may.Methods, e.Method) || slices.Contains(kept.Methods, e.Method) || !s.Usable(e) {
+			if slices.Contains(made.Methods, e.Method) || proved(may, e) || slices.Contains(kept.Methods, e.Method) || !s.Usable(e) {
 				continue
 			}
 			if e.Method == staffkey.MethodPass || e.Method == staffkey.MethodPassword && !strings.HasPrefix(ancestor, staffkey.PassAncestor("")) {
@@ -56,7 +75,34 @@ func (s *Service) madeBy(h holder, may staffkey.Authority, ancestor string, sinc
 			}
 		}
 	}
-	return made
+	return made, nil
+}
+
+// proved reports a method by which the present session was opened, as it is now: one that was set up anew since is somebody else's.
+func proved(may staffkey.Authority, e staffkey.Enrolment) bool {
+	return slices.Contains(may.Methods, e.Method) && !e.ChangedAt.After(may.ProvedAt)
+}
+
+// leadOn adds to a session what led to the methods that opened it, when they were set up so lately that they would be stopped with that; and
+// the pass, if one did. Of a password only a pass counts: whoever changed it otherwise knew the one before.
+func leadOn(session *staffkey.Session, h holder, proofs []staffkey.Proof) {
+	for _, p := range proofs {
+		e := h.enrolment(p.Method)
+		if e == nil {
+			continue
+		}
+		if p.Recovery == staffkey.RecoveryPass {
+			session.Before = session.Before.With(staffkey.PassAncestor(e.ID))
+		}
+		if e.ChangedAt.Before(session.CreatedAt.Add(-madeWithin)) {
+			continue
+		}
+		for _, ancestor := range e.Lineage {
+			if p.Method != staffkey.MethodPassword || strings.HasPrefix(ancestor, staffkey.PassAncestor("")) {
+				session.Before = session.Before.With(ancestor)
+			}
+		}
+	}
 }
 
 // MadeBy tells the actor what was set up in the last days by whoever came in by a key of theirs, so that they can say what is their own.
@@ -67,8 +113,8 @@ func (s *Service) MadeBy(ctx context.Context, actor staffkey.Actor, key staffkey
 		if err != nil {
 			return err
 		}
-		made = s.madeBy(h, may, staffkey.KeyAncestor(key), tx.Now.Add(-madeWithin), Kept{})
-		return nil
+		made, err = s.madeBy(tx, h, may, staffkey.KeyAncestor(key), tx.Now.Add(-madeWithin), Kept{})
+		return err
 	})
 	return made, err
 }
@@ -116,7 +162,12 @@ func (s *Service) endLineage(tx *store.Tx, may staffkey.Authority, h holder, mad
 		out.Sessions += int(n)
 	}
 	for _, k := range made.Keys {
-		if err := tx.StopSecurityKey(h.person.ID, k.ID, staffkey.StopMade); err != nil {
+		if err := tx.StopMadeKey(h.person.ID, k.ID); err != nil {
+			return out, err
+		}
+	}
+	for _, id := range made.removed {
+		if err := tx.StopMadeKey(h.person.ID, id); err != nil {
 			return out, err
 		}
 	}

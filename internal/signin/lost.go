@@ -115,14 +115,18 @@ func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) er
 		}
 	}
 	since := tx.Now.Add(-madeWithin)
-	if st.said == staffkey.StopLost { // a finder has the key and no PIN; a thief, or somebody who used it, may have set something up by it
+	if st.kept == staffkey.StopLost { // a password alone must not take all else away; a finder has the key and no PIN; a thief, or somebody who used it, may have set something up by it
 		since = tx.Now.Add(time.Hour)
 	}
 	for _, k := range same {
 		if h, err = s.loadHolder(tx, h.person.ID); err != nil { // without what the one before has stopped
 			return err
 		}
-		ended, err := s.endLineage(tx, may, h, s.madeBy(h, may, staffkey.KeyAncestor(k.ID), since, st.mine))
+		made, err := s.madeBy(tx, h, may, staffkey.KeyAncestor(k.ID), since, st.mine)
+		if err != nil {
+			return err
+		}
+		ended, err := s.endLineage(tx, may, h, made)
 		if err != nil {
 			return err
 		}

@@ -83,7 +83,11 @@ func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person s
 		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil {
 			return err
 		}
-		made := s.madeBy(h, may, staffkey.PassAncestor(pass.ID), tx.Now.Add(-madeWithin), Kept{})
+		made, err := s.madeBy(tx, h, may, staffkey.PassAncestor(pass.ID), tx.Now.Add(-madeWithin), Kept{})
+		if err != nil {
+			return err
+		}
+		made.ancestors = append(made.ancestors, staffkey.PassAncestor("")) // sessions of a pass before it end too: nobody can tell them apart
 		if ended, err = s.endLineage(tx, may, h, made); err != nil {
 			return err
 		}

@@ -224,9 +224,6 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, p proof, a 
 		if in, err = s.newSession(origin, p.holder, p.proofs(), p.assurance, staffkey.Session{}); err != nil {
 			return err
 		}
-		if p.verified.Proof.Recovery == staffkey.RecoveryPass {
-			in.Session.Before = in.Session.Before.With(staffkey.PassAncestor(p.enrolment(staffkey.MethodPass).ID))
-		}
 		in.Weaker = policy.IsDowngrade(p.assurance, p.holdings)
 		tx.Event.Organisation, tx.Event.Session, tx.Event.Detail = p.person.Organisation, in.Session.ID, signedInDetail(in, p.verified)
 		if attempt != "" {

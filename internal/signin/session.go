@@ -37,6 +37,7 @@ func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey
 	if !in.Session.ExpiresAt.After(now) { // the limits were shortened meanwhile
 		return in, staffkey.Expired("session_limit", "ses.lost")
 	}
+	leadOn(&in.Session, h, proofs)
 	for _, p := range proofs {
 		in.Session.Methods = append(in.Session.Methods, p.Method)
 		if p.SecurityKey != "" {
