@@ -44,21 +44,18 @@ func (s Session) Lineage() Lineage {
 	if s.SecurityKey != "" {
 		l = l.With(KeyAncestor(s.SecurityKey))
 	}
-	return l.With(SessionAncestor(s.ID))
+	return l
 }
 
-// Lineage is what led to a session, a key or a method: each key and pass that was proved, and each session, on the way there. What
+// Lineage is what led to a session, a key or a method: each key and pass that was proved on the way there. What
 // one of them opened is found by it when it turns out to have been in other hands.
 type Lineage []string
 
-// KeyAncestor, PassAncestor and SessionAncestor name one of a [Lineage].
+// KeyAncestor and PassAncestor name one of a [Lineage].
 func KeyAncestor(id SecurityKeyID) string { return "key:" + string(id) }
 
 // PassAncestor is told at KeyAncestor.
 func PassAncestor(id EnrolmentID) string { return "pass:" + string(id) }
-
-// SessionAncestor is told at KeyAncestor.
-func SessionAncestor(id SessionID) string { return "session:" + string(id) }
 
 // With returns the lineage with one more ancestor, or as it is when that is in it already.
 func (l Lineage) With(ancestor string) Lineage {

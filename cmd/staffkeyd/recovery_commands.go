@@ -46,7 +46,8 @@ func (c *passIssue) Run(env *environment) error {
 }
 
 type passRevoke struct {
-	Person string `arg:"" help:"Username or e-mail address."`
+	Person  string `arg:"" help:"Username or e-mail address."`
+	Earlier bool   `help:"Also end what passes of the last 7 days led to that were replaced or used up since." env:"-"`
 }
 
 // Run takes the pass back.
@@ -56,14 +57,14 @@ func (c *passRevoke) Run(env *environment) error {
 	if err != nil {
 		return explain(err)
 	}
-	ended, err := env.service.RevokePass(env.ctx, actor, p.ID)
+	ended, err := env.service.RevokePass(env.ctx, actor, p.ID, c.Earlier)
 	if errors.Is(err, staffkey.ErrNotFound) {
-		return fmt.Errorf("%s has no pass", p.Name)
+		return fmt.Errorf("%s has no pass now; --earlier ends what passes of the last 7 days led to", p.Name)
 	}
 	if err != nil {
 		return explain(err)
 	}
-	_, err = fmt.Fprintf(env.stdout, "The pass of %s works no more. Sessions that it led to and that ended now: %d.\n", p.Name, ended.Sessions)
+	_, err = fmt.Fprintf(env.stdout, "No pass of %s works any more. Sessions by a pass that ended now: %d.\n", p.Name, ended.Sessions)
 	for _, k := range ended.Keys {
 		_, err = fmt.Fprintf(env.stdout, "On hold, because it was set up by whoever came in by the pass: %s\n", k.Nickname)
 	}

@@ -48,7 +48,7 @@ var templates = map[string]template{
 
 	"notice.key_added":        {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_removed":      {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
-	"notice.key_stopped":      {staffkey.ChannelEmail, []string{"Nickname", "Reason", "Also"}, afterNotice},
+	"notice.key_stopped":      {staffkey.ChannelEmail, []string{"Nickname", "Reason", "Also", "Methods"}, afterNotice},
 	"notice.key_restored":     {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_copied":       {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_resumed":      {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
@@ -70,7 +70,7 @@ var templates = map[string]template{
 	"notice.number_changed":   {staffkey.ChannelEmail, []string{"Last2"}, afterNotice},
 	"notice.without_key":      {staffkey.ChannelEmail, []string{"Method"}, afterNotice},
 	"notice.pass_issued":      {staffkey.ChannelEmail, []string{"Ends"}, afterNotice},
-	"notice.pass_revoked":     {staffkey.ChannelEmail, []string{"Also"}, afterNotice},
+	"notice.pass_revoked":     {staffkey.ChannelEmail, []string{"Also", "Methods"}, afterNotice},
 	"notice.password_known":   {staffkey.ChannelEmail, nil, afterNotice},
 	"notice.frozen":           {staffkey.ChannelEmail, nil, afterFrozen},
 	"notice.frozen_operator":  {staffkey.ChannelEmail, []string{"Username"}, afterFrozen},
@@ -79,8 +79,8 @@ var templates = map[string]template{
 	"reset.link": {staffkey.ChannelEmail, []string{"Link"}, nil},
 	"reset.ask":  {staffkey.ChannelEmail, nil, nil},
 
-	"admin.key_stopped":     {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also"}, afterAdministrators},
-	"admin.key_suspended":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also"}, afterAdministrators},
+	"admin.key_stopped":     {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Also", "Methods"}, afterAdministrators},
+	"admin.key_suspended":   {staffkey.ChannelEmail, []string{"Name", "Nickname", "Reason", "Suspect"}, afterAdministrators},
 	"admin.key_copied":      {staffkey.ChannelEmail, []string{"Name", "Nickname"}, afterAdministrators},
 	"admin.frozen":          {staffkey.ChannelEmail, []string{"Name"}, afterAdministrators},
 	"admin.frozen_operator": {staffkey.ChannelEmail, []string{"Name", "Username"}, afterAdministrators},
@@ -145,6 +145,12 @@ func (s *Service) shown(language string, t template, values map[string]string) m
 		switch name {
 		case "Method":
 			args[name] = s.named(language, "method."+value, value)
+		case "Methods":
+			var names []string
+			for kind := range strings.FieldsSeq(value) {
+				names = append(names, s.named(language, "method."+kind, kind))
+			}
+			args[name] = strings.Join(names, ", ")
 		case "Reason":
 			args[name] = s.named(language, "reason."+value, value)
 		case "At", "Ends", "Until":

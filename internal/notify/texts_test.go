@@ -21,7 +21,7 @@ import (
 // sample are values as those who put messages into the outbox give them.
 var sample = map[string]string{
 	"Name": "Amara Okafor", "Username": "amara", "At": "2026-11-23T07:12:00Z", "IP": "192.0.2.1", "Browser": "Chrome on Windows", "Link": "/not-me?t=ABCDEFGHIJ",
-	"Also": "Spare", "Nickname": "Lanyard", "Model": "YubiKey 5", "Method": "totp", "Reason": "stolen", "Left": "3", "Last2": "77", "Ends": "2026-07-01T15:30:00Z", "Until": "2026-07-01T15:30:00Z", "Code": "274911",
+	"Also": "Spare", "Suspect": "Spare", "Methods": "totp recovery_code", "Nickname": "Lanyard", "Model": "YubiKey 5", "Method": "totp", "Reason": "stolen", "Left": "3", "Last2": "77", "Ends": "2026-07-01T15:30:00Z", "Until": "2026-07-01T15:30:00Z", "Code": "274911",
 	"Place": "Main reception", "Organisation": "Northmoor Hospitals", "Sent": "50", "Typed": "3", "Source": "192.0.2.9", "Names": "300", "Note": "I start at 8.",
 }
 
@@ -182,6 +182,8 @@ func TestTexts_whole_email(t *testing.T) {
 key cannot sign anybody in.
 
 On hold too, because they were set up by whoever came in with it: Spare.
+
+Switched off for the same reason: authenticator app, recovery code.
 
 When: 23 November 2026 at 07:12
 Where: Chrome on Windows, 192.0.2.1

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/portal/ui"
@@ -37,11 +38,13 @@ func (p *Portal) showLost(r *request, status int, errs []ui.FieldError) error {
 	kept := keptIn(r)
 	for _, other := range made.Keys {
 		if other.ID != k.ID && !staffkey.SamePhysicalKey(other, k.ID, list.Keys) {
-			page.Made = append(page.Made, ui.MadeItem{Value: "key:" + string(other.ID), Nickname: other.Nickname, Mine: slices.Contains(kept.Keys, other.ID)})
+			page.Made = append(page.Made, ui.MadeItem{Value: "key:" + string(other.ID), Nickname: other.Nickname, SetUp: other.RegisteredAt, Mine: slices.Contains(kept.Keys, other.ID)})
 		}
 	}
-	for _, kind := range made.Methods {
-		page.Made = append(page.Made, ui.MadeItem{Value: "method:" + string(kind), Method: optionKind(kind), Mine: slices.Contains(kept.Methods, kind)})
+	for _, m := range made.Methods {
+		page.Made = append(page.Made, ui.MadeItem{
+			Value: "method:" + string(m.Method) + ":" + m.ChangedAt.Format(time.RFC3339Nano), Method: optionKind(m.Method), SetUp: m.ChangedAt, Mine: slices.Contains(kept.Methods, m),
+		})
 	}
 	page.Errors = errs
 	return p.render(r, status, "selfservice", page)
@@ -55,7 +58,10 @@ func keptIn(r *request) signin.Kept {
 		case "key":
 			kept.Keys = append(kept.Keys, staffkey.SecurityKeyID(id))
 		case "method":
-			kept.Methods = append(kept.Methods, staffkey.MethodKind(id))
+			method, text, _ := strings.Cut(id, ":")
+			if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+				kept.Methods = append(kept.Methods, signin.KeptMethod{Method: staffkey.MethodKind(method), ChangedAt: at})
+			}
 		}
 	}
 	return kept

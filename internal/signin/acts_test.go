@@ -200,7 +200,7 @@ var acts = []act{
 	}},
 	{op: "RevokePass", stands: forOthers, begin: func(t *testing.T, s *scene) func() error {
 		s.issuePass(t, s.victim, s.fromNow())
-		return func() error { return only(s.Service.RevokePass(t.Context(), s.in.Actor, s.victim.ID)) }
+		return func() error { return only(s.Service.RevokePass(t.Context(), s.in.Actor, s.victim.ID, false)) }
 	}},
 	{op: "ResumeKeyFor", stands: forOthers.without(keyRecalled), begin: func(t *testing.T, s *scene) func() error {
 		id := s.held(t, staffkey.StopLost)

@@ -281,7 +281,7 @@ func (s *Service) guessMethod(ctx context.Context, person staffkey.PersonID, kin
 }
 
 func methodOff(g guess) error {
-	return staffkey.Refused("method_off", "method.off").Because("%d wrong answers in a row", staffkey.MaxFailures)
+	return staffkey.Refused("method_off", "method.off").Because("switched off after %d wrong answers in a row, or with a key or a pass that was in other hands", staffkey.MaxFailures)
 }
 
 // noteGuesses tells the person, the one time that it happens, that a method of theirs is switched off, or takes no more answers of strangers; and

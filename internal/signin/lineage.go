@@ -18,7 +18,7 @@ const madeWithin = 7 * 24 * time.Hour
 // Made is what was set up by somebody who came in by a key or a pass, or by what that had set up.
 type Made struct {
 	Keys    []staffkey.SecurityKey
-	Methods []staffkey.MethodKind
+	Methods []KeptMethod
 	// ancestors are what sessions are ended by: the key or the pass, and the keys that it led to, whatever has become of those.
 	ancestors []string
 	// removed are such keys that are off the list: an undo must not put them in use.
@@ -28,7 +28,13 @@ type Made struct {
 // Kept is what a person says that they set up themselves: it is not stopped with the key.
 type Kept struct {
 	Keys    []staffkey.SecurityKeyID
-	Methods []staffkey.MethodKind
+	Methods []KeptMethod
+}
+
+// KeptMethod is a method as it was set up at an instant: one that was set up anew since is another.
+type KeptMethod struct {
+	Method    staffkey.MethodKind
+	ChangedAt time.Time
 }
 
 // comesBack reports a key that was made and that is in use, or may be again with less than the proof of another key: by its owner who has
@@ -53,7 +59,7 @@ func (s *Service) madeBy(tx *store.Tx, h holder, may staffkey.Authority, ancesto
 			if slices.Contains(made.ancestors, own) || slices.Contains(may.Lineage, own) || slices.Contains(kept.Keys, k.ID) {
 				continue
 			}
-			if !k.RegisteredAt.Before(since) && slices.Contains(k.Lineage, by) {
+			if !k.RegisteredAt.Before(since) && descends(k.Lineage, by) {
 				made.ancestors = append(made.ancestors, own)
 				switch {
 				case k.State == staffkey.SecurityKeyRemoved:
@@ -64,18 +70,31 @@ func (s *Service) madeBy(tx *store.Tx, h holder, may staffkey.Authority, ancesto
 			}
 		}
 		for _, e := range h.enrolments {
-			if slices.Contains(made.Methods, e.Method) || proved(may, e) || slices.Contains(kept.Methods, e.Method) || !s.Usable(e) {
+			if slices.Contains(made.Methods, KeptMethod{e.Method, e.ChangedAt}) || proved(may, e) || slices.ContainsFunc(kept.Methods, func(k KeptMethod) bool { return k.Method == e.Method && k.ChangedAt.Equal(e.ChangedAt) }) || !s.Usable(e) {
 				continue
 			}
 			if e.Method == staffkey.MethodPass || e.Method == staffkey.MethodPassword && !strings.HasPrefix(ancestor, staffkey.PassAncestor("")) {
 				continue // who changed a password knew the one before; only a pass asks for none
 			}
-			if !e.ChangedAt.Before(since) && slices.Contains(e.Lineage, by) {
-				made.Methods = append(made.Methods, e.Method)
+			if !e.ChangedAt.Before(since) && descends(e.Lineage, by) {
+				made.Methods = append(made.Methods, KeptMethod{e.Method, e.ChangedAt})
 			}
 		}
 	}
 	return made, nil
+}
+
+// descends reports an ancestor in a lineage; one without an id is any of its kind.
+func descends(l staffkey.Lineage, ancestor string) bool {
+	return slices.ContainsFunc(l, func(a string) bool {
+		return a == ancestor || ancestor == staffkey.PassAncestor("") && strings.HasPrefix(a, ancestor)
+	})
+}
+
+// args are what messages say of what ended.
+func (e Ended) args(args map[string]string) map[string]string {
+	args["Also"], args["Methods"] = e.names(), methodNames(e.Methods)
+	return args
 }
 
 // proved reports a method by which the present session was opened, as it is now: one that was set up anew since is somebody else's.
@@ -153,7 +172,7 @@ func (e Ended) names() string {
 // endLineage ends all that came of a key or a pass: the sessions that it led to, through every renewal, except the one that says so; and
 // what was made in them.
 func (s *Service) endLineage(tx *store.Tx, may staffkey.Authority, h holder, made Made) (Ended, error) {
-	out := Ended{Keys: made.Keys, Methods: made.Methods}
+	out := Ended{Keys: made.Keys}
 	for _, ancestor := range made.ancestors {
 		n, err := tx.EndSessionsFrom(h.person.ID, ancestor, may.Session)
 		if err != nil {
@@ -172,9 +191,10 @@ func (s *Service) endLineage(tx *store.Tx, may staffkey.Authority, h holder, mad
 		}
 	}
 	for _, m := range made.Methods {
-		if err := tx.DisableEnrolment(h.person.ID, m); err != nil {
+		if err := tx.DisableEnrolment(h.person.ID, m.Method); err != nil {
 			return out, err
 		}
+		out.Methods = append(out.Methods, m.Method)
 	}
 	return out, nil
 }

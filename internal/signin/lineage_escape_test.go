@@ -65,7 +65,7 @@ func TestLineage_pass_password_enter(t *testing.T) {
 		theirs := newKey()
 		s3 := w.Browser(t, e)
 		w.addKey(t, s3, theirs, "Theirs")
-		ended, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID)
+		ended, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID, false)
 		t.Logf("ended %+v %v", ended, err)
 		if w.alive(t, s3.Secret) {
 			t.Error("thief's session goes on")
@@ -139,7 +139,7 @@ func TestLineage_step_up_by_pass(t *testing.T) {
 		t.Logf("recovery %q lineage %v", s.Session.Recovery, s.Session.Lineage())
 		theirs := newKey()
 		w.addKey(t, s, theirs, "Theirs")
-		ended, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID)
+		ended, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID, false)
 		t.Logf("ended %+v %v", ended, err)
 		if w.alive(t, s.Secret) {
 			t.Error("session by the pass goes on")

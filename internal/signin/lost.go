@@ -115,7 +115,9 @@ func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) er
 		}
 	}
 	since := tx.Now.Add(-madeWithin)
-	if st.kept == staffkey.StopLost { // a password alone must not take all else away; a finder has the key and no PIN; a thief, or somebody who used it, may have set something up by it
+	if st.kept == staffkey.StopLost {
+		// A finder has the key and no PIN, where a thief, or somebody who used it, may have set something up by it; and a password alone must
+		// not take everything else away: what may be theirs is told to those who look at it.
 		since = tx.Now.Add(time.Hour)
 	}
 	for _, k := range same {
@@ -141,13 +143,21 @@ func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) er
 	}
 	st.out.Ended.note(&tx.Event)
 	tx.Event.SubjectName = st.out.Key.Nickname
-	args := map[string]string{"Nickname": st.out.Key.Nickname, "Reason": string(st.said), "Reference": st.out.Reference, "Also": st.out.Ended.names()}
+	args := map[string]string{"Nickname": st.out.Key.Nickname, "Reason": string(st.said), "Reference": st.out.Reference}
+	st.out.Ended.args(args)
 	if err := s.tellPerson(tx, "notice.key_stopped", h.person, args); err != nil {
 		return err
 	}
 	template := "admin.key_stopped"
 	if st.signedOut {
 		template = "admin.key_suspended"
+		if st.said != staffkey.StopLost {
+			made, err := s.madeBy(tx, h, may, staffkey.KeyAncestor(st.id), tx.Now.Add(-madeWithin), Kept{})
+			if err != nil {
+				return err
+			}
+			args["Suspect"] = Ended{Keys: made.Keys}.names()
+		}
 	}
 	return tx.InsertAdministratorNotice(template, h.person, args)
 }

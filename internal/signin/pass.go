@@ -62,9 +62,10 @@ func (s *Service) IssuePass(ctx context.Context, actor staffkey.Actor, person st
 	return enrolled.Show[0], nil
 }
 
-// RevokePass takes a person's pass back, and ends all that it has led to: it may have been in other hands. Sessions end, and what was
-// set up in them is on hold. Whoever may help the person back in may; ErrNotFound when there is none.
-func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID) (Ended, error) {
+// RevokePass takes a person's pass back, and ends all that it has led to: it may have been in other hands. Sessions end, those of passes before
+// it too, and what was set up in them is on hold; with earlier, also what passes of the last seven days led to that were replaced, used
+// up or deleted since. Whoever may help the person back in may; ErrNotFound when there is no pass, unless earlier ones are meant.
+func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, earlier bool) (Ended, error) {
 	event := staffkey.Event(staffkey.EventPassRevoked, actor)
 	event.Person, event.Subject = person, string(staffkey.MethodPass)
 	var ended Ended
@@ -76,18 +77,21 @@ func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person s
 		if err != nil {
 			return err
 		}
-		pass := h.enrolment(staffkey.MethodPass)
-		if pass == nil {
+		pass, ancestor := h.enrolment(staffkey.MethodPass), staffkey.PassAncestor("")
+		if pass == nil && !earlier {
 			return staffkey.ErrNotFound
 		}
-		if err := tx.DeleteEnrolment(person, staffkey.MethodPass); err != nil {
+		if !earlier {
+			ancestor = staffkey.PassAncestor(pass.ID)
+		}
+		if err := gone(tx.DeleteEnrolment(person, staffkey.MethodPass)); err != nil {
 			return err
 		}
-		made, err := s.madeBy(tx, h, may, staffkey.PassAncestor(pass.ID), tx.Now.Add(-madeWithin), Kept{})
+		made, err := s.madeBy(tx, h, may, ancestor, tx.Now.Add(-madeWithin), Kept{})
 		if err != nil {
 			return err
 		}
-		made.ancestors = append(made.ancestors, staffkey.PassAncestor("")) // sessions of a pass before it end too: nobody can tell them apart
+		made.ancestors = append(made.ancestors, staffkey.PassAncestor(""))
 		if ended, err = s.endLineage(tx, may, h, made); err != nil {
 			return err
 		}
@@ -95,10 +99,10 @@ func (s *Service) RevokePass(ctx context.Context, actor staffkey.Actor, person s
 			return err
 		}
 		ended.note(&tx.Event)
-		if len(ended.Keys)+len(ended.Methods) == 0 {
+		if ended.Sessions+len(ended.Keys)+len(ended.Methods) == 0 {
 			return nil
 		}
-		return s.tell(tx, "notice.pass_revoked", h, map[string]string{"Also": ended.names(), "Methods": methodNames(ended.Methods)})
+		return s.tell(tx, "notice.pass_revoked", h, ended.args(map[string]string{}))
 	})
 	s.wake()
 	return ended, s.refuse(ctx, event, nil, err)

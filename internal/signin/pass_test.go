@@ -64,17 +64,17 @@ func TestPass_is_taken_back(t *testing.T) {
 			t.Fatal(err)
 		}
 		_, stranger := w.officer(t, "rhys", staffkey.RoleLocalAdministrator, w.organisation(t, "ELSEWHERE", p.Organisation).ID)
-		if _, err := w.Service.RevokePass(t.Context(), stranger, p.ID); !errors.Is(err, staffkey.ErrRefused) {
+		if _, err := w.Service.RevokePass(t.Context(), stranger, p.ID, false); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("another organisation's Local Administrator: got error %v, want a refusal", err)
 		}
-		if _, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); err != nil {
+		if _, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID, false); err != nil {
 			t.Fatal(err)
 		}
 		if w.alive(t, in.Secret) || !w.alive(t, byKey.Secret) {
 			t.Errorf("alive by pass: %t, by key: %t, want the key's alone", w.alive(t, in.Secret), w.alive(t, byKey.Secret))
 		}
 		w.Refused(t, "pass_wrong", func() error { _, err := w.signInByPass(t, "amara", code); return err })
-		if _, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID); !errors.Is(err, staffkey.ErrNotFound) {
+		if _, err := w.Service.RevokePass(t.Context(), staffkey.ConsoleActor(), p.ID, false); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("taken back twice: got error %v, want not found", err)
 		}
 	})

@@ -107,10 +107,11 @@ func (tx *Tx) EndSessions(person staffkey.PersonID, except staffkey.SessionID) (
 	return tx.affected("UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND ended_at IS NULL AND expires_at > $1", tx.Now, person, except)
 }
 
-// EndSessionsFrom ends a person's sessions that one ancestor led to, except one, and returns how many were open.
+// EndSessionsFrom ends a person's sessions that one ancestor led to, except one, and returns how many were open. An ancestor without an id is
+// any of its kind.
 func (tx *Tx) EndSessionsFrom(person staffkey.PersonID, ancestor string, except staffkey.SessionID) (int64, error) {
 	return tx.affected(`UPDATE sessions SET ended_at = $1 WHERE person_id = $2 AND id <> $3 AND ended_at IS NULL AND expires_at > $1
-		AND ('key:' || security_key_id = $4 OR 'session:' || id = $4 OR lineage LIKE $5)`, tx.Now, person, except, ancestor, "%"+ancestor+"%")
+		AND ('key:' || security_key_id = $4 OR lineage LIKE $5)`, tx.Now, person, except, ancestor, "%"+ancestor+"%")
 }
 
 // EndWeakSessions ends a person's sessions of level 1, except one: they were opened with less than it takes from now on, maybe by

@@ -132,7 +132,9 @@ type LostPage struct {
 // MadeItem is one of them: a token by its nickname, or a method.
 type MadeItem struct {
 	Value, Nickname, Method string
-	Mine                    bool
+	// SetUp is when, for the person to know it by.
+	SetUp time.Time
+	Mine  bool
 }
 
 func (LostPage) layout() (string, bool) { return "account/lost", false }

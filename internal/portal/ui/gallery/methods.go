@@ -128,7 +128,7 @@ func lostStates() []State {
 		{"tokens-stopped", person("selfservice"), ui.TokensPage{Tokens: stoppedCards(), Limit: 8, Methods: allMethods()[1:]}},
 		{"lost", person("selfservice"), ui.LostPage{ID: "t1", Nickname: "Blue lanyard key"}},
 		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"password", "app-code", "recovery-code"},
-			Made: []ui.MadeItem{{Value: "key:t2", Nickname: Markup, Mine: true}, {Value: "method:totp", Method: "app-code"}}}},
+			Made: []ui.MadeItem{{Value: "key:t2", Nickname: Markup, SetUp: ago(day), Mine: true}, {Value: "method:totp:x", Method: "app-code", SetUp: ago(day)}}}},
 		{"lost-nothing-left", person("selfservice"), ui.LostPage{ID: "t1", Nickname: Hebrew, Last: true, Form: problem("reason", "lost.reason.empty")}},
 		{"lost-done", person("selfservice"), ui.LostDonePage{ID: "t1", Nickname: "Blue lanyard key", Reason: "lost", Reference: "K7QF-2M", Told: true, CanAdd: true}},
 		{"lost-done-stolen", hostile("selfservice"), ui.LostDonePage{ID: "t1", Nickname: Markup, Reason: "stolen", Reference: "K7QF-2M",
