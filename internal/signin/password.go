@@ -178,28 +178,39 @@ func (s *Service) admitPassword(from place) (Admitted, error) {
 }
 
 // findGuessed reads whose password is tried, and refuses one that has to wait: that costs a flood of guesses one read each. Others
-// are counted in a change of their own, which looks again.
+// are counted in a change of their own, which looks again. Who waits may ask without end, so nothing is read there of whom the name means
+// that would show in the time of many answers: not what they have set up, and where nothing is recorded of them any more, not even who.
 func (s *Service) findGuessed(ctx context.Context, login string, from place) (person staffkey.Person, enrolment *staffkey.Enrolment, g guess, err error) {
+	unrecorded := from.own == "" && s.anonymous.spent(s.now())
 	err = s.store.Read(ctx, func(tx *store.Tx) error {
 		person, enrolment = staffkey.Person{}, nil
+		var err error
+		if unrecorded { // what is told depends on the typed name and the place
+			if g, err = s.guessName(staffkey.MethodPassword, login, "", from); err != nil {
+				return err
+			}
+			if err := s.mustWait(tx, &g); err != nil {
+				return err
+			}
+		}
 		p, err := tx.FindPersonByLogin(login)
 		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
 			return err
 		}
 		if err == nil {
 			person = p
-			e, err := tx.FindEnrolment(p.ID, staffkey.MethodPassword)
-			if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
-				return err
-			}
-			if err == nil {
-				enrolment = &e
-			}
 		}
 		if g, err = s.guessName(staffkey.MethodPassword, login, person.ID, from); err != nil {
 			return err
 		}
-		return s.mustWait(tx, &g)
+		if err := s.mustWait(tx, &g); err != nil || person.ID == "" {
+			return err
+		}
+		e, err := tx.FindEnrolment(person.ID, staffkey.MethodPassword)
+		if err == nil {
+			enrolment = &e
+		}
+		return gone(err)
 	})
 	return person, enrolment, g, err
 }
