@@ -44,6 +44,35 @@ func TestTakeLease(t *testing.T) {
 	})
 }
 
+// A lease that was taken while the clock was wrong does not keep a job from everybody until that time comes.
+func TestTakeLease_after_a_wrong_clock(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		take := func(holder string) (got bool) {
+			t.Helper()
+			err := s.Housekeep(t.Context(), func(tx *store.Tx) error {
+				var err error
+				got, err = tx.TakeLease("sweep", holder, tx.Now.Add(time.Minute))
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			return got
+		}
+		clock.Advance(365 * 24 * time.Hour)
+		take("a")
+		clock.Advance(-time.Minute)
+		if take("b") {
+			t.Error("a clock a minute behind takes the lease away")
+		}
+		clock.Advance(-364 * 24 * time.Hour)
+		if !take("b") {
+			t.Error("nobody has the job for a year, want somebody to")
+		}
+	})
+}
+
 func TestTakeLease_at_once(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
