@@ -45,8 +45,10 @@ type guess struct {
 
 // guessed is what counting a guess has found.
 type guessed struct {
-	// failures is how many tries there are now; wait how long it still takes until the next is looked at.
+	// failures is how many tries there are now, and before what there was before this one; wait how long it still takes until the next is
+	// looked at.
 	failures int
+	before   store.Throttle
 	wait     time.Duration
 	// narrow says that the wait is the source's; newName that the name was not counted there before, and full that it was the last.
 	narrow, newName, full bool
@@ -70,6 +72,7 @@ func (s *Service) reserve(ctx context.Context, g guess) (guess, error) {
 		if g.wait = t.BlockedUntil.Sub(tx.Now); g.wait > 0 {
 			return nil
 		}
+		g.before = t
 		if err := g.countName(tx); err != nil || g.wait > 0 {
 			return err
 		}
@@ -172,7 +175,8 @@ func mustWaitFor(message string, wait time.Duration) error {
 	return r
 }
 
-// right forgets the try and those before it, in the change that the answer makes.
+// right forgets the try and those before it, in the change that the answer makes; of a typed name the try alone. To whoever has tried that
+// name before, a wait that is gone would tell that somebody has it and has just come.
 func (g guess) right(tx *store.Tx) error {
 	if g.s == nil {
 		return nil
@@ -185,12 +189,13 @@ func (g guess) right(tx *store.Tx) error {
 			return err
 		}
 	}
-	if g.whole != "" {
-		if err := tx.ForgetFailures(g.whole); err != nil {
-			return err
-		}
+	if g.whole == "" {
+		return tx.ForgetFailures(g.subject)
 	}
-	return tx.ForgetFailures(g.subject)
+	if err := tx.ForgetFailures(g.whole); err != nil {
+		return err
+	}
+	return tx.UndoTry(g.subject, g.failures, g.before)
 }
 
 // back takes the try back when nothing was looked at.

@@ -77,6 +77,41 @@ func TestWaits_do_not_tell_who_exists(t *testing.T) {
 	})
 }
 
+// Nor does it show that somebody with the name has signed in meanwhile.
+func TestWaits_do_not_tell_who_has_signed_in(t *testing.T) {
+	t.Parallel()
+	eachEquipped(t, func(t *testing.T, w *installation) {
+		w.person(t, "amara")
+		sequence := func(login string, between func()) (all []string) {
+			for range 6 {
+				all = append(all, told(w.checkFrom(t, from("192.0.2.1"), login, "not the password")))
+			}
+			w.Clock.Advance(8 * time.Hour)
+			between()
+			w.Clock.Advance(time.Hour)
+			for range 2 {
+				all = append(all, told(w.checkFrom(t, from("192.0.2.1"), login, "not the password")))
+			}
+			w.Clock.Advance(23*time.Hour + time.Minute)
+			for range 2 {
+				all = append(all, told(w.checkFrom(t, from("192.0.2.1"), login, "not the password")))
+			}
+			return all
+		}
+		known := sequence("amara", func() {
+			if err := w.checkFrom(t, from("198.51.100.7"), "amara", goodPassword); err != nil {
+				t.Fatal(err)
+			}
+		})
+		unknown := sequence("nobody", func() {})
+		for i := range known {
+			if known[i] != unknown[i] {
+				t.Errorf("answer %d: %s for somebody and %s for nobody, want no difference", i+1, known[i], unknown[i])
+			}
+		}
+	})
+}
+
 // Over the count of the person, a right password gets the answer of a wrong one; the log knows why.
 func TestWaits_of_a_person_are_silent(t *testing.T) {
 	t.Parallel()

@@ -45,6 +45,13 @@ func (tx *Tx) ReturnTry(subject string) error {
 	return tx.exec("UPDATE throttles SET failures = failures - 1, blocked_until = $1 WHERE subject = $2 AND failures > 0", tx.Now, subject)
 }
 
+// UndoTry takes back a try that CountFailure counted as the nth, as if it had never been; if others came after it, their blocks stay.
+func (tx *Tx) UndoTry(subject string, n int, before Throttle) error {
+	return tx.exec(`UPDATE throttles SET failures = failures - 1, blocked_until = CASE WHEN failures = $1 THEN $2 ELSE blocked_until END,
+		forget_at = CASE WHEN failures = $1 THEN $3 ELSE forget_at END WHERE subject = $4 AND failures > 0`,
+		n, instant(before.BlockedUntil), instant(before.ForgetAt), subject)
+}
+
 // ForgetFailures clears a subject after a success.
 func (tx *Tx) ForgetFailures(subject string) error {
 	return tx.exec("DELETE FROM throttles WHERE subject = $1", subject)
