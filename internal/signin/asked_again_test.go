@@ -263,8 +263,8 @@ func TestCheckPassword_leaves_a_trace(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		if got := len(given()); got != 20 {
-			t.Errorf("%d events in a day, want 20", got)
+		if got := len(given()); got != 21 {
+			t.Errorf("%d events in a day, want 20 of which nothing came, and the one of the sign-in", got)
 		}
 		w.told(t, p, "notice.password_known", 1)
 
@@ -277,8 +277,8 @@ func TestCheckPassword_leaves_a_trace(t *testing.T) {
 		if err := w.check(t, w.person(t, "ben").Username, goodPassword); err != nil {
 			t.Fatal(err)
 		}
-		if got := len(given()); got != 20 {
-			t.Errorf("%d events, want none of a browser of theirs, nor of somebody without a key", got-20)
+		if got := len(given()); got != 21 {
+			t.Errorf("%d events, want none of a browser of theirs, nor of somebody without a key", got-21)
 		}
 	})
 }
@@ -293,5 +293,36 @@ func TestIssueSetUpLink_is_the_consoles(t *testing.T) {
 		if _, err := w.Service.IssueSetUpLink(t.Context(), staffkey.ConsoleActor()); err != nil {
 			t.Errorf("at the console: %v", err)
 		}
+	})
+}
+
+// Whoever signs in often where they are not known, as at a shared station, uses up nothing of what is noted of strangers.
+func TestPasswordGiven_after_a_day_at_stations(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		station := staffkey.Origin{IP: "192.0.2.1", Station: "ward"}
+		for range 25 {
+			a, err := w.Service.CheckPassword(t.Context(), station, signin.Attempt{}, p.Username, goodPassword)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := w.signIn(t, a, key); err != nil {
+				t.Fatal(err)
+			}
+			w.Clock.Advance(10 * time.Minute)
+		}
+		before := len(w.events(t, staffkey.EventPasswordGiven))
+		stranger := from("198.51.100.7")
+		for range 2 {
+			_ = w.checkFrom(t, stranger, p.Username, "not the battery")
+		}
+		if err := w.checkFrom(t, stranger, p.Username, goodPassword); err != nil {
+			t.Fatal(err)
+		}
+		if got := len(w.events(t, staffkey.EventPasswordGiven)) - before; got != 1 {
+			t.Errorf("%d events of a stranger who has the password, want one", got)
+		}
+		w.told(t, p, "notice.password_known", 1)
 	})
 }

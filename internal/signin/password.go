@@ -138,7 +138,7 @@ func (s *Service) checkPassword(ctx context.Context, origin staffkey.Origin, fro
 	return attempt, nil
 }
 
-// givenPerDay bounds how often a day it is noted that somebody's password was given in a browser that is not theirs.
+// givenPerDay bounds how often a day it is noted that somebody's password was given in a browser that is not theirs and nothing came of it.
 const givenPerDay = 20
 
 // noteGiven notes that a person's password was given where it is not known to be theirs, so that they can see it when nothing comes of it:
@@ -149,7 +149,7 @@ func (s *Service) noteGiven(ctx context.Context, origin staffkey.Origin, p staff
 	told := false
 	err := s.store.Housekeep(ctx, func(tx *store.Tx) error {
 		tx.Event, told = event, false
-		within, err := tx.CountWithin("given/"+string(p.ID), givenPerDay, tx.Now.Add(day))
+		within, err := tx.CountWithin(givenOf(p.ID), givenPerDay, tx.Now.Add(day))
 		if err != nil || !within {
 			return err
 		}
@@ -166,6 +166,12 @@ func (s *Service) noteGiven(ctx context.Context, origin staffkey.Origin, p staff
 	}
 	return err
 }
+
+func givenOf(person staffkey.PersonID) string { return "given/" + string(person) }
+
+// forgetGiven takes back that it was noted, because a sign-in has come of it: whoever signs in twenty times a day at a shared station must still
+// hear of a stranger.
+func forgetGiven(tx *store.Tx, person staffkey.PersonID) error { return tx.ReturnTry(givenOf(person)) }
 
 // admitPassword takes a seat among the passwords that are looked at.
 func (s *Service) admitPassword(from place) (Admitted, error) {

@@ -228,6 +228,9 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, p proof, a 
 		tx.Event.Organisation, tx.Event.Session, tx.Event.Detail = p.person.Organisation, in.Session.ID, signedInDetail(in, p.verified)
 		if attempt != "" {
 			tx.Event.Detail["attempt"] = attempt
+			if err := forgetGiven(tx, p.person.ID); err != nil {
+				return err
+			}
 		}
 		if err := a.guess.right(tx); err != nil {
 			return err
