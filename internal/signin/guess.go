@@ -240,8 +240,8 @@ func (s *Service) guessName(kind staffkey.MethodKind, login string, person staff
 		return g, err
 	}
 	g.subject, g.whole = string(kind)+"/name/"+typed, string(kind)+"/whole/"+whole
-	if from.source != "" {
-		g.source, g.names = "source/names/"+from.source, from.names
+	if from.source != "" { // passes cost no hash, so whoever fills a network with them is quick: it stays open for passwords
+		g.source, g.names = "source/"+string(kind)+"/"+from.source, from.names
 		g.pair = g.source + "/" + typed
 	}
 	return g, nil
