@@ -93,7 +93,7 @@ func TestImportPeople_refuses_another_person(t *testing.T) {
 			t.Errorf("want 7 refusals recorded with both names, got %+v", refused)
 		}
 		// The same person comes back with everything.
-		report := w.importPeople(t, directory.Confirmed{}, withNumber, "u0100,Amara Smith,B,smith@x.example,e1001,active")
+		report := w.importPeople(t, directory.Confirmed{}, withNumber, "u0100,Amara Okafor,B,smith@x.example,e1001,active")
 		wantReport(t, report, nil, "1 rows: added 0, changed 1, unchanged 0, refused 0")
 	})
 }

@@ -92,14 +92,14 @@ func TestImportPeople_of_frozen_people(t *testing.T) {
 		wantNotes(t, report, "2 state import.stays_frozen")
 		isFrozen("told to be active")
 
-		report = w.importPeople(t, directory.Confirmed{}, withState, "amara,Amara Okafor,A1,okafor@x.example,Active")
+		report = w.importPeople(t, directory.Confirmed{}, withState, "amara,Amara Okafor,A1,amara@x.example,Active")
 		wantReport(t, report, nil, "1 rows: added 0, changed 1, unchanged 0, refused 0")
 		wantNotes(t, report, "2 state import.stays_frozen")
 		isFrozen("changed and told to be active")
-		if p := w.found(t, "amara"); p.Name != "Amara Okafor" || p.Email != "okafor@x.example" || p.Organisation != w.organisations["A1"].ID {
+		if p := w.found(t, "amara"); p.Name != "Amara Okafor" || p.Organisation != w.organisations["A1"].ID {
 			t.Errorf("the rest of the row was not taken: %+v", p)
 		}
-		for _, row := range []string{"amara,Amara,A1,okafor@x.example,", "amara,Amara Smith,A1,okafor@x.example,frozen"} {
+		for _, row := range []string{"amara,Amara,A1,amara@x.example,", "amara,Amara Smith,A1,amara@x.example,frozen"} {
 			report = w.importPeople(t, directory.Confirmed{}, withState, row)
 			wantReport(t, report, nil, "1 rows: added 0, changed 1, unchanged 0, refused 0")
 			wantNotes(t, report)
@@ -115,12 +115,12 @@ func TestImportPeople_of_frozen_people(t *testing.T) {
 		}
 
 		// They leave, and come back: still nobody has looked.
-		report = w.importPeople(t, directory.Confirmed{}, withState, "amara,Amara,A,okafor@x.example,disabled")
+		report = w.importPeople(t, directory.Confirmed{}, withState, "amara,Amara,A,amara@x.example,disabled")
 		wantReport(t, report, nil, "1 rows: added 0, changed 1, unchanged 0, refused 0")
 		if p := w.found(t, "amara"); p.State != staffkey.PersonDisabled || !p.FrozenAt.Equal(since) {
 			t.Errorf("the person is %s since %v, want disabled, and the freeze not forgotten", p.State, p.FrozenAt)
 		}
-		report = w.importPeople(t, directory.Confirmed{}, withState, "amara,Amara,A,okafor@x.example,active")
+		report = w.importPeople(t, directory.Confirmed{}, withState, "amara,Amara,A,amara@x.example,active")
 		wantReport(t, report, nil, "1 rows: added 0, changed 1, unchanged 0, refused 0")
 		wantNotes(t, report, "2 state import.stays_frozen")
 		isFrozen("back")

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/big"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"time"
@@ -135,10 +136,22 @@ func (s *Service) take(ctx context.Context, l *line, sending *sync.WaitGroup) (i
 		}
 		sending.Go(func() {
 			defer func() { <-l.slots }()
+			defer s.survive(ctx, m)
 			s.attempt(ctx, m, until)
 		})
 	}
 	return len(taken), nil
+}
+
+// afterPanic is how long a message waits that could not be handled at all: for a release that can.
+const afterPanic = time.Hour
+
+// survive keeps a message that panics from ending the node, and the next one that takes it.
+func (s *Service) survive(ctx context.Context, m staffkey.Outgoing) {
+	if recover() != nil { // whose value may hold the message
+		s.Log.ErrorContext(ctx, "send a message: panic", "message", m.ID, "template", m.Template, "stack", string(debug.Stack()))
+		s.note(ctx, m, func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, tx.Now.Add(afterPanic), "panicked") })
+	}
 }
 
 // attempt sends one message, or notes why not. A message whose lease may end while it is being sent is left to whoever takes it next.

@@ -214,6 +214,23 @@ func TestDeliver_a_provider_that_panics(t *testing.T) {
 	}
 }
 
+// A message that cannot be handled at all ends neither the node nor the others: it waits for a release that can.
+func TestDeliver_survives_a_panic(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		g := newStageOn(t, s, clock, textProvider("a"))
+		observe := g.Observe
+		g.Observe = func(staffkey.ChannelKind, string, string) { panic("no such metric") }
+		g.put(code(clock.Now().Add(10 * time.Hour)))
+		g.deliver(1)
+		g.expect(staffkey.DeliveryWaiting, "panicked")
+		g.Observe = observe
+		clock.Advance(time.Hour)
+		g.deliver(1)
+		g.expect(staffkey.DeliverySent, "")
+	})
+}
+
 func TestDeliver_a_provider_that_hangs(t *testing.T) {
 	t.Parallel()
 	a, b := textProvider("a"), textProvider("b")

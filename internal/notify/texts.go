@@ -72,6 +72,7 @@ var templates = map[string]template{
 	"notice.pass_issued":      {staffkey.ChannelEmail, []string{"Ends"}, afterNotice},
 	"notice.pass_revoked":     {staffkey.ChannelEmail, []string{"Also", "Methods"}, afterNotice},
 	"notice.password_known":   {staffkey.ChannelEmail, nil, afterNotice},
+	"notice.password_guessed": {staffkey.ChannelEmail, nil, afterNotice},
 	"notice.frozen":           {staffkey.ChannelEmail, nil, afterFrozen},
 	"notice.frozen_operator":  {staffkey.ChannelEmail, []string{"Username"}, afterFrozen},
 	"notice.unfrozen":         {staffkey.ChannelEmail, nil, afterNotice},

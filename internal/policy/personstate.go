@@ -82,16 +82,26 @@ func TellState(p staffkey.Person, told staffkey.PersonState, now time.Time) (sta
 // IsSamePerson refuses a change that would turn one person into another: what the one signs in with must never open the account of the
 // other. Told is what was said, without what was left out; next is what it would make of the person.
 //
-// Where both have an employee number, it decides. Where one is missing, the name or the e-mail address tells, and is asked for where a
-// username may have been given anew: when a number comes or goes, and for somebody who is disabled.
+// Where both have an employee number, it decides within an organisation; each numbers its people for itself, so that in another one the name or
+// the e-mail address has to agree as well. Where a number is missing, the two together tell: an account in use keeps one of them, and one
+// that is disabled its name, because an address is often made of the username that may have been given anew.
 func IsSamePerson(current, told, next staffkey.Person) error {
-	if current.EmployeeNumber != "" && told.EmployeeNumber != "" {
-		if strings.EqualFold(current.EmployeeNumber, told.EmployeeNumber) {
-			return nil
-		}
-		return otherPerson(current, next)
+	numbered := current.EmployeeNumber != "" && told.EmployeeNumber != ""
+	sameName := strings.EqualFold(current.Name, told.Name)
+	var same bool
+	switch {
+	case numbered && !strings.EqualFold(current.EmployeeNumber, told.EmployeeNumber):
+		same = false
+	case numbered:
+		same = current.Organisation == next.Organisation || KeepsNameOrEmail(current, told)
+	case current.State == staffkey.PersonDisabled:
+		same = sameName
+	case current.EmployeeNumber == next.EmployeeNumber:
+		same = sameName || told.Email == "" || KeepsNameOrEmail(current, told)
+	default: // a number comes or goes
+		same = KeepsNameOrEmail(current, told)
 	}
-	if current.State != staffkey.PersonDisabled && current.EmployeeNumber == next.EmployeeNumber || KeepsNameOrEmail(current, told) {
+	if same {
 		return nil
 	}
 	return otherPerson(current, next)

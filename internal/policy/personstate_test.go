@@ -97,6 +97,10 @@ func TestIsSamePerson(t *testing.T) {
 	person := func(number, name, email string, state staffkey.PersonState) staffkey.Person {
 		return staffkey.Person{Username: "u0100", EmployeeNumber: number, Name: name, Email: email, State: state}
 	}
+	in := func(o staffkey.OrganisationID, p staffkey.Person) staffkey.Person {
+		p.Organisation = o
+		return p
+	}
 	const active, disabled, frozen = staffkey.PersonActive, staffkey.PersonDisabled, staffkey.PersonFrozen
 	for _, c := range []struct {
 		name          string
@@ -110,15 +114,22 @@ func TestIsSamePerson(t *testing.T) {
 		{"the number is another, and stays disabled", person("E1", "Amara", "a@x", disabled), person("E2", "Amara", "a@x", disabled), "", false},
 		{"the same number, whatever else", person("E1", "Amara", "a@x", active), person("E1", "Amara Smith", "smith@x", active), "", true},
 		{"the same number comes back", person("E1", "Amara", "a@x", disabled), person("e1", "Amara Smith", "smith@x", active), "", true},
-		{"no numbers, married", person("", "Amara", "a@x", active), person("", "Amara Smith", "smith@x", active), "", true},
-		{"no numbers, married and frozen", person("", "Amara", "a@x", frozen), person("", "Amara Smith", "smith@x", active), "", true},
+		{"the same number of another organisation", in("A", person("E1", "Amara", "a@x", active)), in("B", person("E1", "Quite", "q@x", active)), "", false},
+		{"the same number of another organisation, and the name", in("A", person("E1", "Amara", "a@x", active)), in("B", person("E1", "Amara", "q@x", active)), "", true},
+		{"the same number of another organisation, and the address", in("A", person("E1", "Amara", "a@x", active)), in("B", person("E1", "Amara Smith", "a@x", active)), "", true},
+		{"no numbers, another name", person("", "Amara", "a@x", active), person("", "Amara Smith", "a@x", active), "", true},
+		{"no numbers, another address", person("", "Amara", "a@x", active), person("", "Amara", "smith@x", active), "", true},
+		{"no numbers, another name in a file without addresses", person("", "Amara", "a@x", active), person("", "Amara Smith", "", active), "", true},
+		{"no numbers, another name and another address", person("", "Amara", "a@x", active), person("", "Quite", "q@x", active), "", false},
+		{"no numbers, another name and another address, frozen", person("", "Amara", "a@x", frozen), person("", "Quite", "q@x", active), "", false},
 		{"no numbers, back under the same name", person("", "Amara", "a@x", disabled), person("", "AMARA", "new@x", active), "", true},
-		{"no numbers, back with the same address", person("", "Amara", "a@x", disabled), person("", "Amara Smith", "A@x", active), "", true},
+		{"no numbers, back with the same address", person("", "Amara", "a@x", disabled), person("", "Amara Smith", "A@x", active), "", false},
 		{"no numbers, back as somebody else", person("", "Amara", "a@x", disabled), person("", "Quite", "q@x", active), "", false},
 		{"no numbers, somebody else before they begin", person("", "Amara", "a@x", disabled), person("", "Quite", "q@x", disabled), "", false},
 		{"no addresses, back as somebody else", person("", "Amara", "", disabled), person("", "Quite", "", active), "", false},
 		{"a file without numbers and addresses brings somebody else back", person("E1", "Amara", "a@x", disabled), person("", "Quite", "", active), "E1", false},
-		{"a file without numbers changes a name", person("E1", "Amara", "a@x", active), person("", "Amara Smith", "smith@x", active), "E1", true},
+		{"a file without numbers changes a name", person("E1", "Amara", "a@x", active), person("", "Amara Smith", "a@x", active), "E1", true},
+		{"a file without numbers changes name and address", person("E1", "Amara", "a@x", active), person("", "Quite", "q@x", active), "E1", false},
 		{"gets a number", person("", "Amara", "a@x", active), person("E1", "Amara", "new@x", active), "", true},
 		{"somebody else with a number", person("", "Amara", "a@x", active), person("E1", "Quite", "q@x", active), "", false},
 		{"loses the number", person("E1", "Amara", "a@x", active), person("", "Amara", "a@x", active), "", true},

@@ -86,7 +86,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	visitor("GET", "/{$}", p.front)
 	visitor("POST", "/theme", p.setTheme)
 	visitor("POST", "/language", p.setLanguage)
-	visitor("GET", "/problem", p.problem)
+	visitor("GET", "/problem", p.problem, passive) // where the script goes by itself after an error
 
 	visitor("GET", "/signin", p.signInPage, passive)
 	visitor("POST", "/signin", p.signInPassword)

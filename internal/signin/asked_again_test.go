@@ -201,6 +201,26 @@ func TestFinishStepUp_tells_of_wrong_codes(t *testing.T) {
 	})
 }
 
+// Wrong passwords inside a session are told too: whoever has copied it guesses what changes the password.
+func TestChangePassword_tells_of_wrong_ones(t *testing.T) {
+	t.Parallel()
+	eachEquipped(t, func(t *testing.T, w *installation) {
+		p, key := w.withKey(t, "amara")
+		in := w.browser(t, p, key)
+		for range 5 {
+			if err := w.Service.ChangePassword(t.Context(), in.Actor, "not the battery", "a third horse battery"); err == nil {
+				t.Fatal("a wrong password is taken")
+			}
+		}
+		w.told(t, p, "notice.password_guessed", 1)
+		w.told(t, p, "notice.method_guessed", 0)
+		for range 5 { // of somebody who knows the name only nothing is sent
+			_ = w.checkFrom(t, from("198.51.100.7"), p.Username, "not the battery")
+		}
+		w.told(t, p, "notice.password_guessed", 1)
+	})
+}
+
 // A counter that went back is told, once a day, and flags the key; the key itself goes on. An answer that comes twice is no copy.
 func TestCounter_that_went_back_is_told(t *testing.T) {
 	t.Parallel()

@@ -307,6 +307,8 @@ func (s *Service) noteGuesses(ctx context.Context, g guess, origin staffkey.Orig
 	case g.first:
 	case g.failures == toldFailures && !startsAlone(g.method):
 		kind, notice = staffkey.EventMethodGuessed, "notice.method_guessed"
+	case g.failures == toldFailures && g.own: // whoever guesses there has a session or a browser of theirs, and not only a name
+		kind, notice = staffkey.EventMethodGuessed, "notice.password_guessed"
 	default:
 		return nil
 	}
