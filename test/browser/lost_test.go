@@ -86,6 +86,48 @@ func TestLost_and_found(t *testing.T) {
 	b.has("main .note", "Someone else may have had this key.")
 }
 
+// F25: what was set up by a stolen key stops with it, but for what the person says is theirs, and the page says what it did.
+func TestLost_with_what_it_has_set_up(t *testing.T) {
+	t.Parallel()
+	b := arrive(t, "Lanyard")
+	b.goTo("/me/mfa/app-code")
+	b.setUpApp()
+	b.wizard()
+	b.key.touch(false)
+	second := b.plugIn()
+	b.follow("button", "Start")
+	b.named("Drawer")
+	second.touch(false)
+	b.key.touch(true)
+	b.signOut()
+	b.byKey("Lanyard") // what it was opened by is theirs: the drawer's key is asked about
+	b.goTo("/me/tokens")
+	b.follow("li.card:nth-of-type(1) .card-links a", "Lost or stolen Lanyard")
+	b.at("/me/tokens/*/lost", "Stop ‘Lanyard’?")
+	b.has("#mine legend", "Which of these did you set up yourself?")
+	b.has("#mine", "Token ‘Drawer’, set up")
+	b.has("#mine", "Authenticator app, set up")
+	b.click("#mine label", "Token ‘Drawer’")
+	b.inspect()
+	b.follow("button", "Stop it working now") // without a reason: what is ticked stays ticked
+	b.at("/me/tokens/*/lost", "Stop ‘Lanyard’?")
+	if !eval[bool](b, "document.querySelector('#mine input').checked") {
+		t.Error("the tick is lost with the mistake")
+	}
+	b.click("label", "It was stolen")
+	b.follow("button", "Stop it working now")
+	b.at("/me/tokens/*/stopped", "‘Lanyard’ no longer signs you in")
+	b.has("main", "Switched off for the same reason: Authenticator app.")
+	b.inspect()
+	b.demo.mail(t, mailOf(b.account), "Token on hold: Lanyard")
+	b.follow("main a", "Manage FIDO2 Tokens")
+	if on := eval[int](b, "document.querySelectorAll('li.card:not(.card-off)').length"); on != 1 {
+		t.Errorf("%d tokens are in use, want the one that was ticked", on)
+	}
+	b.goTo("/me/mfa")
+	b.has("main", "Switched off")
+}
+
 func TestRequest_for_a_token(t *testing.T) {
 	t.Parallel()
 	b := arrive(t)
