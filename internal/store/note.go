@@ -8,9 +8,9 @@ import (
 	"staffkey"
 )
 
-// notesPerMinute is how many events that change nothing one person can have recorded in a minute on each node. It is far above what hands
+// NotesPerMinute is how many events that change nothing one person can have recorded in a minute on each node. It is far above what hands
 // do, and keeps a program with a password of somebody's from filling the disk.
-const notesPerMinute = 30
+const NotesPerMinute = 30
 
 // notes counts the events of the minute that change nothing, by whom they are.
 type notes struct {
@@ -26,7 +26,7 @@ func (n *notes) take(now time.Time, who string) bool {
 		n.minute, n.used = m, make(map[string]int)
 	}
 	n.used[who]++
-	return n.used[who] <= notesPerMinute
+	return n.used[who] <= NotesPerMinute
 }
 
 // MayNote counts an event that changes nothing, and reports whether whom it is by has not had too many of them recorded in this minute.
