@@ -110,7 +110,7 @@ func TestChangePerson_disabled_is_signed_out(t *testing.T) {
 		p := w.person(t, "amara", "A")
 		now := w.clock.Now()
 		err := w.store.Change(ctx, staffkey.Event(staffkey.EventSignedIn, console), func(tx *store.Tx) error {
-			return tx.InsertSession(staffkey.Session{ID: "s1", Person: p.ID, CreatedAt: now, ProvedAt: now, LastSeenAt: now, IdleLimit: time.Hour, ExpiresAt: now.Add(time.Hour)}, "secret")
+			return tx.InsertSession(staffkey.Session{ID: "s1", Person: p.ID, CreatedAt: now, ProvedAt: now, LastSeenAt: now, IdleLimit: time.Hour, ExpiresAt: now.Add(time.Hour)}, p.Organisation, "secret")
 		})
 		if err != nil {
 			t.Fatal(err)

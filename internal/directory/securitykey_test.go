@@ -45,7 +45,7 @@ func (w *world) session(t testing.TB, p staffkey.Person, id staffkey.SessionID, 
 	t.Helper()
 	now := w.clock.Now()
 	err := w.store.Change(t.Context(), staffkey.Event(staffkey.EventSignedIn, console), func(tx *store.Tx) error {
-		return tx.InsertSession(staffkey.Session{ID: id, Person: p.ID, Assurance: storetest.Strong, SecurityKey: key, CreatedAt: now, ProvedAt: now, LastSeenAt: now, IdleLimit: time.Hour, ExpiresAt: now.Add(time.Hour)}, string("secret of "+id))
+		return tx.InsertSession(staffkey.Session{ID: id, Person: p.ID, Assurance: storetest.Strong, SecurityKey: key, CreatedAt: now, ProvedAt: now, LastSeenAt: now, IdleLimit: time.Hour, ExpiresAt: now.Add(time.Hour)}, p.Organisation, string("secret of "+id))
 	})
 	if err != nil {
 		t.Fatal(err)

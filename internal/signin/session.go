@@ -58,9 +58,9 @@ func (s *Service) startSession(tx *store.Tx, origin staffkey.Origin, in SignedIn
 			return err
 		}
 	}
-	err := tx.InsertSession(in.Session, in.Secret)
-	if errors.Is(err, staffkey.ErrNotFound) { // disabled between look and entry
-		return staffkey.Refused("person_disabled", "person.disabled")
+	err := tx.InsertSession(in.Session, in.Person.Organisation, in.Secret)
+	if errors.Is(err, staffkey.ErrNotFound) { // disabled, frozen or moved between look and entry
+		return errLookAgain
 	}
 	if err != nil || !policy.LearnsLanguage(in.Person, origin) {
 		return err

@@ -111,7 +111,7 @@ func signIn(s *store.Store, credential []byte) error {
 		}
 		session := newSession(person.ID, tx.Now)
 		tx.Event.Session = session.ID
-		return tx.InsertSession(session, string(session.ID)+"."+rand.Text())
+		return tx.InsertSession(session, person.Organisation, string(session.ID)+"."+rand.Text())
 	})
 }
 

@@ -65,11 +65,11 @@ type KeyHolder struct {
 	Basis Basis
 }
 
-// Basis is what a decision about a sign-in by key stands on and others may change meanwhile: as long as it is the same, so is the decision.
+// Basis is what a decision about a sign-in by key stands on and others may change meanwhile: as long as it is the same, so is the decision. That
+// the person may still sign in where they were found is asked by [Tx.InsertSession].
 type Basis struct {
-	// Person is the state and the organisation of the key's person, and Trust what the key's attestation is worth.
-	Person string
-	Trust  staffkey.Trust
+	// Trust is what the key's attestation is worth.
+	Trust staffkey.Trust
 	// Policies changes whenever anybody's policy does.
 	Policies string
 }
@@ -86,8 +86,7 @@ var (
 		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`
 	useSecurityKey = `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4
 		WHERE id = $5 AND state = 'active' AND sign_count = $6
-		RETURNING trust, (SELECT p.state || ' ' || p.organisation_id FROM people p WHERE p.id = person_id),
-			(SELECT value FROM installation WHERE name = '` + policiesChanged + `')`
+		RETURNING trust, (SELECT value FROM installation WHERE name = '` + policiesChanged + `')`
 )
 
 // FindKeyHolder returns the key of a credential id with its person and their policy. Every sign-in reads it, so it is one
@@ -107,7 +106,7 @@ func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
 		return KeyHolder{}, found(err)
 	}
 	k.SignCount, k.RemovedAt, p.ID = uint32(count), utc(removed), k.Person
-	h.Basis = Basis{string(p.State) + " " + string(p.Organisation), k.Trust, string(changed)}
+	h.Basis = Basis{k.Trust, string(changed)}
 	if policies.Valid {
 		err = json.Unmarshal([]byte("["+policies.String+"]"), &h.Policies)
 	}
@@ -159,7 +158,7 @@ type KeyUse struct {
 func (tx *Tx) UseSecurityKey(u KeyUse) (Basis, error) {
 	var b Basis
 	var changed []byte
-	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount)).Scan(&b.Trust, &b.Person, &changed)
+	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount)).Scan(&b.Trust, &changed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, staffkey.ErrConflict
 	}

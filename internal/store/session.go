@@ -45,15 +45,15 @@ func joinMethods(methods []staffkey.MethodKind) string {
 	return strings.Join(names, " ")
 }
 
-// InsertSession opens a session for a person who is active at that instant; otherwise ErrNotFound and nothing is opened.
-// The secret must begin with the session's id and a full stop.
-func (tx *Tx) InsertSession(s staffkey.Session, secret string) error {
+// InsertSession opens a session for a person who is active at that instant, and in the organisation where they were found: what was decided
+// about it may be another in another. Otherwise ErrNotFound, and nothing is opened. The secret must begin with the session's id and a full stop.
+func (tx *Tx) InsertSession(s staffkey.Session, where staffkey.OrganisationID, secret string) error {
 	return tx.one(staffkey.ErrNotFound, `INSERT INTO sessions (id, secret_hash, person_id, level, phishing_resistant, methods, security_key_id,
 		created_at, proved_at, last_seen_at, idle_seconds, expires_at, ip, browser, recovery, station_id, known_at, lineage)
-		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM people p WHERE p.id = $18 AND p.state = 'active'`,
+		SELECT $1, $2, p.id, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17 FROM people p WHERE p.id = $18 AND p.state = 'active' AND p.organisation_id = $19`,
 		s.ID, hashSecret(secret), s.Assurance.Level, s.Assurance.PhishingResistant, joinMethods(s.Methods), s.SecurityKey,
 		instant(s.CreatedAt), instant(s.ProvedAt), instant(s.LastSeenAt), int64(s.IdleLimit/time.Second), instant(s.ExpiresAt), s.IP, s.Browser,
-		s.Recovery, s.Station, nullTime(s.KnownAt), s.Before.String(), s.Person)
+		s.Recovery, s.Station, nullTime(s.KnownAt), s.Before.String(), s.Person, where)
 }
 
 // FindSession returns a session by the secret of its cookie, with its person. The caller asks Session.Alive. The secret

@@ -25,8 +25,17 @@ func newSession(person staffkey.PersonID, now time.Time) staffkey.Session {
 func addSession(t testing.TB, s *store.Store, session staffkey.Session) (secret string) {
 	t.Helper()
 	secret = string(session.ID) + "." + rand.Text()
-	change(t, s, func(tx *store.Tx) error { return tx.InsertSession(session, secret) })
+	change(t, s, func(tx *store.Tx) error { return insertSession(tx, session, secret) })
 	return secret
+}
+
+// insertSession opens a session where its person is.
+func insertSession(tx *store.Tx, session staffkey.Session, secret string) error {
+	p, err := tx.FindPerson(session.Person)
+	if err != nil {
+		return err
+	}
+	return tx.InsertSession(session, p.Organisation, secret)
 }
 
 func findSession(t testing.TB, s *store.Store, secret string) (session staffkey.Session, person staffkey.Person) {
@@ -60,7 +69,7 @@ func TestSessionRoundTrip(t *testing.T) {
 				t.Errorf("person (-want +got)\n%s", diff)
 			}
 			refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error {
-				return tx.InsertSession(session, secret)
+				return insertSession(tx, session, secret)
 			})
 		}
 		for _, secret := range []string{"", ".", "unknown", string(full.ID), string(full.ID) + ".", string(full.ID) + "." + rand.Text()} {
@@ -75,12 +84,16 @@ func TestSessionRoundTrip(t *testing.T) {
 func TestInsertSessionNeedsAnActivePerson(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
-		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		w := plant(t, s)
+		amara := addPerson(t, s, w.trust.ID, "amara")
 		secret := addSession(t, s, newSession(amara.ID, clock.Now()))
-		amara = disable(t, s, amara)
-		for _, person := range []staffkey.PersonID{amara.ID, "nobody"} {
-			refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.InsertSession(newSession(person, clock.Now()), rand.Text()) })
+		refuse := func(person staffkey.PersonID, where staffkey.OrganisationID) {
+			refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.InsertSession(newSession(person, clock.Now()), where, rand.Text()) })
 		}
+		refuse(amara.ID, w.other.ID) // found there, and moved meanwhile
+		refuse("nobody", w.trust.ID)
+		amara = disable(t, s, amara)
+		refuse(amara.ID, w.trust.ID)
 		if _, person := findSession(t, s, secret); person.State != staffkey.PersonDisabled {
 			t.Errorf("the person of an open session is %s, want disabled: whoever asks has to see it at once", person.State)
 		}
@@ -230,7 +243,7 @@ func TestCeremonyIsSpentOnce(t *testing.T) {
 		session := newSession(amara.ID, clock.Now())
 		secret := string(session.ID) + "." + rand.Text()
 		refused(t, s, staffkey.ErrConflict, func(tx *store.Tx) error {
-			if err := tx.InsertSession(session, secret); err != nil {
+			if err := insertSession(tx, session, secret); err != nil {
 				return err
 			}
 			return spend("one")(tx)

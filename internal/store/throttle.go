@@ -13,6 +13,10 @@ type Throttle struct {
 	ForgetAt time.Time
 }
 
+// longestBlock is longer than anything is kept from being tried. Whatever lasts longer was written by a clock that was wrong, and is nobody's
+// fault: it must not last as long as the clock was wrong.
+const longestBlock = 25 * time.Hour
+
 // FindThrottle returns the failed tries on a subject; none when it is not known or long ago.
 func (tx *Tx) FindThrottle(subject string) (Throttle, error) {
 	var t Throttle
@@ -22,6 +26,9 @@ func (tx *Tx) FindThrottle(subject string) (Throttle, error) {
 		return Throttle{}, nil
 	}
 	t.BlockedUntil, t.ForgetAt = t.BlockedUntil.UTC(), t.ForgetAt.UTC()
+	if t.BlockedUntil.After(tx.Now.Add(longestBlock)) {
+		t.BlockedUntil = time.Time{}
+	}
 	return t, err
 }
 
@@ -64,16 +71,21 @@ func (tx *Tx) TakeBack(subject string) (bool, error) {
 }
 
 // CountWithin adds one to a counter and reports whether it was still below its limit; at the limit nothing is added. The first
-// one says when the counter starts over.
+// one says when the counter starts over; one that starts over much later (farOf) was begun by a clock that was wrong, and is not counted.
 func (tx *Tx) CountWithin(subject string, limit int, forgetAt time.Time) (bool, error) {
 	if limit <= 0 {
 		return false, nil
 	}
 	n, err := tx.affected(`INSERT INTO throttles (subject, failures, blocked_until, forget_at) VALUES ($1, 1, $2, $3)
-		ON CONFLICT (subject) DO UPDATE SET failures = CASE WHEN throttles.forget_at > $2 THEN throttles.failures + 1 ELSE 1 END,
-			forget_at = CASE WHEN throttles.forget_at > $2 THEN throttles.forget_at ELSE $3 END
-		WHERE throttles.failures < $4 OR throttles.forget_at <= $2`, subject, tx.Now, instant(forgetAt), limit)
+		ON CONFLICT (subject) DO UPDATE SET failures = CASE WHEN throttles.forget_at > $2 AND throttles.forget_at <= $5 THEN throttles.failures + 1 ELSE 1 END,
+			forget_at = CASE WHEN throttles.forget_at > $2 AND throttles.forget_at <= $5 THEN throttles.forget_at ELSE $3 END
+		WHERE throttles.failures < $4 OR throttles.forget_at <= $2 OR throttles.forget_at > $5`, subject, tx.Now, instant(forgetAt), limit, instant(farOf(tx.Now, forgetAt)))
 	return n == 1, err
+}
+
+// farOf is twice as far away as an instant, and at least a day more: no counter of the same kind starts over later.
+func farOf(now, at time.Time) time.Time {
+	return at.Add(at.Sub(now)).Add(24 * time.Hour)
 }
 
 // FindCount returns a counter of CountWithin.

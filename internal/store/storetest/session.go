@@ -22,7 +22,7 @@ func SignIn(t testing.TB, s *store.Store, p staffkey.Person, a staffkey.Assuranc
 		IdleLimit: 100 * 24 * time.Hour, ExpiresAt: now.Add(100 * 24 * time.Hour),
 	}
 	err := s.Housekeep(context.Background(), func(tx *store.Tx) error {
-		return tx.InsertSession(session, string(session.ID)+"."+rand.Text())
+		return tx.InsertSession(session, p.Organisation, string(session.ID)+"."+rand.Text())
 	})
 	if err != nil {
 		t.Fatalf("sign %s in: %v", p.Username, err)
