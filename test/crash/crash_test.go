@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/big"
 	"os"
+	"path/filepath"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -42,7 +43,8 @@ func rounds(t *testing.T) int {
 
 func TestNothing_acknowledged_is_lost_on_kill(t *testing.T) {
 	t.Parallel()
-	onSQLite := newFederation(t, program.Options{Data: t.TempDir()})
+	// The program makes its folder itself, closed to others: the test's own is open, and doctor says so.
+	onSQLite := newFederation(t, program.Options{Data: filepath.Join(t.TempDir(), "data")})
 	var onPostgres *federation
 	if os.Getenv(pgtest.Variable) != "" {
 		server, stop, err := pgtest.Start()
@@ -59,7 +61,7 @@ func TestNothing_acknowledged_is_lost_on_kill(t *testing.T) {
 				t.Error(err)
 			}
 		})
-		onPostgres = newFederation(t, program.Options{Data: t.TempDir(), Postgres: database})
+		onPostgres = newFederation(t, program.Options{Data: filepath.Join(t.TempDir(), "data"), Postgres: database})
 	}
 	for n := 1; n <= rounds(t) && !t.Failed(); n++ {
 		f := onSQLite
