@@ -34,7 +34,7 @@ func TestDatabase_that_takes_no_changes(t *testing.T) {
 		b := node.browser()
 		b.get("/readyz").shows(t, "readiness", http.StatusServiceUnavailable, "takes no changes")
 		page := b.post("/signin", url.Values{"username": {h.Username}, "password": {testPassword}, "signin": {"1"}})
-		page.shows(t, "a sign-in", http.StatusServiceUnavailable, "cannot save anything at the moment", "Nothing was saved. Try again later.")
+		page.shows(t, "a sign-in", http.StatusServiceUnavailable, "cannot save anything at the moment", "Your last step may not be saved. Look before you try it again later.")
 		if strings.Contains(page.body, "We have saved") || page.Header.Get("Retry-After") == "" {
 			t.Errorf("headers %v, page\n%s", page.Header, page.body)
 		}
