@@ -11,8 +11,8 @@ import (
 	"staffkey/internal/store"
 )
 
-// madeWithin is how far back what somebody set up is stopped with the key or the pass that they came in by: what is older was most likely
-// set up by its owner, who may need it now.
+// madeWithin is how far back what was set up may be somebody else's. It is stopped with the key or the pass that they came in by, and stays
+// off when an account that was frozen is opened again: what is older was most likely set up by its owner, who may need it now.
 const madeWithin = 7 * 24 * time.Hour
 
 // Made is what was set up by somebody who came in by a key or a pass, or by what that had set up.

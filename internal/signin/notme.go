@@ -18,9 +18,6 @@ const (
 	undoFreezeFor = 10 * time.Minute
 )
 
-// newBeforeFreeze is how long before a freeze what was set up may be somebody else's: it stays off when the account is opened again.
-const newBeforeFreeze = 7 * 24 * time.Hour
-
 // CheckNotMeLink returns whom a link "This was not me" is for and what the notice was about, without using it up: a mail scanner may
 // open it too. ErrExpired when it is not good.
 func (s *Service) CheckNotMeLink(ctx context.Context, secret string) (p staffkey.Person, notice string, err error) {
@@ -186,7 +183,7 @@ func (s *Service) Unfreeze(ctx context.Context, actor staffkey.Actor, person sta
 		if err != nil {
 			return err
 		}
-		since := p.FrozenAt.Add(-newBeforeFreeze)
+		since := p.FrozenAt.Add(-madeWithin)
 		if _, err := tx.StopKeysRegisteredSince(person, since, staffkey.StopFrozen); err != nil {
 			return err
 		}
