@@ -1,6 +1,9 @@
 package staffkey
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Role is what a person may do for others, always at a node of the organisation tree and below it (F60).
 type Role string
@@ -47,6 +50,25 @@ type Origin struct {
 	Station StationID
 	// SeenKeys are the keys that this browser remembers being used in it; nil when it is not known.
 	SeenKeys []SecurityKeyID
+}
+
+// Source is the address as bounds count it: [SourceOf]; the zero address when it is not known.
+func (o Origin) Source() netip.Addr {
+	ip, err := netip.ParseAddr(o.IP)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return SourceOf(ip)
+}
+
+// SourceOf is whom an address counts as wherever one source has a bound: itself, or of IPv6 the network of 64 bits that one household, site or
+// ward has to itself (RFC 6177), by its first address.
+func SourceOf(ip netip.Addr) netip.Addr {
+	ip = ip.Unmap().WithZone("")
+	if ip.Is6() {
+		ip = netip.PrefixFrom(ip, 64).Masked().Addr()
+	}
+	return ip
 }
 
 // Actor is who asks for an operation. It is always an argument, never read from a context.

@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"sync"
 
+	"staffkey"
+
 	"github.com/prometheus/client_golang/prometheus"
 )
 
@@ -63,7 +65,7 @@ func (l *boundListener) Close() error {
 	return l.Listener.Close()
 }
 
-// sourceOf is whom a connection counts as: the address, or of IPv6 the 64 bits that one household or ward gets. A trusted proxy, and what has
+// sourceOf is whom a connection counts as. A trusted proxy, and what has
 // no address, is nobody.
 func (l *boundListener) sourceOf(remote net.Addr) netip.Addr {
 	at, err := netip.ParseAddrPort(remote.String())
@@ -76,10 +78,7 @@ func (l *boundListener) sourceOf(remote net.Addr) netip.Addr {
 			return netip.Addr{}
 		}
 	}
-	if ip.Is6() {
-		ip = netip.PrefixFrom(ip, 64).Masked().Addr()
-	}
-	return ip
+	return staffkey.SourceOf(ip)
 }
 
 func (l *boundListener) admit(source netip.Addr) bool {

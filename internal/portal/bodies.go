@@ -46,15 +46,15 @@ type bodyBudget struct {
 	mu              sync.Mutex
 	most, mostOfOne int64
 	used            int64
-	sources         map[string]int64
+	sources         map[netip.Addr]int64
 }
 
 func newBodyBudget(most, mostOfOne int64) bodyBudget {
-	return bodyBudget{most: most, mostOfOne: mostOfOne, sources: make(map[string]int64)}
+	return bodyBudget{most: most, mostOfOne: mostOfOne, sources: make(map[netip.Addr]int64)}
 }
 
 // take keeps room for n bytes of a source and reports whether there was any.
-func (b *bodyBudget) take(source string, n int64) bool {
+func (b *bodyBudget) take(source netip.Addr, n int64) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.used+n > b.most || b.sources[source]+n > b.mostOfOne {
@@ -65,7 +65,7 @@ func (b *bodyBudget) take(source string, n int64) bool {
 	return true
 }
 
-func (b *bodyBudget) give(source string, n int64) {
+func (b *bodyBudget) give(source netip.Addr, n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= n
@@ -77,7 +77,7 @@ func (b *bodyBudget) give(source string, n int64) {
 // held is room that a request has in a budget.
 type held struct {
 	budget *bodyBudget
-	source string
+	source netip.Addr
 	bytes  int64
 }
 
@@ -87,15 +87,6 @@ func (r *request) giveBody() {
 		r.held.budget.give(r.held.source, r.held.bytes)
 		r.held = held{}
 	}
-}
-
-// source is whom a request counts as: the address, or of IPv6 the 64 bits that one household or ward gets.
-func source(address string) string {
-	ip, err := netip.ParseAddr(address)
-	if err != nil || !ip.Is6() {
-		return address
-	}
-	return netip.PrefixFrom(ip, 64).Masked().String()
 }
 
 // boundBody is the body of a request as everybody may send it, with the whole one behind it.
@@ -135,7 +126,7 @@ func (p *Portal) takeBody(r *request, needs requirement) error {
 	case size < 0:
 		size = limit
 	}
-	r.held = held{budget, source(r.origin.IP), size}
+	r.held = held{budget, r.origin.Source(), size}
 	if !budget.take(r.held.source, size) {
 		r.held = held{}
 		r.refuseBody()

@@ -154,7 +154,7 @@ func (s *Service) SaveDeviceCheck(ctx context.Context, origin staffkey.Origin, r
 	if err := validateDeviceReport(r); err != nil {
 		return DeviceReceipt{}, err
 	}
-	if !s.devices.take(s.now(), origin.IP) {
+	if !s.devices.take(s.now(), origin.Source()) {
 		refusal := staffkey.Refused("throttled", "rate", "Count", 1)
 		refusal.Kind = staffkey.ErrThrottled
 		return DeviceReceipt{}, refusal
@@ -292,7 +292,7 @@ type deviceBudget struct {
 	all     *sharedBudget
 	mu      sync.Mutex
 	minute  time.Time
-	sources map[string]int
+	sources map[netip.Addr]int
 }
 
 // A hospital behind one address sends a few dozen in its worst minute.
@@ -306,29 +306,15 @@ func newDeviceBudget(s *store.Store) *deviceBudget {
 	return &deviceBudget{all: newSharedBudget(s, "devices", deviceBlock, deviceBlocks)}
 }
 
-func (b *deviceBudget) take(now time.Time, ip string) bool {
+func (b *deviceBudget) take(now time.Time, source netip.Addr) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if m := now.Truncate(time.Minute); !m.Equal(b.minute) {
-		b.minute, b.sources = m, make(map[string]int)
+		b.minute, b.sources = m, make(map[netip.Addr]int)
 	}
-	source := sourceOf(ip)
 	if b.sources[source] >= devicesPerSource || !b.all.take(now) {
 		return false
 	}
 	b.sources[source]++
 	return true
-}
-
-// sourceOf is an address, or for IPv6 the network of 64 bits that one household or site has to itself (RFC 6177).
-func sourceOf(ip string) string {
-	a, err := netip.ParseAddr(ip)
-	if err != nil || a.Is4() {
-		return ip
-	}
-	network, err := a.WithZone("").Prefix(64)
-	if err != nil {
-		return ip
-	}
-	return network.String()
 }

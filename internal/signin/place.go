@@ -72,8 +72,7 @@ func (s *Service) place(ctx context.Context, origin staffkey.Origin, login strin
 	return p, err
 }
 
-// network is the place of a browser that nobody owns: a shared station, or the network address, of IPv6 the 64 bits that one household or ward
-// gets. A station is a source of its own: whoever guesses from behind the same address must not shut it out.
+// network is the place of a browser that nobody owns: a shared station, or the network address, as [staffkey.SourceOf] counts it. A station is a source of its own: whoever guesses from behind the same address must not shut it out.
 func (s *Service) network(origin staffkey.Origin) (place, error) {
 	if origin.Station != "" {
 		return place{source: "station/" + string(origin.Station), names: s.networks.Names, station: true}, nil
@@ -83,14 +82,7 @@ func (s *Service) network(origin staffkey.Origin) (place, error) {
 		return place{}, nil
 	}
 	names := s.networks.of(ip)
-	if ip.Is6() {
-		p, err := ip.Prefix(64)
-		if err != nil {
-			return place{}, err
-		}
-		ip = p.Addr()
-	}
-	digest, err := s.store.Sealer().Digest("throttle/source", []byte(ip.String()))
+	digest, err := s.store.Sealer().Digest("throttle/source", []byte(staffkey.SourceOf(ip).String()))
 	return place{source: base64.RawURLEncoding.EncodeToString(digest), names: names}, err
 }
 
