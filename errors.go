@@ -63,9 +63,21 @@ type Refusal struct {
 	Message Message
 	// Reason is for the audit log and the server log only: facts that help an operator and must not reach the page.
 	Reason string
+	// Remedy is what may help; empty where the message says it all.
+	Remedy Remedy
 	// SupportCode is what the refusal was recorded under, for the person to read to a helpdesk.
 	SupportCode string
 }
+
+// Remedy is what may help against a refusal of what a key or its browser answered.
+type Remedy string
+
+// The remedies.
+const (
+	RemedyRetry    Remedy = "retry"    // the same key may do better when it is tried again
+	RemedyRegister Remedy = "register" // this key never will, until it is registered again
+	RemedyReport   Remedy = "report"   // not known: whoever looks after the service must look at what was saved
+)
 
 func (e *Refusal) Error() string {
 	if e.Reason != "" {

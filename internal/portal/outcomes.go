@@ -193,7 +193,7 @@ func (p *Portal) outcomePage(r *request) error {
 // mayRetry reports whether the same key may do better when it is tried again.
 func mayRetry(message string) bool {
 	switch message {
-	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.clone", "key.other", "key.limit", "key.exists":
+	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.clone", "key.again", "key.other", "key.limit", "key.exists":
 		return false
 	}
 	return true

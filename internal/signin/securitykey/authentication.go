@@ -23,7 +23,7 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, c sta
 	// Step 6: the credential must be known, and be the person's who is signing in.
 	key, err := v.FindKey(parsed.RawID)
 	if errors.Is(err, staffkey.ErrNotFound) {
-		return signin.Verified{}, staffkey.Refused("credential_unknown", "key.unknown")
+		return signin.Verified{}, webauthn.CodeUnknownCredential.Refuse()
 	}
 	if err != nil {
 		return signin.Verified{}, err
@@ -53,15 +53,15 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, c sta
 func (m *Method) belongs(key staffkey.SecurityKey, person staffkey.PersonID, st state, handle []byte) error {
 	switch {
 	case key.State == staffkey.SecurityKeyPending:
-		return staffkey.Refused("key_pending", "key.unknown")
+		return webauthn.CodePending.Refuse()
 	case person != "" && key.Person != person:
-		return staffkey.Refused("key_of_another", "key.other")
+		return webauthn.CodeOfAnother.Refuse()
 	case st.Only != "" && key.ID != st.Only:
-		return staffkey.Refused("other_key_than_asked", "key.another")
+		return webauthn.CodeOtherKey.Refuse()
 	case person == "" && len(handle) == 0:
-		return staffkey.Refused("user_handle_missing", "key.unknown")
+		return webauthn.CodeNoUserHandle.Refuse()
 	case len(handle) > 0 && !bytes.Equal(handle, key.UserHandle):
-		return staffkey.Refused("user_handle_differs", "key.unknown")
+		return webauthn.CodeUserHandle.Refuse()
 	}
 	return nil
 }

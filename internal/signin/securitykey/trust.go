@@ -4,15 +4,8 @@ import (
 	"slices"
 	"time"
 
-	"staffkey"
 	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/securitykey/webauthn"
-)
-
-// The refusals of an attestation that is correct in itself, and not what the metadata says of the model.
-const (
-	codeMetadataAlgorithm   = "metadata_algorithm"   // the model does not sign by this algorithm
-	codeMetadataAttestation = "metadata_attestation" // the model does not attest in this way
 )
 
 // CheckAttestation holds an attestation, whose statement is verified, to what the metadata says of the model: the way of attesting
@@ -21,21 +14,21 @@ const (
 func CheckAttestation(e *mds.Entry, a webauthn.Attestation, key webauthn.Algorithm, at time.Time) error {
 	for _, alg := range []webauthn.Algorithm{key, a.Algorithm} {
 		if alg != 0 && len(e.Algorithms) > 0 && !slices.ContainsFunc(e.Algorithms, func(name string) bool { return registry[name] == alg }) {
-			return staffkey.Refused(codeMetadataAlgorithm, "wa.data").Because("algorithm %d is not among %v", alg, e.Algorithms)
+			return webauthn.CodeMetadataAlgorithm.Refuse().Because("algorithm %d is not among %v", alg, e.Algorithms)
 		}
 	}
 	if a.Type == webauthn.AttestationNone {
 		return nil
 	}
 	if !slices.ContainsFunc(attestationTypes[a.Type], func(name string) bool { return slices.Contains(e.AttestationTypes, name) }) {
-		return staffkey.Refused(codeMetadataAttestation, "wa.data").Because("%s is not among %v", a.Type, e.AttestationTypes)
+		return webauthn.CodeMetadataAttestation.Refuse().Because("%s is not among %v", a.Type, e.AttestationTypes)
 	}
 	if a.Type == webauthn.AttestationSelf {
 		return nil
 	}
 	anchors, err := e.AttestationRoots()
 	if len(anchors) == 0 && err != nil {
-		return staffkey.Refused(string(webauthn.CodeTrustPath), "wa.data").Because("trust anchors: %v", err)
+		return webauthn.CodeTrustPath.Refuse().Because("trust anchors: %v", err)
 	}
 	return a.Trusted(anchors, at)
 }

@@ -71,8 +71,8 @@ func signInStates() []State {
 // OutcomeIDs are the messages that an [ui.OutcomePage] can carry.
 var OutcomeIDs = []string{
 	"wa.noanswer", "wa.timeout", "wa.instant", "wa.focus", "wa.busy", "wa.exists", "wa.domain", "wa.unsup", "wa.constraint",
-	"wa.unknown", "wa.data", "wa.perm", "wa.none", "wa.nojs",
-	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.late",
+	"wa.unknown", "wa.data", "wa.answer", "wa.perm", "wa.none", "wa.nojs",
+	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.again", "key.late",
 }
 
 func outcomeStates() []State {
@@ -102,7 +102,7 @@ func outcomeStates() []State {
 			p.Retry = nil
 		case "key.model":
 			p.Message.Args = map[string]any{"Model": "ePass K40"}
-		case "key.late", "wa.nojs", "key.clone":
+		case "key.late", "wa.nojs", "key.clone", "key.again":
 			p.Retry, p.StartAgain = nil, "/signin/key"
 		case "key.unknown":
 			p.Signal = &ui.Signal{Kind: "unknown", RPID: "localhost", Credential: "Y3JlZGVudGlhbC0x"}

@@ -91,7 +91,7 @@ func (rp RelyingParty) checkFrame(d clientData) error {
 	case "true":
 		embedded = true
 	default:
-		return refuse(CodeCrossOrigin, "crossOrigin is %.40q", d.crossOrigin)
+		return refuse(CodeClientData, "crossOrigin is %.40q", d.crossOrigin) // which says nothing of a frame
 	}
 	if embedded && !rp.Embedded {
 		return refuse(CodeCrossOrigin, "in a frame of another site")
@@ -100,7 +100,10 @@ func (rp RelyingParty) checkFrame(d clientData) error {
 		return nil
 	}
 	top, ok := unquote(d.topOrigin)
-	if !ok || !embedded || !slices.Contains(rp.TopOrigins, top) {
+	if !ok {
+		return refuse(CodeClientData, "topOrigin is %.40q", d.topOrigin)
+	}
+	if !embedded || !slices.Contains(rp.TopOrigins, top) {
 		return refuse(CodeTopOrigin, "top origin is %.200q", d.topOrigin)
 	}
 	return nil

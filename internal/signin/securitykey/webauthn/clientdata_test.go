@@ -46,7 +46,7 @@ func TestCheckClientData(t *testing.T) {
 		{"origin null", `{` + rest + `,"origin":null}`, "origin"},
 		{"origin in capitals only", `{` + rest + `,"ORIGIN":"` + testOrigin + `"}`, "origin"},
 		{"cross-origin", good + `,"crossOrigin":true}`, "cross_origin"},
-		{"cross-origin that is no truth value", good + `,"crossOrigin":"false"}`, "cross_origin"},
+		{"cross-origin that is no truth value", good + `,"crossOrigin":"false"}`, "client_data"},
 		{"another type", `{"type":"webauthn.create","challenge":"AAAA","origin":"` + testOrigin + `"}`, "client_data_type"},
 		{"no type", `{"challenge":"AAAA","origin":"` + testOrigin + `"}`, "client_data_type"},
 		{"a type that is no text", `{"type":["webauthn.get"],"challenge":"AAAA","origin":"` + testOrigin + `"}`, "client_data_type"},
@@ -127,8 +127,8 @@ func TestCheckClientData_in_frames(t *testing.T) {
 		``: "", `,"crossOrigin":true`: "", `,"crossOrigin":true,"topOrigin":"https://top.example"`: "",
 		`,"crossOrigin":true,"topOrigin":"https://evil.example"`: CodeTopOrigin,
 		`,"crossOrigin":false,"topOrigin":"https://top.example"`: CodeTopOrigin,
-		`,"crossOrigin":true,"topOrigin":null`:                   CodeTopOrigin,
-		`,"crossOrigin":1`:                                       CodeCrossOrigin,
+		`,"crossOrigin":true,"topOrigin":null`:                   CodeClientData,
+		`,"crossOrigin":1`:                                       CodeClientData,
 	} {
 		if got := codeOf(party.checkClientData(data(more), "webauthn.get", "AAAA")); got != want {
 			t.Errorf("%s: got code %q, want %q", more, got, want)

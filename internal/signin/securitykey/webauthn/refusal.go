@@ -43,9 +43,22 @@ const (
 	CodeBackupEligibility   Code = "backup_eligibility_changed"
 	CodeCounter             Code = "counter_went_back"
 
+	// Whose credential it is (§7.2 steps 5 and 6), as the method finds it.
+	CodeUnknownCredential Code = "credential_unknown"
+	CodePending           Code = "key_pending"          // registered, and not yet named
+	CodeOfAnother         Code = "key_of_another"       // another person's
+	CodeOtherKey          Code = "other_key_than_asked" // this person's, but not the one that was to answer
+	CodeNoUserHandle      Code = "user_handle_missing"  // without a name, nobody is named
+	CodeUserHandle        Code = "user_handle_differs"  // not that of the registration
+
+	// What metadata says against an attestation that is correct in itself.
+	CodeMetadataAlgorithm   Code = "metadata_algorithm"   // the model does not sign by this algorithm
+	CodeMetadataAttestation Code = "metadata_attestation" // the model does not attest in this way
+
 	// The public key (§5.8.5, RFC 9052 §7) and its signature.
 	CodePublicKey Code = "public_key" // malformed, off its curve, or weak
 	CodeAlgorithm Code = "algorithm"  // not among the algorithms that we offer
+	CodeStoredKey Code = "stored_key" // the key that was stored at registration is not one of ours any more
 	CodeSignature Code = "signature"
 
 	// Attestation (§6.5.4, §8).
@@ -66,15 +79,62 @@ const (
 	CodeTrustPathOrder         Code = "attestation_path_order"   // the certificates are not in order
 )
 
-// messages are what the person is told where it is not "Your key's answer could not be checked".
-var messages = map[Code]string{
-	CodeOrigin: "wa.domain", CodeCrossOrigin: "wa.perm", CodeTopOrigin: "wa.perm", CodeUserVerification: "key.uv", CodeCounter: "key.clone",
+// told is what a refusal says to the person, and what may help.
+type told struct {
+	remedy  staffkey.Remedy
+	message string
 }
 
+// The texts that most codes share. A malformed answer came from a program between the page and the key, which browsers allow to answer
+// (password managers do); what a key says wrongly of itself it says every time, and nobody at a ward can mend it.
+var (
+	toldAnswer   = told{staffkey.RemedyRetry, "wa.answer"}
+	toldRegister = told{staffkey.RemedyRegister, "key.again"}
+	toldReport   = told{staffkey.RemedyReport, "wa.data"}
+)
+
+// tell has the text and the remedy of every code.
+var tell = map[Code]told{
+	CodeAnswer: toldAnswer, CodeAnswerID: toldAnswer, CodeAnswerType: toldAnswer, CodeAnswerResponse: toldAnswer, CodeAnswerClientData: toldAnswer,
+	CodeAnswerAttestation: toldAnswer, CodeAnswerAuthenticatorData: toldAnswer, CodeAnswerSignature: toldAnswer, CodeAnswerUserHandle: toldAnswer,
+	CodeAnswerExtensions: toldAnswer,
+
+	CodeClientData: toldAnswer, CodeType: toldAnswer, CodeChallenge: toldAnswer, CodeTokenBinding: toldAnswer,
+	CodeOrigin:      {staffkey.RemedyReport, "wa.domain"},
+	CodeCrossOrigin: {staffkey.RemedyRetry, "wa.perm"}, CodeTopOrigin: {staffkey.RemedyRetry, "wa.perm"},
+
+	CodeAuthenticatorData: toldReport, CodeAttestedData: toldReport, CodeAttestedDataMissing: toldReport, CodeAttestedDataUnasked: toldReport,
+	CodeExtensions: toldReport, CodeCredentialID: toldAnswer, CodeRPID: toldReport,
+	CodeUserPresence: toldAnswer, CodeUserVerification: {staffkey.RemedyRetry, "key.uv"},
+	CodeBackupState: toldReport, CodeBackupEligibility: toldRegister, CodeCounter: {staffkey.RemedyRegister, "key.clone"},
+
+	CodeUnknownCredential: {staffkey.RemedyRegister, "key.unknown"}, CodePending: {staffkey.RemedyRegister, "key.unknown"},
+	CodeOfAnother: {staffkey.RemedyRetry, "key.other"}, CodeOtherKey: {staffkey.RemedyRetry, "key.another"},
+	CodeNoUserHandle: {staffkey.RemedyRegister, "key.unknown"}, CodeUserHandle: {staffkey.RemedyRegister, "key.unknown"},
+
+	CodeMetadataAlgorithm: toldReport, CodeMetadataAttestation: toldReport,
+
+	CodePublicKey: toldReport, CodeAlgorithm: toldReport, CodeStoredKey: toldRegister, CodeSignature: toldRegister,
+
+	CodeAttestationObject: toldReport, CodeAttestationFormat: toldReport, CodeAttestationStatement: toldReport, CodeAttestationAlgorithm: toldReport,
+	CodeAttestationSignature: toldReport, CodeAttestationCertificate: toldReport, CodeAttestationAAGUID: toldReport, CodeAttestationKey: toldReport,
+	CodeAttestationChallenge: toldReport, CodeAttestationTPM: toldReport, CodeAttestationHardware: toldReport,
+	CodeTrustPath: toldReport, CodeTrustPathTime: toldReport, CodeTrustPathRoot: toldReport, CodeTrustPathOrder: toldReport,
+}
+
+// Remedy is what may help against a refusal by this code.
+func (c Code) Remedy() staffkey.Remedy { return tell[c].remedy }
+
+// Message is the id of the text that a person reads.
+func (c Code) Message() string { return tell[c].message }
+
 func refuse(code Code, format string, args ...any) error {
-	message, ok := messages[code]
-	if !ok {
-		message = "wa.data"
-	}
-	return staffkey.Refused(string(code), message).Because(format, args...)
+	return code.Refuse().Because(format, args...)
+}
+
+// Refuse returns the refusal by this code, for what is found beside the answer.
+func (c Code) Refuse() *staffkey.Refusal {
+	r := staffkey.Refused(string(c), c.Message())
+	r.Remedy = c.Remedy()
+	return r
 }

@@ -143,7 +143,7 @@ func (rp RelyingParty) VerifyAuthentication(answer AuthenticationAnswer, asked A
 	}
 	key, err := parsePublicKey(c.PublicKey)
 	if err != nil {
-		return a, err
+		return a, refuse(CodeStoredKey, "%v", err)
 	}
 	hash := sha256.Sum256(answer.ClientDataJSON) // steps 20 and 21
 	signed := append(answer.AuthenticatorData[:len(answer.AuthenticatorData):len(answer.AuthenticatorData)], hash[:]...)
