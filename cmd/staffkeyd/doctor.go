@@ -16,9 +16,10 @@ type doctorCommand struct {
 	serverConfig `embed:""`
 }
 
-// Run checks what the server needs and says how to mend what is wrong. It changes nothing.
+// Run checks what the server needs and says how to mend what is wrong. It changes nothing. What has an exclamation mark is a choice that
+// costs people something.
 func (c *doctorCommand) Run(env *environment) error {
-	failed := 0
+	failed, choices := 0, 0
 	check := func(what string, err error) {
 		var p *problem
 		switch {
@@ -35,7 +36,12 @@ func (c *doctorCommand) Run(env *environment) error {
 	set, err := c.settle()
 	check("configuration", err)
 	if err == nil {
-		check("messages: "+set.messages.String(), nil)
+		if p := set.messages.noMail(); p != nil {
+			choices++
+			fmt.Fprintf(env.stdout, "!   messages: %s. And %s.\n    %s\n", set.messages, p.cause, p.fix)
+		} else {
+			check("messages: "+set.messages.String(), nil)
+		}
 	}
 	check("port", portFree(env, c.Listen))
 	check("certificate", c.certificate())
@@ -58,6 +64,10 @@ func (c *doctorCommand) Run(env *environment) error {
 	if failed > 0 {
 		fmt.Fprintf(env.stdout, "%d to mend.\n", failed)
 		return exitStatus(exitFailed)
+	}
+	if choices > 0 {
+		fmt.Fprintln(env.stdout, "All is well but for what has an exclamation mark.")
+		return nil
 	}
 	fmt.Fprintln(env.stdout, "All is well.")
 	return nil

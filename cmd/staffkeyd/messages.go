@@ -155,6 +155,18 @@ func (m messages) String() string {
 	return strings.Join(parts, ", ")
 }
 
+// noMail says that this installation has no way to send e-mail, or is nil. That is a choice, and one with consequences that nobody sees
+// until somebody waits for a mail.
+func (m messages) noMail() *problem {
+	if slices.ContainsFunc(m.channels, func(c notify.Channel) bool { return c.Kind() == staffkey.ChannelEmail }) {
+		return nil
+	}
+	return &problem{
+		cause: "no e-mail can be sent: nobody is told of changes to their account, and nobody can get a link for a new password",
+		fix:   "Name a mail server and who writes: --smtp-host HOST --mail-from ADDRESS.",
+	}
+}
+
 // withReceipts puts the receipts of providers beside the pages, when there is a provider that sends any.
 func (m messages) withReceipts(pages http.Handler, service *notify.Service, address string, log *slog.Logger) http.Handler {
 	receipts := telephone.Receipts(telephone.ReceiptsConfig{

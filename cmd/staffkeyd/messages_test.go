@@ -81,7 +81,7 @@ func TestDoctor_says_which_channels_there_are(t *testing.T) {
 		t.Errorf("want %q in:\n%s", want, out)
 	}
 	out, _ = capture(t, append(common, "--voice-provider", "twilio", "--twilio-account", "AC1", "--twilio-token-file", secret, "--twilio-from", "Northmoor", "--twilio-voice-from", "+441632960000")...)
-	if want := "ok  messages: no e-mail, no text messages, calls by twilio\n"; !strings.Contains(out, want) {
+	if want := "!   messages: no e-mail, no text messages, calls by twilio. And no e-mail can be sent: "; !strings.Contains(out, want) || !strings.Contains(out, "--smtp-host HOST") {
 		t.Errorf("want %q in:\n%s", want, out)
 	}
 }
@@ -121,5 +121,21 @@ func TestReceipts_are_beside_the_pages(t *testing.T) {
 	}
 	if service, err := (messages{}).newService(notify.Deps{Address: "::"}); err == nil {
 		t.Errorf("a service without address: %v", service)
+	}
+}
+
+// Whoever starts a service that cannot send e-mail reads so in the log, before anybody waits for a mail.
+func TestServe_warns_without_mail(t *testing.T) {
+	t.Parallel()
+	const none = "no e-mail can be sent"
+	for _, with := range []bool{false, true} {
+		args := []string{"serve", "--address", "https://signin.example", "--listen", "localhost:0", "--data", t.TempDir()}
+		if with {
+			args = append(args, "--smtp-host", "mail.example", "--mail-from", "noreply@signin.example")
+		}
+		_, stop := start(t, args...)
+		if _, log := stop(); strings.Contains(log, none) == with {
+			t.Errorf("with a mail server: %t; the log says %q:\n%s", with, none, log)
+		}
 	}
 }

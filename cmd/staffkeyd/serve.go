@@ -54,6 +54,9 @@ func (c *serveCommand) Run(env *environment) error {
 		return err
 	}
 	c.warnOfExposure(env.config, log)
+	if p := set.messages.noMail(); p != nil {
+		log.Warn(p.cause, "fix", p.fix)
+	}
 	if err := noteAddress(env.ctx, s, set.address); err != nil {
 		return err
 	}

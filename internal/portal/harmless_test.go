@@ -176,6 +176,25 @@ func (s *stack) getsChangeNothing(everybody map[string]*browser, key staffkey.Se
 	}
 }
 
+// Whoever sets up a service that cannot send e-mail reads so, and what to do: nothing else would tell them before people wait for a mail.
+func TestSetUp_without_mail(t *testing.T) {
+	t.Parallel()
+	s := newEmptyStack(t, "sqlite", address)
+	const none = "This service cannot send e-mail yet."
+	b := s.setUp()
+	if page := b.get("/setup"); strings.Contains(page.body, none) {
+		t.Error("with mail: the tasks say that there is none")
+	}
+	s.reaches = func(channel staffkey.ChannelKind) bool { return channel != staffkey.ChannelEmail }
+	s.wire(address)
+	b.get("/setup").shows(t, "the tasks", http.StatusOK, none, "smtp-host")
+	b.post("/setup/key/skip", nil).leads(t, "skipping the key", "/setup")
+	b.post("/setup/organisation", url.Values{"name": {"North"}, "code": {"NORTH"}}).leads(t, "the organisation", "/setup")
+	b.post("/setup/methods", url.Values{"preset": {"key-only"}}).leads(t, "the methods", "/setup")
+	b.post("/setup/address", nil).leads(t, "the address", "/setup")
+	b.post("/setup/finish", nil).shows(t, "the end", http.StatusOK, "Next steps", none, "smtp-host")
+}
+
 // The page of a key offers to skip it as a form, and only while a set-up is under way.
 func TestSetUp_key_is_skipped_by_post(t *testing.T) {
 	t.Parallel()

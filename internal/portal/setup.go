@@ -58,7 +58,7 @@ func (p *Portal) setUpPage(r *request) error {
 	return p.render(r, http.StatusOK, "", ui.SetupPage{Tasks: []ui.SetupTask{
 		{Kind: "you", State: "todo", Href: "/setup/you"}, {Kind: "key", State: "later"}, {Kind: "organisation", State: "later"},
 		{Kind: "methods", State: "later"}, {Kind: "address", State: "later"},
-	}})
+	}, NoMail: !p.SignIn.Reaches(staffkey.ChannelEmail)})
 }
 
 func (r *request) setUpSecret() string {
@@ -90,7 +90,7 @@ func (p *Portal) setUpTaskList(r *request) error {
 	if len(list.Keys) == 0 && tasks.Done["key_skipped"] {
 		key = "skipped"
 	}
-	page := ui.SetupPage{Tasks: []ui.SetupTask{
+	page := ui.SetupPage{NoMail: !p.SignIn.Reaches(staffkey.ChannelEmail), Tasks: []ui.SetupTask{
 		{Kind: "you", State: "done"},
 		{Kind: "key", State: key, Href: "/me/tokens/register"},
 		{Kind: "organisation", State: state(tasks.Done["organisation"]), Href: "/setup/organisation"},
@@ -263,7 +263,7 @@ func (p *Portal) setUpFinish(r *request) error {
 	if err := p.Directory.FinishSetUp(r.Context(), actor); err != nil {
 		return err
 	}
-	page := ui.SetupDonePage{Address: p.Address}
+	page := ui.SetupDonePage{Address: p.Address, NoMail: !p.SignIn.Reaches(staffkey.ChannelEmail)}
 	codes, err := p.newRecoveryCodes(r)
 	switch {
 	case err == nil:

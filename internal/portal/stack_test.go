@@ -42,6 +42,8 @@ type stack struct {
 	directory *directory.Directory
 	models    *securitykey.Catalogue
 	rpID      string // that of the address when empty
+	// reaches is by which channels messages can be sent; nil is all.
+	reaches func(staffkey.ChannelKind) bool
 	// watch puts something between the directory and the catalogue; may be nil.
 	watch   func(directory.Models) directory.Models
 	handler http.Handler
@@ -133,7 +135,7 @@ func (s *stack) wire(publicAddress string) {
 		known = s.watch(known)
 	}
 	s.signin = signin.New(signin.Deps{
-		Store: s.store, Address: publicAddress, Now: s.clock.Now, Models: s.models,
+		Store: s.store, Address: publicAddress, Now: s.clock.Now, Models: s.models, HasChannel: s.reaches,
 		Methods: []signin.Method{
 			securitykey.New(securitykey.Config{ID: rpID, Name: "Staffkey", Origins: []string{publicAddress}}), totp.New("Staffkey"),
 			telephone.NewText(s.store.Sealer()), telephone.NewCall(s.store.Sealer()), recoverycode.New(s.store.Sealer()), pass.New(s.store.Sealer()), pw,

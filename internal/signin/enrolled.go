@@ -183,7 +183,7 @@ func (s *Service) noticeOfNumber(tx *store.Tx, m Sender, h holder, kind staffkey
 	if before == "" || before == m.Number(state) {
 		return "notice.method_changed", args, nil
 	}
-	if !s.channel(staffkey.ChannelText) {
+	if !s.Reaches(staffkey.ChannelText) {
 		return "notice.number_changed", args, nil
 	}
 	return "notice.number_changed", args, tx.InsertOutgoing(staffkey.Outgoing{

@@ -114,7 +114,7 @@ func (s *Service) needsReview(tx *store.Tx, h holder, key staffkey.SecurityKey) 
 
 // alertNumber is where a person is told by text message of what would let somebody else in or lock them out, or "".
 func (s *Service) alertNumber(h holder) string {
-	if !s.channel(staffkey.ChannelText) {
+	if !s.Reaches(staffkey.ChannelText) {
 		return ""
 	}
 	for _, e := range h.enrolments {

@@ -38,13 +38,17 @@ func (s *Service) Sends(kind staffkey.MethodKind) bool {
 	return ok
 }
 
+// Reaches reports whether this installation can send messages by a channel at all. A page that promises one, or tells that one is on its way,
+// asks here first.
+func (s *Service) Reaches(channel staffkey.ChannelKind) bool { return s.channel(channel) }
+
 // CanSend reports whether messages of a method's kind can be sent by this installation at all.
 func (s *Service) CanSend(kind staffkey.MethodKind) bool {
 	switch kind {
 	case staffkey.MethodTextMessage:
-		return s.channel(staffkey.ChannelText)
+		return s.Reaches(staffkey.ChannelText)
 	case staffkey.MethodPhoneCall:
-		return s.channel(staffkey.ChannelVoice)
+		return s.Reaches(staffkey.ChannelVoice)
 	}
 	return true
 }
@@ -198,7 +202,7 @@ func (s *Service) cool(tx *store.Tx, m Sender, h holder, e staffkey.Enrolment) e
 	if _, err := tx.CountFailure(coolSubject(h.person.ID), until); err != nil {
 		return err
 	}
-	if err := tx.BlockUntil(coolSubject(h.person.ID), until); err != nil || !s.channel(staffkey.ChannelText) {
+	if err := tx.BlockUntil(coolSubject(h.person.ID), until); err != nil || !s.Reaches(staffkey.ChannelText) {
 		return err
 	}
 	return tx.InsertOutgoing(staffkey.Outgoing{

@@ -263,6 +263,9 @@ func TestSend_to_nobody_and_by_nothing(t *testing.T) {
 		if !w.Service.Sends(text) || w.Service.CanSend(text) || w.Service.CanSend(call) || !w.Service.CanSend(staffkey.MethodTOTP) {
 			t.Error("codes can be sent without a gateway, or an app needs one")
 		}
+		if s := w.Service; !s.Reaches(staffkey.ChannelEmail) || s.Reaches(staffkey.ChannelText) || s.Reaches(staffkey.ChannelVoice) {
+			t.Error("reaches people otherwise than by mail, or not by mail")
+		}
 		mine, err := w.Service.Mine(t.Context(), staffkey.Actor{Person: h.person.ID})
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,8 @@ type SetupPage struct {
 	Tasks []SetupTask
 	// Ready shows the button that finishes; it posts to /setup/finish.
 	Ready bool
+	// NoMail says that the service has no way to send e-mail, and what to do.
+	NoMail bool
 }
 
 func (SetupPage) layout() (string, bool) { return "setup/setup", false }
@@ -81,6 +83,8 @@ type SetupDonePage struct {
 	Address string
 	// RecoveryCodes are the installer's, shown this once. May be empty.
 	RecoveryCodes []string
+	// NoMail is as on SetupPage; it is the first of the next steps then.
+	NoMail bool
 }
 
 func (SetupDonePage) layout() (string, bool) { return "setup/done", false }

@@ -16,6 +16,7 @@ func setupStates() []State {
 		{"setup", frame, ui.SetupPage{Tasks: tasks("todo", "later", "later", "later", "later")}},
 		{"setup-some", frame, ui.SetupPage{Tasks: tasks("done", "skipped", "done", "todo", "todo")}},
 		{"setup-ready", frame, ui.SetupPage{Tasks: tasks("done", "skipped", "done", "done", "done"), Ready: true}},
+		{"setup-no-mail", frame, ui.SetupPage{Tasks: tasks("done", "todo", "done", "todo", "todo"), NoMail: true}},
 		{"setup-you", frame, ui.SetupYouPage{NewPassword: ui.NewPassword{Alone: true}}},
 		{"setup-you-errors", frame, ui.SetupYouPage{NewPassword: ui.NewPassword{Alone: true}, Name: Markup, Email: "nobody", Username: "a b", Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "name", Message: ui.Text{ID: "person.name.empty"}}, {Field: "email", Message: ui.Text{ID: "email.bad"}},
@@ -29,6 +30,7 @@ func setupStates() []State {
 		{"setup-address-different", frame, ui.SetupAddressPage{Origin: "https://signin.northmoor.example", Seen: "http://10.0.0.5:8080", RPID: "signin.northmoor.example"}},
 		{"setup-done", person(""), ui.SetupDonePage{Address: "https://signin.northmoor.example/signin", RecoveryCodes: codes()}},
 		{"setup-done-no-codes", person(""), ui.SetupDonePage{Address: "https://signin.northmoor.example/signin"}},
+		{"setup-done-no-mail", person(""), ui.SetupDonePage{Address: "https://signin.northmoor.example/signin", NoMail: true}},
 		{"setup-link-done", frame, ui.SetupLinkPage{Problem: "done"}},
 		{"setup-link-used", frame, ui.SetupLinkPage{Problem: "used"}},
 		{"setup-link-expired", frame, ui.SetupLinkPage{Problem: "expired"}},
