@@ -15,7 +15,6 @@ import (
 	"math/big"
 	"strings"
 	"time"
-	"unicode"
 
 	"staffkey"
 	"staffkey/internal/signin"
@@ -31,8 +30,6 @@ const (
 // it is short: 42 bits, where NIST SP 800-63B-4 §3.1.2.2 asks for 20 of what is throttled, and the digest is of no use without its key.
 const shape = "0000-0000-AAAA"
 
-// maxTyped is more than anybody types for a code.
-const maxTyped = 64
 
 // Digester makes keyed digests of secrets.
 type Digester interface {
@@ -169,23 +166,8 @@ func newCode() (string, error) {
 	return code.String(), nil
 }
 
-// normalise brings a typed code to the form that was digested. Spaces, hyphens and case do not matter, and letters that no
-// code has are read as the digits that they look like.
-func normalise(typed []byte) string {
-	if len(typed) > maxTyped {
-		return ""
-	}
-	return strings.Map(func(r rune) rune {
-		switch {
-		case r == 'O' || r == 'Q':
-			return '0'
-		case r == 'I' || r == 'L':
-			return '1'
-		case r == 'Z':
-			return '2'
-		case unicode.IsSpace(r) || unicode.Is(unicode.Pd, r):
-			return -1
-		}
-		return r
-	}, strings.ToUpper(string(typed)))
-}
+// alike are letters that no code has, as the digits that they look like.
+var alike = strings.NewReplacer("O", "0", "Q", "0", "I", "1", "L", "1", "Z", "2")
+
+// normalise brings a typed code to the form that was digested.
+func normalise(typed []byte) string { return alike.Replace(staffkey.TypedCode(string(typed))) }

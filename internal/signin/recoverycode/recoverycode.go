@@ -136,20 +136,8 @@ func (m *Method) digest(person staffkey.PersonID, code string) ([]byte, error) {
 	return m.digester.Digest("recovery_code/"+string(person), []byte(code))
 }
 
+// alike are letters that no code has, as the digits that they look like.
+var alike = strings.NewReplacer("o", "0", "i", "1", "l", "1")
+
 // normalise brings a typed code to the form that was digested.
-func normalise(typed string) string {
-	if len(typed) > 64 {
-		typed = typed[:64]
-	}
-	return strings.Map(func(r rune) rune {
-		switch r {
-		case 'o', 'O':
-			return '0'
-		case 'i', 'I', 'l', 'L':
-			return '1'
-		case ' ', '-', '\t', '\u00a0', '\u2010', '\u2011', '\u2013':
-			return -1
-		}
-		return r
-	}, strings.ToLower(typed))
-}
+func normalise(typed string) string { return alike.Replace(strings.ToLower(staffkey.TypedCode(typed))) }

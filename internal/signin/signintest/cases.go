@@ -2,6 +2,7 @@ package signintest
 
 import (
 	"cmp"
+	"strings"
 	"testing"
 
 	"staffkey"
@@ -40,6 +41,36 @@ func rightStepUp(t *testing.T, b *bench) {
 	}
 	if _, err := b.Service.Find(t.Context(), Origin, in.Secret); err == nil {
 		t.Error("the session from before is still alive, want it ended")
+	}
+}
+
+// writtenOtherwise has the right code as mails, telephones and word processors hand it on. Nothing of that is a wrong answer.
+func writtenOtherwise(t *testing.T, b *bench) {
+	wide := func(r rune) rune {
+		if r > ' ' && r <= '~' {
+			return r + 0xFEE0
+		}
+		return r
+	}
+	for _, form := range []struct {
+		name  string
+		write func(code string) string
+	}{
+		{"with dashes", func(code string) string { return code[:2] + "\u2014" + code[2:3] + "\u2212\u2011" + code[3:] }},
+		{"with what nobody sees", func(code string) string {
+			return "\ufeff" + code[:1] + "\u00ad" + code[1:4] + "\u200b\u2060" + code[4:] + "\u202c"
+		}},
+		{"with spaces and a full stop", func(code string) string { return "\u00a0" + code[:3] + "\u2009\t" + code[3:] + ".\r\n" }},
+		{"in wide letters", func(code string) string { return strings.Map(wide, code) }},
+	} {
+		b.Clock.Advance(signin.AttemptLife) // so many codes are sent in a while, and no more
+		c := b.begin(t, b.person)
+		if _, err := b.finish(t.Context(), c, []byte(form.write(string(b.hand.Answer(c.Options))))); err != nil {
+			t.Errorf("%s: %v", form.name, err)
+		}
+	}
+	if n := len(b.Refusals(t)); n != 0 {
+		t.Errorf("%d refused events, want none", n)
 	}
 }
 

@@ -287,6 +287,7 @@ func Exercise(t *testing.T, subject Subject) {
 	}{
 		{"right answer signs in", rightAnswer},
 		{"right answer proves again in a session", rightStepUp},
+		{WrittenOtherwise, writtenOtherwise},
 		{"wrong answer is refused and uses the ceremony up", wrongAnswer},
 		{"same answer on the same ceremony is refused", sameCeremony},
 		{NewCeremony, newCeremony},
@@ -328,6 +329,7 @@ func Exercise(t *testing.T, subject Subject) {
 
 // The cases that do not apply to every method, for Subject.Skip.
 const (
+	WrittenOtherwise   = "right answer written otherwise signs in"
 	NewCeremony        = "same answer on a new ceremony is refused"
 	EnrolmentPurpose   = "enrolment ceremony counts for its purpose only"
 	EnrolmentSession   = "enrolment ceremony counts in its session only"

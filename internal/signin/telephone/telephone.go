@@ -20,7 +20,6 @@ import (
 	"staffkey/internal/signin"
 
 	"github.com/nyaruka/phonenumbers"
-	"golang.org/x/text/unicode/norm"
 )
 
 const (
@@ -32,8 +31,7 @@ const (
 	// MaxTries is how many answers a code takes; after that a new one is needed.
 	MaxTries = 5
 
-	digits   = 6
-	maxTyped = 64 // more than anybody types for six digits
+	digits = 6
 )
 
 // Digester makes keyed digests of secrets.
@@ -278,10 +276,7 @@ func (m *Method) digest(person staffkey.PersonID, c sentCode, code string) ([]by
 	return m.digester.Digest(string(m.kind)+"/"+string(c.For)+"/"+c.To+"/"+string(person), []byte(code))
 }
 
-// normalise keeps the digits of what was typed, also those that keyboards of other scripts make.
+// normalise keeps the digits of what was typed.
 func normalise(typed []byte) string {
-	if len(typed) > maxTyped {
-		return ""
-	}
-	return phonenumbers.NormalizeDigitsOnly(norm.NFKC.String(string(typed)))
+	return phonenumbers.NormalizeDigitsOnly(staffkey.TypedCode(string(typed)))
 }

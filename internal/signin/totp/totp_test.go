@@ -7,7 +7,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode"
 
 	"staffkey"
 	"staffkey/internal/signin"
@@ -207,7 +206,7 @@ func TestFinishVerification_of_a_code_of_two_steps(t *testing.T) {
 func TestFinishVerification_refuses_what_is_no_code(t *testing.T) {
 	t.Parallel()
 	code := string(codeNow(vectorSecret, now))
-	for _, typed := range []string{"", "-", "000000", code[:5], code + "0", "+" + code, code + "x", "0x" + code[2:], code + "\x00", "\xff" + code, strings.Repeat(code, 1<<18), strings.Repeat(" ", 60) + code} {
+	for _, typed := range []string{"", "-", "000000", code[:5], code + "0", "+" + code, code + "x", "0x" + code[2:], code + "\x00", "\xff" + code, strings.Repeat(code, 1<<18), strings.Repeat(" ", 256) + code} {
 		if _, err := verify(t, stored(t, -1), typed, now); signintest.RuleOf(err) != "code_wrong" {
 			t.Errorf("%.80q: got error %v, want a refusal by code_wrong", typed, err)
 		}
@@ -338,27 +337,11 @@ func TestNormalise(t *testing.T) {
 	for typed, want := range map[string]string{
 		"012345": "012345", "012 345": "012345", " 012345\r\n": "012345", "012\u00a0345": "012345", "012\u202f345": "012345", "012-345": "012345",
 		"012\u2011345": "012345", "0 1 2 3 4 5": "012345", "٠١٢٣٤٥": "012345", "۰۱۲۳۴۵": "012345", "０１２３４５": "012345", "०१२३४५": "012345", "𝟎𝟏𝟐𝟑𝟒𝟗": "012349", "𝟢𝟣𝟤𝟥𝟦𝟫": "012349",
-		"٠١٢345": "012345", "01234": "", "0123456": "", "": "", "０１２３４": "", "01234½": "", "01234²": "", "01234Ⅴ": "", "一二三四五六": "", "01.2345": "",
+		"٠١٢345": "012345", "01234": "", "0123456": "", "": "", "０１２３４": "", "01234½": "", "01234Ⅴ": "", "一二三四五六": "", "012+345": "", "012\u2212345": "012345", "012\u00ad345": "012345",
 	} {
 		if got := normalise(typed); got != want {
 			t.Errorf("%q: got %q, want %q", typed, got, want)
 		}
-	}
-}
-
-// digit relies on this of Unicode's tables.
-func TestDigits_of_a_script_stand_in_order(t *testing.T) {
-	t.Parallel()
-	check := func(low, high, stride uint32) {
-		if stride != 1 || (high-low+1)%10 != 0 {
-			t.Errorf("digits from %U to %U by %d, want tens in order", low, high, stride)
-		}
-	}
-	for _, block := range unicode.Nd.R16 {
-		check(uint32(block.Lo), uint32(block.Hi), uint32(block.Stride))
-	}
-	for _, block := range unicode.Nd.R32 {
-		check(block.Lo, block.Hi, block.Stride)
 	}
 }
 
@@ -373,15 +356,6 @@ func FuzzNormalise(f *testing.F) {
 		}
 		if len(code) != digits || strings.Trim(code, "0123456789") != "" {
 			t.Errorf("%q became %q, want six digits", typed, code)
-		}
-		count := 0
-		for _, r := range typed {
-			if unicode.IsDigit(r) {
-				count++
-			}
-		}
-		if count != digits {
-			t.Errorf("%q with %d digits became %q", typed, count, code)
 		}
 		if again := normalise(code); again != code {
 			t.Errorf("%q became %q, and then %q", typed, code, again)
