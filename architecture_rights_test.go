@@ -112,7 +112,7 @@ var keyStates = map[string]string{
 	"HoldNewKey":              "on hold, before it was ever in use",
 	"RestoreStoppedKey":       "on hold, as before it was removed",
 	"StopSecurityKey":         "on hold",
-	"StopMadeKey":             "on hold, and one that is off the list is so when it comes back",
+	"StopForGood":             "on hold, and one that is off the list is so when it comes back",
 	"StopKeysRegisteredSince": "on hold",
 	"RemoveSecurityKey":       "removed",
 	"StripPerson":             "removed",

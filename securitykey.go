@@ -110,6 +110,9 @@ const (
 	StopReview StopReason = "review"
 	// StopFrozen: the person's account was frozen and has been opened again; what was new then stays on hold.
 	StopFrozen StopReason = "frozen"
+	// StopReset: the key was reset because its PIN was forgotten or blocked, which destroyed what it held for us. Such an entry never comes
+	// back: it waits for the key to be registered again in its place, or goes (F27).
+	StopReset StopReason = "reset"
 	// StopMade: it was set up by somebody who came in by a key or a pass that was in other hands.
 	StopMade StopReason = "made"
 )
@@ -144,17 +147,22 @@ func ValidateNickname(s string) (string, error) {
 	return s, nil
 }
 
+// root is the oldest entry on the same key in the hand, as far as is known.
+func (k SecurityKey) root() SecurityKeyID {
+	if k.SameKeyAs != "" {
+		return k.SameKeyAs
+	}
+	return k.ID
+}
+
+// AreOneKey reports whether two entries are known to be the same thing in the hand.
+func AreOneKey(a, b SecurityKey) bool { return a.root() == b.root() }
+
 // SamePhysicalKey reports whether a key is known to be the same thing in the hand as the entry id of a list.
 func SamePhysicalKey(k SecurityKey, id SecurityKeyID, list []SecurityKey) bool {
-	root := func(k SecurityKey) SecurityKeyID {
-		if k.SameKeyAs != "" {
-			return k.SameKeyAs
-		}
-		return k.ID
-	}
 	for _, other := range list {
 		if other.ID == id {
-			return root(other) == root(k)
+			return AreOneKey(other, k)
 		}
 	}
 	return false
@@ -165,11 +173,7 @@ func SamePhysicalKey(k SecurityKey, id SecurityKeyID, list []SecurityKey) bool {
 func PhysicalKeys(keys []SecurityKey) int {
 	seen := make(map[SecurityKeyID]bool, len(keys))
 	for _, k := range keys {
-		root := k.ID
-		if k.SameKeyAs != "" {
-			root = k.SameKeyAs
-		}
-		seen[root] = true
+		seen[k.root()] = true
 	}
 	return len(seen)
 }

@@ -133,7 +133,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 		Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof, Wake: delivery.Wake, HasChannel: delivery.Has,
 		Models: catalogue, Networks: set.networks,
 	})
-	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number, Models: catalogue})
+	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Refused: service.RefusedKeys, Number: service.Number, Models: catalogue})
 	pages, err := ui.New()
 	if err != nil {
 		return nil, err
@@ -179,7 +179,7 @@ func (e *environment) prepare(command string) error {
 	service := signin.New(signin.Deps{Store: s, Methods: list, Address: address})
 	e.signin, e.service = service, service
 	e.catalogue = securitykey.NewCatalogue(mds.Trust{}, e.now)
-	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable, Number: service.Number, Models: e.catalogue})
+	e.directory = directory.New(directory.Deps{Store: s, Usable: service.Usable, Refused: service.RefusedKeys, Number: service.Number, Models: e.catalogue})
 	return nil
 }
 

@@ -28,6 +28,8 @@ type Deps struct {
 	// Usable reports whether a method that a person has set up still signs them in (recovery codes left, say). Only the
 	// method itself can tell from its state. Nil counts no enrolment as usable.
 	Usable func(staffkey.Enrolment) bool
+	// Refused tells which of a person's keys in use no sign-in takes, because of their model. Nil counts none.
+	Refused func(tx *store.Tx, person staffkey.Person, p staffkey.Policy, keys []staffkey.SecurityKey) ([]staffkey.SecurityKeyID, error)
 	// Number is the confirmed telephone number of a method, for messages that matter, or "". Nil knows none.
 	Number func(staffkey.Enrolment) string
 	// Models is the catalogue of models of security keys. It is needed by the operations about models alone.
@@ -38,17 +40,24 @@ type Deps struct {
 type Directory struct {
 	store  *store.Store
 	usable func(staffkey.Enrolment) bool
-	number func(staffkey.Enrolment) string
-	models Models
+	// refused is Deps.Refused
+	refused func(tx *store.Tx, person staffkey.Person, p staffkey.Policy, keys []staffkey.SecurityKey) ([]staffkey.SecurityKeyID, error)
+	number  func(staffkey.Enrolment) string
+	models  Models
 	// recalls is held while those that hold are read and passed on, so that what was read first is not passed on last.
 	recalls sync.Mutex
 }
 
 // New returns the directory of a store.
 func New(deps Deps) *Directory {
-	d := &Directory{store: deps.Store, usable: deps.Usable, number: deps.Number, models: deps.Models}
+	d := &Directory{store: deps.Store, usable: deps.Usable, refused: deps.Refused, number: deps.Number, models: deps.Models}
 	if d.usable == nil {
 		d.usable = func(staffkey.Enrolment) bool { return false }
+	}
+	if d.refused == nil {
+		d.refused = func(*store.Tx, staffkey.Person, staffkey.Policy, []staffkey.SecurityKey) ([]staffkey.SecurityKeyID, error) {
+			return nil, nil
+		}
 	}
 	if d.number == nil {
 		d.number = func(staffkey.Enrolment) string { return "" }

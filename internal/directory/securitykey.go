@@ -23,15 +23,18 @@ func (d *Directory) Holdings(tx *store.Tx, person staffkey.Person, p staffkey.Po
 		return policy.Holdings{}, err
 	}
 	enrolments, err := tx.ListEnrolments(person.ID)
-	return policy.HoldingsOf(person, p, keys, enrolments, d.usable), err
+	if err != nil {
+		return policy.Holdings{}, err
+	}
+	h := policy.HoldingsOf(person, p, keys, enrolments, d.usable)
+	h.Refused, err = d.refused(tx, person, p, keys)
+	return h, err
 }
 
 // KeyList is a person's list of keys and what else they can sign in with.
 type KeyList struct {
-	// Keys are the active and the suspended ones, oldest first.
-	Keys []staffkey.SecurityKey
-	// Others are the methods besides password and keys that still work.
-	Others []staffkey.MethodKind
+	// Holdings has the active and the suspended keys, oldest first, and the methods besides password and keys that still work.
+	policy.Holdings
 	// Policy is what holds for the person: how many keys they may have, and which methods.
 	Policy staffkey.Policy
 	// Removed are those whose removal can still be undone, latest last.
@@ -54,11 +57,9 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 		if list.Policy, err = effectivePolicy(tx, p.Organisation); err != nil {
 			return err
 		}
-		h, err := d.Holdings(tx, p, list.Policy)
-		if err != nil {
+		if list.Holdings, err = d.Holdings(tx, p, list.Policy); err != nil {
 			return err
 		}
-		list.Keys, list.Others = h.Keys, h.Others
 		if list.Removed, err = undoable(tx, person); err != nil {
 			return err
 		}
@@ -88,7 +89,9 @@ func undoable(tx *store.Tx, person staffkey.PersonID) ([]staffkey.SecurityKey, e
 		return nil, err
 	}
 	since := tx.Now.Add(-staffkey.UndoRemovalFor)
-	removed = slices.DeleteFunc(removed, func(k staffkey.SecurityKey) bool { return k.RemovedAt.Before(since) })
+	removed = slices.DeleteFunc(removed, func(k staffkey.SecurityKey) bool {
+		return k.RemovedAt.Before(since) || k.StopReason == staffkey.StopReset
+	})
 	slices.SortFunc(removed, func(a, b staffkey.SecurityKey) int { return a.RemovedAt.Compare(b.RemovedAt) })
 	return removed, nil
 }
@@ -218,6 +221,9 @@ func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person
 		if restored.State != staffkey.SecurityKeyRemoved || restored.RemovedAt.Before(since) {
 			return staffkey.Expired("undo_expired", "key.undo.late")
 		}
+		if restored.StopReason == staffkey.StopReset {
+			return staffkey.Refused("key_reset", "key.reset")
+		}
 		if err := policy.MayRestoreKey(may, person, p, h, tx.Now); err != nil {
 			return err
 		}
@@ -264,9 +270,8 @@ func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person
 // Removal is what the confirmation of a removal says.
 type Removal struct {
 	Key staffkey.SecurityKey
-	// Keys and Others would still sign the person in afterwards.
-	Keys   []staffkey.SecurityKey
-	Others []staffkey.MethodKind
+	// Before and After are what the person has now and would have then.
+	Before, After policy.Holdings
 	// Blocked is why the key cannot be removed, or nil. That a fresh proof is needed first does not block.
 	Blocked *staffkey.Refusal
 }
@@ -288,10 +293,7 @@ func (d *Directory) RemovalPreview(ctx context.Context, actor staffkey.Actor, pe
 		if err := policy.LeavesAWayIn(key, h); err != nil && !errors.As(err, &r.Blocked) {
 			return err
 		}
-		r.Others = h.Others
-		r.Keys = slices.DeleteFunc(h.Keys, func(k staffkey.SecurityKey) bool {
-			return k.ID == key || k.State != staffkey.SecurityKeyActive
-		})
+		r.Before, r.After = h, h.Without(key)
 		return nil
 	})
 	if err != nil {

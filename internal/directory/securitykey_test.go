@@ -163,7 +163,7 @@ func TestRemoveKey_and_restore(t *testing.T) {
 		}
 		wantRefused(t, w.RemoveKey(ctx, stale, p.ID, lanyard), "step_up")
 		preview, err := w.RemovalPreview(ctx, stale, p.ID, lanyard)
-		if err != nil || preview.Blocked != nil || len(preview.Keys) != 1 || preview.Key.Nickname != "Lanyard" {
+		if err != nil || preview.Blocked != nil || preview.After.DifferentKeys() != 1 || preview.Key.Nickname != "Lanyard" {
 			t.Errorf("preview: want Drawer to be left, got %+v, %v", preview, err)
 		}
 		if err := w.RemoveKey(ctx, self, p.ID, lanyard); err != nil {

@@ -48,10 +48,11 @@ var templates = map[string]template{
 
 	"notice.key_added":        {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_removed":      {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
-	"notice.key_stopped":      {staffkey.ChannelEmail, []string{"Nickname", "Reason", "Also", "Methods"}, afterNotice},
+	"notice.key_stopped":      {staffkey.ChannelEmail, []string{"Nickname", "Reason", "Twins", "Also", "Methods"}, afterNotice},
 	"notice.key_restored":     {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_copied":       {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
-	"notice.key_resumed":      {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
+	"notice.key_resumed":      {staffkey.ChannelEmail, []string{"Nickname", "Twins"}, afterNotice},
+	"notice.key_reset":        {staffkey.ChannelEmail, []string{"Nickname", "Twins"}, afterNotice},
 	"notice.key_replaced":     {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_new_place":    {staffkey.ChannelEmail, []string{"Nickname"}, afterNotice},
 	"notice.key_recalled":     {staffkey.ChannelEmail, []string{"Nickname", "Until"}, afterNotice},

@@ -21,7 +21,7 @@ import (
 // sample are values as those who put messages into the outbox give them.
 var sample = map[string]string{
 	"Name": "Amara Okafor", "Username": "amara", "At": "2026-11-23T07:12:00Z", "IP": "192.0.2.1", "Browser": "Chrome on Windows", "Link": "/not-me?t=ABCDEFGHIJ",
-	"Also": "Spare", "Suspect": "Spare", "Methods": "totp recovery_code", "Nickname": "Lanyard", "Model": "YubiKey 5", "Method": "totp", "Reason": "stolen", "Left": "3", "Last2": "77", "Ends": "2026-07-01T15:30:00Z", "Until": "2026-07-01T15:30:00Z", "Code": "274911",
+	"Also": "Spare", "Twins": "Second name", "Suspect": "Spare", "Methods": "totp recovery_code", "Nickname": "Lanyard", "Model": "YubiKey 5", "Method": "totp", "Reason": "stolen", "Left": "3", "Last2": "77", "Ends": "2026-07-01T15:30:00Z", "Until": "2026-07-01T15:30:00Z", "Code": "274911",
 	"Place": "Main reception", "Organisation": "Northmoor Hospitals", "Sent": "50", "Typed": "3", "Source": "192.0.2.9", "Names": "300", "Note": "I start at 8.",
 }
 
@@ -179,7 +179,8 @@ func TestTexts_whole_email(t *testing.T) {
 	t.Parallel()
 	g := newTexts(t)
 	want := `The token "Lanyard" was put on hold: the key was stolen. Its security
-key cannot sign anybody in.
+key cannot sign anybody in. It stopped under its other nicknames too:
+Second name.
 
 On hold too, because they were set up by whoever came in with it: Spare.
 

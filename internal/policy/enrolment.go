@@ -11,6 +11,8 @@ import (
 type Holdings struct {
 	// Keys on the list: in use, or on hold.
 	Keys []staffkey.SecurityKey
+	// Refused are those of them that are in use and that no sign-in takes all the same: see [TakesKey].
+	Refused []staffkey.SecurityKeyID
 	// Others that still work and that policy allows: app, telephone, recovery codes left, a pass.
 	Others []staffkey.MethodKind
 	// SetUp says that the person has ever set up anything beyond the password, whether it is still there or not. Then the password alone
@@ -42,6 +44,21 @@ func (h Holdings) ActiveKeys() []staffkey.SecurityKey {
 		}
 	}
 	return active
+}
+
+// UsableKeys are the keys that would sign the person in now: in use, and not of a model that is refused.
+func (h Holdings) UsableKeys() []staffkey.SecurityKey {
+	return slices.DeleteFunc(h.ActiveKeys(), func(k staffkey.SecurityKey) bool { return slices.Contains(h.Refused, k.ID) })
+}
+
+// DifferentKeys is how many keys in the hand sign the person in. Whatever says how many keys somebody has says this number: an entry on
+// hold or refused is no way in, and two entries on one key get lost together (F24).
+func (h Holdings) DifferentKeys() int { return staffkey.PhysicalKeys(h.UsableKeys()) }
+
+// Without are the holdings when an entry has gone.
+func (h Holdings) Without(key staffkey.SecurityKeyID) Holdings {
+	h.Keys = slices.DeleteFunc(slices.Clone(h.Keys), func(k staffkey.SecurityKey) bool { return k.ID == key })
+	return h
 }
 
 // inUse reports a key or a method, no pass, that signs the person in.
@@ -182,12 +199,7 @@ func MayRemoveKey(actor staffkey.Authority, person staffkey.PersonID, key staffk
 
 // LeavesAWayIn refuses the removal of a key after which nothing would be left to sign in with.
 func LeavesAWayIn(key staffkey.SecurityKeyID, h Holdings) error {
-	for _, k := range h.ActiveKeys() {
-		if k.ID != key {
-			return nil
-		}
-	}
-	if lasts(h, "") {
+	if len(h.Without(key).UsableKeys()) > 0 || lasts(h, "") {
 		return nil
 	}
 	return staffkey.Refused("last_method", "key.last")
@@ -208,7 +220,7 @@ func MayRemoveMethod(actor staffkey.Authority, person staffkey.PersonID, kind st
 
 // LeavesAMethod refuses the removal of a method after which nothing would be left to sign in with.
 func LeavesAMethod(kind staffkey.MethodKind, h Holdings) error {
-	if len(h.ActiveKeys()) > 0 || lasts(h, kind) || !slices.Contains(h.Others, kind) {
+	if len(h.UsableKeys()) > 0 || lasts(h, kind) || !slices.Contains(h.Others, kind) {
 		return nil
 	}
 	return staffkey.Refused("last_method", "method.last")
@@ -234,6 +246,22 @@ func NeedsPassword(actor staffkey.Authority) bool { return actor.Recovery != sta
 // MayStopKey: one's own, at any age of the proof. It takes nothing away for good, and in doubt it is better done.
 func MayStopKey(actor staffkey.Actor, person staffkey.PersonID) error {
 	return MayManageKeys(actor, person)
+}
+
+// MayResetKey: one's own, in a session that could register the key again once its entries are on hold. Unlike a key that was stopped, one
+// that was reset does not come back, so a lesser session must not say it of a key that works. It may be older than other changes ask for:
+// resetting a key takes minutes, and it may have been the proof.
+func MayResetKey(actor staffkey.Authority, person staffkey.PersonID, p staffkey.Policy, h Holdings, reset []staffkey.SecurityKeyID) error {
+	if err := MayManageKeys(actor.Actor, person); err != nil {
+		return err
+	}
+	h.Keys = slices.Clone(h.Keys)
+	for i, k := range h.Keys {
+		if slices.Contains(reset, k.ID) {
+			h.Keys[i].State, h.Keys[i].StopReason = staffkey.SecurityKeySuspended, staffkey.StopReset
+		}
+	}
+	return CanAdd(actor, p, h)
 }
 
 // MayResumeKey: a key that was lost and is found comes back with what adding a key takes. One that was in other hands comes back only
@@ -265,7 +293,7 @@ const (
 // Lacking tells what a person lacks. With the security key among the core methods (the modern rule), two keys, or one key and any other
 // method, are enough; without (the classic rule), a key counts only beside a core method.
 func Lacking(p staffkey.Policy, h Holdings) Lack {
-	keys := staffkey.PhysicalKeys(h.ActiveKeys())
+	keys := h.DifferentKeys()
 	modern := slices.Contains(p.CoreMethods, staffkey.MethodSecurityKey)
 	if p.Strength == staffkey.StrengthPhishingResistant && keys == 0 {
 		return LackKey

@@ -242,6 +242,12 @@ func RecallOf(recalls []staffkey.Recall, chain Chain, k staffkey.SecurityKey, no
 	return first, RecallRunning
 }
 
+// TakesKey reports whether a sign-in by a key in use would be taken now, as far as that hangs on its model: rules do not refuse it, and no
+// recall of it is over.
+func TakesKey(rules staffkey.KeyRules, k staffkey.SecurityKey, f staffkey.KeyFacts, recall RecallPhase) bool {
+	return recall != RecallOver && JudgeKey(rules, k, f, false).Answer != Refuse
+}
+
 // OnRecall is what the proof of a key is worth while it is recalled: something that is had. That it has checked its person, and that its
 // key cannot leave it, is no longer believed, so that a password has to stand beside it. It is still bound to our address, and with
 // a password it is enough to register the key that replaces it.

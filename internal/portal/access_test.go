@@ -10,6 +10,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/portal"
+	"staffkey/internal/store"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -82,7 +83,15 @@ func (b *browser) putRight(route portal.Route, key staffkey.SecurityKeyID) {
 	case "POST /me/activity/not-me":
 		b.post("/not-me/undo", nil)
 	case "POST /me/tokens/{id}/replace":
-		b.post("/me/tokens/"+string(key)+"/found", nil)
+		// A key that was reset does not come back for anybody, so this is not done by the pages.
+		_ = b.s.store.Change(b.s.t.Context(), staffkey.Event(staffkey.EventKeyResumed, staffkey.ConsoleActor()), func(tx *store.Tx) error {
+			for _, h := range b.s.people {
+				if h.keyID == key {
+					return tx.ResumeKey(store.InUse{Owner: staffkey.Person{ID: h.ID}}, key)
+				}
+			}
+			return nil
+		})
 	}
 }
 

@@ -3,6 +3,7 @@ package portal
 import (
 	"net/http"
 	"net/url"
+	"slices"
 
 	"staffkey"
 	"staffkey/internal/directory"
@@ -42,17 +43,14 @@ func (p *Portal) home(r *request) error {
 			break
 		}
 	}
-	for _, k := range list.Keys {
-		if k.State == staffkey.SecurityKeySuspended {
-			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "stopped", Href: tokenPath(k.ID, "stopped")})
-			break
-		}
-	}
+	page.ToDo = append(page.ToDo, stoppedToDo(list.Keys)...)
 	if lack := mine.State.Lack; lack == policy.LackCore || lack == policy.LackKey && len(list.Others) > 0 {
 		page.ToDo = append(page.ToDo, ui.ToDo{Kind: "methods", Href: "/me/mfa/start"})
 	}
 	if len(list.Keys) > 0 {
-		if staffkey.PhysicalKeys(list.Keys) < 2 && len(list.Keys) < list.Policy.MaxKeys {
+		if room := len(list.Keys) < list.Policy.MaxKeys; room && list.DifferentKeys() == 0 {
+			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "no-key", Href: "/me/tokens/register"})
+		} else if room && list.DifferentKeys() == 1 {
 			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "backup", Href: "/me/tokens/register"})
 		}
 		if len(list.Others) == 0 && list.Policy.Allows(staffkey.MethodRecoveryCode) {
@@ -60,6 +58,28 @@ func (p *Portal) home(r *request) error {
 		}
 	}
 	return p.render(r, http.StatusOK, "home", page)
+}
+
+// stoppedToDo is what to do about tokens on hold, once for each kind of thing to do: what was lost may be found, and a key that was reset
+// is registered again.
+func stoppedToDo(keys []staffkey.SecurityKey) (todo []ui.ToDo) {
+	seen := make(map[string]bool)
+	for _, k := range keys {
+		kind, page := "stopped", "found"
+		switch {
+		case k.State != staffkey.SecurityKeySuspended:
+			continue
+		case k.StopReason == staffkey.StopReset:
+			kind, page = "reset", "replace"
+		case !isFindable(k):
+			continue
+		}
+		if !seen[kind] {
+			todo = append(todo, ui.ToDo{Kind: kind, Href: tokenPath(k.ID, page)})
+		}
+		seen[kind] = true
+	}
+	return todo
 }
 
 func isSignIn(kind staffkey.EventKind) bool {
@@ -92,7 +112,7 @@ func (p *Portal) selfService(r *request) error {
 		return err
 	}
 	return p.render(r, http.StatusOK, "selfservice", ui.SelfServicePage{
-		Tokens: len(list.Keys), Sessions: len(sessions), CodesLeft: left, CodesTotal: total, Methods: len(list.Others), PersonalDevice: r.isPersonal(), Station: r.atStation(),
+		Tokens: len(list.Keys), Usable: len(list.UsableKeys()), Sessions: len(sessions), CodesLeft: left, CodesTotal: total, Methods: len(list.Others), PersonalDevice: r.isPersonal(), Station: r.atStation(),
 	})
 }
 
@@ -109,7 +129,7 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 	if err != nil {
 		return err
 	}
-	page := ui.TokensPage{Tokens: p.cards(r, list, mine), Limit: list.Policy.MaxKeys, Edit: edit}
+	page := ui.TokensPage{Tokens: p.cards(r, list, mine), Usable: len(list.UsableKeys()), Limit: list.Policy.MaxKeys, Edit: edit}
 	if n := len(list.Removed); n > 0 && r.cookie(cookieFlash) == "" {
 		// The offer to undo stands for as long as the undo does, not for one page.
 		latest := list.Removed[n-1]
@@ -197,15 +217,18 @@ func (p *Portal) showRemove(r *request, status int) error {
 	if err != nil {
 		return err
 	}
-	k := removal.Key
+	k, usable := removal.Key, removal.After.UsableKeys()
 	page := ui.RemovePage{
 		ID: string(k.ID), Nickname: k.Nickname, Blocked: removal.Blocked != nil, Current: k.ID == r.current.Session.SecurityKey,
-		NoBackup: staffkey.PhysicalKeys(removal.Keys) == 1, SameKeyAs: sameKey(k, append(removal.Keys, k)),
+		Usable: includes(removal.Before.UsableKeys(), k.ID), NoBackup: removal.After.DifferentKeys() == 1, SameKeyAs: sameKey(k, usable),
+		Undo: k.StopReason != staffkey.StopReset,
 	}
-	for _, other := range removal.Keys {
-		page.Tokens = append(page.Tokens, other.Nickname)
+	for _, other := range usable {
+		if !slices.Contains(page.SameKeyAs, other.Nickname) {
+			page.Tokens = append(page.Tokens, other.Nickname)
+		}
 	}
-	for _, kind := range removal.Others {
+	for _, kind := range removal.After.Others {
 		page.Methods = append(page.Methods, optionKind(kind))
 	}
 	return p.render(r, status, "selfservice", page)

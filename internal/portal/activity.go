@@ -144,6 +144,10 @@ func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
 			return ui.Text{ID: "activity.token.removed-by", Args: named}
 		}
 		return ui.Text{ID: "activity.token.removed", Args: named}
+	case staffkey.EventKeyStopped:
+		if e.Detail["reason"] == string(staffkey.StopReset) {
+			return ui.Text{ID: "activity.token.reset", Args: named}
+		}
 	case staffkey.EventKeyRestored:
 		return ui.Text{ID: "activity.token.restored", Args: named}
 	case staffkey.EventMethodEnrolled, staffkey.EventMethodChanged:

@@ -22,9 +22,9 @@ func (p *Portal) showLost(r *request, status int, errs []ui.FieldError) error {
 	if k.State != staffkey.SecurityKeyActive {
 		return r.redirect(tokenPath(k.ID, "stopped"))
 	}
-	page := ui.LostPage{ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, list.Keys), Last: true}
-	for _, other := range list.Keys {
-		if other.State == staffkey.SecurityKeyActive && !staffkey.SamePhysicalKey(other, k.ID, list.Keys) {
+	page := ui.LostPage{ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, list.ActiveKeys()), Last: true}
+	for _, other := range list.UsableKeys() {
+		if !staffkey.SamePhysicalKey(other, k.ID, list.Keys) {
 			page.Last = false
 		}
 	}
@@ -81,7 +81,7 @@ func (p *Portal) stopToken(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Ended: endedOf(stopped.Ended)}, 0); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Ended: endedOf(stopped)}, 0); err != nil {
 		return err
 	}
 	return r.redirect(tokenPath(id, "stopped"))
@@ -101,12 +101,9 @@ type reference struct {
 	Organisation staffkey.OrganisationID `json:"o,omitempty"`
 }
 
-func endedOf(e signin.Ended) ui.Ended {
-	out := ui.Ended{Sessions: e.Sessions}
-	for _, k := range e.Keys {
-		out.Tokens = append(out.Tokens, k.Nickname)
-	}
-	for _, m := range e.Methods {
+func endedOf(s signin.Stopped) ui.Ended {
+	out := ui.Ended{Sessions: s.Ended.Sessions, Twins: nicknames(s.Twins), Tokens: nicknames(s.Ended.Keys)}
+	for _, m := range s.Ended.Methods {
 		out.Methods = append(out.Methods, optionKind(m))
 	}
 	return out
@@ -144,14 +141,18 @@ func (p *Portal) stoppedPage(r *request) error {
 }
 
 func (p *Portal) foundPage(r *request) error {
-	k, _, err := p.ownKey(r)
+	k, list, err := p.ownKey(r)
 	if err != nil {
 		return err
 	}
-	if k.State != staffkey.SecurityKeySuspended {
+	if !isFindable(k) {
 		return r.redirect("/me/tokens")
 	}
-	return p.render(r, http.StatusOK, "selfservice", ui.FoundPage{ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), StoppedAt: k.StoppedAt})
+	same := slices.DeleteFunc(slices.Clone(list.Keys), func(o staffkey.SecurityKey) bool { return o.StopReason != k.StopReason || !isFindable(o) })
+	return p.render(r, http.StatusOK, "selfservice", ui.FoundPage{
+		ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, same), Reason: string(k.StopReason), StoppedAt: k.StoppedAt,
+		Mails: p.SignIn.Reaches(staffkey.ChannelEmail) && r.current.Person.Email != "",
+	})
 }
 
 func (p *Portal) resumeToken(r *request) error {
@@ -318,7 +319,7 @@ func (p *Portal) lostToken(r *request) error {
 		return err
 	}
 	r.dropCookie(cookieAttempt)
-	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation, Ended: endedOf(stopped.Ended)}, 0); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation, Ended: endedOf(stopped)}, 0); err != nil {
 		return err
 	}
 	return r.redirect("/lost/done")

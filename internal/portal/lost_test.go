@@ -41,7 +41,7 @@ func TestLost_signed_in(t *testing.T) {
 		stolen.touch(h.key, "/signin/options", "/signin/passwordless").leads(t, "the stolen key", "/signin/outcome")
 		stolen.get("/signin/outcome").shows(t, "its page", http.StatusOK, "This token is on hold")
 		b.get(path+"/lost").leads(t, "the page once more", path+"/stopped")
-		b.get("/me").shows(t, "home", http.StatusOK, "One of your tokens is stopped")
+		b.get("/me").shows(t, "home", http.StatusOK, "You have a token on hold")
 
 		// Found: only by a fresh proof of another key, because this one was in other hands.
 		b.get(path+"/found").shows(t, "found", http.StatusOK, "Make ‘Lanyard’ work again?", "Someone else may have had this key.")

@@ -63,8 +63,12 @@ func (p *Portal) oneOf(r *request, kinds []staffkey.MethodKind) string {
 
 func (p *Portal) keyRow(mine signin.Mine) ui.MethodRow {
 	row := ui.MethodRow{Kind: "key", Href: "/me/tokens", State: ui.Text{ID: "method.state.not-set-up"}, Action: ui.Text{ID: "method.action.set-up"}}
-	if n := len(mine.Holdings.Keys); n > 0 {
-		row.State, row.Action = ui.Counted("method.state.tokens", n), ui.Text{ID: "method.action.see"}
+	if len(mine.Holdings.Keys) > 0 {
+		row.State, row.Action = ui.Text{ID: "method.state.tokens.stopped"}, ui.Text{ID: "method.action.see"}
+		if n := len(mine.Holdings.UsableKeys()); n > 0 {
+			row.State = ui.Counted("method.state.tokens", n)
+		}
+		row.Warn = len(mine.Holdings.UsableKeys()) == 0
 		for _, k := range mine.Holdings.Keys {
 			if k.LastUsedAt.After(row.LastUsed) {
 				row.LastUsed = k.LastUsedAt
@@ -250,7 +254,7 @@ func (p *Portal) showRemoveMethod(r *request, status int) error {
 		return staffkey.ErrNotFound
 	}
 	page := ui.MethodRemovePage{Kind: optionKind(kind), Blocked: policy.LeavesAMethod(kind, mine.Holdings) != nil}
-	for _, k := range mine.Holdings.ActiveKeys() {
+	for _, k := range mine.Holdings.UsableKeys() {
 		page.Tokens = append(page.Tokens, k.Nickname)
 	}
 	left := mine.Holdings

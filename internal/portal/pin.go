@@ -112,7 +112,7 @@ func (p *Portal) replaceable(r *request) ([]staffkey.SecurityKey, error) {
 }
 
 func mayReplace(r *request, mine signin.Mine, k staffkey.SecurityKey) bool {
-	for _, other := range mine.Holdings.ActiveKeys() {
+	for _, other := range mine.Holdings.UsableKeys() {
 		if !staffkey.SamePhysicalKey(other, k.ID, mine.Holdings.Keys) {
 			return true
 		}
@@ -141,6 +141,14 @@ func requestBlocked(k staffkey.SecurityKey) string {
 // same page.
 func (p *Portal) showReplace(r *request, list []staffkey.SecurityKey, chosen staffkey.SecurityKeyID) error {
 	page := ui.ReplacePage{Token: string(chosen), Tokens: p.allRows(r, list), System: systemOf(r), Back: "/pin", Next: "/me/tokens/{token}/replace"}
+	for i, k := range list {
+		if first := slices.IndexFunc(list, func(o staffkey.SecurityKey) bool { return staffkey.AreOneKey(o, k) }); first != i {
+			continue
+		}
+		if same := sameKey(k, list); len(same) > 0 {
+			page.Together = append(page.Together, strings.Join(append([]string{k.Nickname}, same...), ", "))
+		}
+	}
 	if chosen != "" {
 		page.Back = tokenPath(chosen, "pin")
 	}
@@ -159,10 +167,8 @@ func (p *Portal) replace(r *request) error {
 	if !includes(list, k.ID) {
 		return r.proceed(http.StatusOK, requestBlocked(k))
 	}
-	if k.State == staffkey.SecurityKeyActive {
-		if _, err := p.SignIn.StopKey(r.Context(), r.current.Actor, k.ID, staffkey.StopLost, signin.Kept{}); err != nil {
-			return err
-		}
+	if err := p.SignIn.ResetKey(r.Context(), r.current.Actor, k.ID); err != nil {
+		return err
 	}
 	o := signin.EnrolOptions{Replaces: k.ID}
 	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodSecurityKey, o)

@@ -51,7 +51,8 @@ func (p *Portal) cards(r *request, list directory.KeyList, mine signin.Mine) []u
 			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: k.LastUsedWhere,
 			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
 			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),
-			Suspended: k.State == staffkey.SecurityKeySuspended, StopReason: string(k.StopReason), StoppedAt: k.StoppedAt,
+			Suspended: k.State == staffkey.SecurityKeySuspended, StopReason: string(k.StopReason), StoppedAt: k.StoppedAt, Findable: isFindable(k),
+			Refused:       slices.Contains(list.Refused, k.ID),
 			SuspectedAt:   k.SuspectedAt,
 			RecalledUntil: recall.Until, RecallOver: !recall.Until.IsZero() && p.Now().After(recall.Until),
 		})
@@ -59,23 +60,32 @@ func (p *Portal) cards(r *request, list directory.KeyList, mine signin.Mine) []u
 	return cards
 }
 
-// sameKey names the other entries that are known to be the same key.
-func sameKey(k staffkey.SecurityKey, keys []staffkey.SecurityKey) []string {
-	root := keyRoot(k)
+func nicknames(keys []staffkey.SecurityKey) []string {
 	var names []string
-	for _, o := range keys {
-		if o.ID != k.ID && keyRoot(o) == root {
-			names = append(names, o.Nickname)
-		}
+	for _, k := range keys {
+		names = append(names, k.Nickname)
 	}
 	return names
 }
 
-func keyRoot(k staffkey.SecurityKey) staffkey.SecurityKeyID {
-	if k.SameKeyAs != "" {
-		return k.SameKeyAs
+// isFindable reports a token on hold that its owner may put back in use when it is found.
+func isFindable(k staffkey.SecurityKey) bool {
+	switch k.StopReason {
+	case staffkey.StopLost, staffkey.StopStolen, staffkey.StopMisused, staffkey.StopMade:
+		return k.State == staffkey.SecurityKeySuspended
 	}
-	return k.ID
+	return false
+}
+
+// sameKey names the other entries that are known to be the same key.
+func sameKey(k staffkey.SecurityKey, keys []staffkey.SecurityKey) []string {
+	var same []staffkey.SecurityKey
+	for _, o := range keys {
+		if o.ID != k.ID && staffkey.AreOneKey(k, o) {
+			same = append(same, o)
+		}
+	}
+	return nicknames(same)
 }
 
 // findKey returns the key of that id on a list, or ErrNotFound.

@@ -332,8 +332,11 @@ func (p *Portal) donePage(r *request) error {
 	if err != nil {
 		return err
 	}
+	if !includes(list.UsableKeys(), k.ID) { // put on hold meanwhile: it is not ready
+		return r.redirect("/me/tokens")
+	}
 	page := ui.DonePage{
-		ID: string(k.ID), Nickname: k.Nickname, Keys: staffkey.PhysicalKeys(list.Keys), SameKeyAs: sameKey(k, list.Keys),
+		ID: string(k.ID), Nickname: k.Nickname, Keys: list.DifferentKeys(), SameKeyAs: sameKey(k, list.Keys),
 		Tried: !k.LastUsedAt.IsZero(), RecoveryCodes: slices.Contains(list.Others, staffkey.MethodRecoveryCode),
 	}
 	if p.inSetUp(r) {

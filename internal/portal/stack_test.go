@@ -58,6 +58,8 @@ type holder struct {
 	keys  []*softkey.Key
 	key   *softkey.Key
 	keyID staffkey.SecurityKeyID
+	// keyIDs are the entries of keys.
+	keyIDs []staffkey.SecurityKeyID
 }
 
 // newStack builds the server for an address with one organisation "top" and two below it, "north" and "south".
@@ -141,7 +143,7 @@ func (s *stack) wire(publicAddress string) {
 			telephone.NewText(s.store.Sealer()), telephone.NewCall(s.store.Sealer()), recoverycode.New(s.store.Sealer()), pass.New(s.store.Sealer()), pw,
 		},
 	})
-	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable, Models: known})
+	s.directory = directory.New(directory.Deps{Store: s.store, Usable: s.signin.Usable, Refused: s.signin.RefusedKeys, Models: known})
 	pages, err := parsed()
 	if err != nil {
 		t.Fatal(err)
@@ -218,7 +220,7 @@ func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	if err := s.signin.NameKey(ctx, actor, done.Key.ID, nickname); err != nil {
 		s.t.Fatal(err)
 	}
-	h.keys = append(h.keys, key)
+	h.keys, h.keyIDs = append(h.keys, key), append(h.keyIDs, done.Key.ID)
 	if h.key == nil {
 		h.key, h.keyID = key, done.Key.ID
 	}

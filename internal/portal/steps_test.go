@@ -278,9 +278,20 @@ func (b *browser) usePass(username, code string) answer {
 // register registers a key through the pages, under a nickname; query is that of the wizard's address, such as "?replaces=…".
 func (b *browser) register(query, nickname string) (*softkey.Key, staffkey.SecurityKeyID) {
 	b.s.t.Helper()
+	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}})
+	return key, b.registerWith(key, query, nickname)
+}
+
+// again registers a key under one more nickname.
+func (b *browser) again(key *softkey.Key, nickname string) staffkey.SecurityKeyID {
+	b.s.t.Helper()
+	return b.registerWith(key, "?again=1", nickname)
+}
+
+func (b *browser) registerWith(key *softkey.Key, query, nickname string) staffkey.SecurityKeyID {
+	b.s.t.Helper()
 	var begun struct{ Ceremony, Options string }
 	unmarshal(b.s.t, b.get("/me/tokens/register/options"+query).body, &begun)
-	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}})
 	credential, err := key.Create(b.s.origin(), []byte(begun.Options))
 	if err != nil {
 		b.s.t.Fatal(err)
@@ -292,7 +303,7 @@ func (b *browser) register(query, nickname string) (*softkey.Key, staffkey.Secur
 	if a := b.post(next, url.Values{"nickname": {nickname}}); !strings.HasSuffix(a.location(), "/try") {
 		b.s.t.Fatalf("nickname %q: %d to %q", nickname, a.StatusCode, a.location())
 	}
-	return key, staffkey.SecurityKeyID(strings.Split(next, "/")[3])
+	return staffkey.SecurityKeyID(strings.Split(next, "/")[3])
 }
 
 // touch answers the ceremony at an address with a key and posts the answer.
@@ -316,6 +327,16 @@ func (a answer) shows(t *testing.T, what string, status int, texts ...string) {
 	for _, text := range texts {
 		if !strings.Contains(html.UnescapeString(a.body), text) {
 			t.Errorf("%s: the page does not show %q", what, text)
+		}
+	}
+}
+
+// lacks fails the test when a page has one of the texts.
+func (a answer) lacks(t *testing.T, what string, texts ...string) {
+	t.Helper()
+	for _, text := range texts {
+		if strings.Contains(html.UnescapeString(a.body), text) {
+			t.Errorf("%s: the page shows %q", what, text)
 		}
 	}
 }

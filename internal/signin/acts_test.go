@@ -151,6 +151,10 @@ var acts = []act{
 			return only(s.Service.StopKey(t.Context(), s.in.Actor, s.keyID, staffkey.StopStolen, signin.Kept{}))
 		}
 	}},
+	{op: "ResetKey", stands: own, begin: func(t *testing.T, s *scene) func() error {
+		spare := s.addKey(t, s.in, newKey(), "Spare")
+		return func() error { return s.Service.ResetKey(t.Context(), s.in.Actor, spare.ID) }
+	}},
 	{op: "ResumeKey", stands: own.without(keyRecalled), begin: func(t *testing.T, s *scene) func() error {
 		spare := s.addKey(t, s.in, newKey(), "Spare")
 		s.stop(t, s.in, spare.ID, staffkey.StopLost)

@@ -181,12 +181,12 @@ func (s *Service) endLineage(tx *store.Tx, may staffkey.Authority, h holder, mad
 		out.Sessions += int(n)
 	}
 	for _, k := range made.Keys {
-		if err := tx.StopMadeKey(h.person.ID, k.ID); err != nil {
+		if err := tx.StopForGood(h.person.ID, k.ID, staffkey.StopMade); err != nil {
 			return out, err
 		}
 	}
 	for _, id := range made.removed {
-		if err := tx.StopMadeKey(h.person.ID, id); err != nil {
+		if err := tx.StopForGood(h.person.ID, id, staffkey.StopMade); err != nil {
 			return out, err
 		}
 	}

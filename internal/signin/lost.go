@@ -2,6 +2,7 @@ package signin
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,6 +18,8 @@ type Stopped struct {
 	Ended Ended
 	// Reference is the support code of the event, for the person to name.
 	Reference string
+	// Twins are the other entries of the same key, which went with it.
+	Twins []staffkey.SecurityKey
 	// Organisation is that of the person.
 	Organisation staffkey.OrganisationID
 }
@@ -113,6 +116,9 @@ func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) er
 		if err := tx.StopSecurityKey(h.person.ID, k.ID, st.kept); err != nil {
 			return err
 		}
+		if k.ID != st.id {
+			st.out.Twins = append(st.out.Twins, k)
+		}
 	}
 	since := tx.Now.Add(-madeWithin)
 	if st.kept == staffkey.StopLost {
@@ -143,7 +149,7 @@ func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) er
 	}
 	st.out.Ended.note(&tx.Event)
 	tx.Event.SubjectName = st.out.Key.Nickname
-	args := map[string]string{"Nickname": st.out.Key.Nickname, "Reason": string(st.said), "Reference": st.out.Reference}
+	args := map[string]string{"Nickname": st.out.Key.Nickname, "Reason": string(st.said), "Reference": st.out.Reference, "Twins": Ended{Keys: st.out.Twins}.names()}
 	st.out.Ended.args(args)
 	if err := s.tellPerson(tx, "notice.key_stopped", h.person, args); err != nil {
 		return err
@@ -160,6 +166,61 @@ func (s *Service) stopKey(tx *store.Tx, may staffkey.Authority, st *stopping) er
 		}
 	}
 	return tx.InsertAdministratorNotice(template, h.person, args)
+}
+
+// ResetKey says that a key of the actor's own was reset, because its PIN was forgotten or blocked (F27). What it held for us is gone: all
+// entries of it that the list has, had on hold, or could still bring back are on hold until the key is registered again in the place of
+// one of them, and never come back by themselves. Nobody else has had the key, so nobody is alarmed and no session ends.
+func (s *Service) ResetKey(ctx context.Context, actor staffkey.Actor, id staffkey.SecurityKeyID) error {
+	event := staffkey.Event(staffkey.EventKeyStopped, actor)
+	event.Person, event.Subject = actor.Person, string(id)
+	event.Detail = map[string]string{"reason": string(staffkey.StopReset)}
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		tx.Event.Organisation = h.person.Organisation
+		if err := policy.IsActive(h.person); err != nil {
+			return err
+		}
+		at := slices.IndexFunc(h.holdings.Keys, func(k staffkey.SecurityKey) bool { return k.ID == id })
+		if at < 0 {
+			return staffkey.ErrNotFound
+		}
+		key := h.holdings.Keys[at]
+		tx.Event.SubjectName = key.Nickname
+		if key.StopReason == staffkey.StopReset {
+			return errNothing
+		}
+		twins, err := twinsOf(tx, key)
+		if err != nil {
+			return err
+		}
+		var ids []staffkey.SecurityKeyID
+		for _, k := range append(twins, key) {
+			ids = append(ids, k.ID)
+		}
+		if err := policy.MayResetKey(may, h.person.ID, h.policy, h.holdings, ids); err != nil {
+			return err
+		}
+		for _, id := range ids {
+			if err := tx.StopForGood(h.person.ID, id, staffkey.StopReset); err != nil {
+				return err
+			}
+		}
+		// An entry of it that waits for its nickname is dead as well.
+		if err := tx.DeletePendingKeys(h.person.ID, ""); err != nil {
+			return err
+		}
+		listed := slices.DeleteFunc(twins, func(k staffkey.SecurityKey) bool { return k.State == staffkey.SecurityKeyRemoved })
+		return s.tellPerson(tx, "notice.key_reset", h.person, map[string]string{"Nickname": key.Nickname, "Twins": Ended{Keys: listed}.names()})
+	})
+	if errors.Is(err, errNothing) {
+		return nil
+	}
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
 }
 
 // ResumeKey puts a key of the actor's own that was found back in use.
@@ -180,14 +241,38 @@ func (s *Service) ResumeKey(ctx context.Context, actor staffkey.Actor, id staffk
 		if err := policy.MayResumeKey(may, actor.Person, key, h.policy, h.holdings, s.now()); err != nil {
 			return err
 		}
-		return s.resume(tx, h, key, actor.Session)
+		twins, err := twinsOf(tx, key)
+		if err != nil {
+			return err
+		}
+		return s.resume(tx, h, key, onHoldFor(key.StopReason, twins), actor.Session)
 	})
 	s.wake()
 	return key, s.refuse(ctx, event, nil, err)
 }
 
-// resume puts a key on hold in use, unless its model was recalled meanwhile: one that was in use before goes on until the date.
-func (s *Service) resume(tx *store.Tx, h holder, key staffkey.SecurityKey, keep staffkey.SessionID) error {
+// twinsOf are the other entries that are known to be the same key in the hand, in whatever state. They stop, come back and go together:
+// where the key is, they are.
+func twinsOf(tx *store.Tx, key staffkey.SecurityKey) ([]staffkey.SecurityKey, error) {
+	all, err := tx.ListSecurityKeys(key.Person, staffkey.SecurityKeyActive, staffkey.SecurityKeySuspended, staffkey.SecurityKeyRemoved)
+	return slices.DeleteFunc(slices.Clone(all), func(k staffkey.SecurityKey) bool {
+		return k.ID == key.ID || !staffkey.SamePhysicalKey(k, key.ID, all)
+	}), err
+}
+
+// onHoldFor are those of some keys that are on hold for a reason: what is on hold for another one is somebody else's to decide.
+func onHoldFor(reason staffkey.StopReason, keys []staffkey.SecurityKey) []staffkey.SecurityKey {
+	return slices.DeleteFunc(keys, func(k staffkey.SecurityKey) bool {
+		return k.State != staffkey.SecurityKeySuspended || k.StopReason != reason
+	})
+}
+
+// resume puts a key on hold in use, with other entries of the same key, unless its model was recalled meanwhile: one that was in use before
+// goes on until the date. What was reset does not come back, whoever says so: it could not sign in.
+func (s *Service) resume(tx *store.Tx, h holder, key staffkey.SecurityKey, twins []staffkey.SecurityKey, keep staffkey.SessionID) error {
+	if key.StopReason == staffkey.StopReset {
+		return staffkey.Refused("key_reset", "key.reset")
+	}
 	r, phase, err := s.recallOf(tx, h.person, key)
 	if err != nil {
 		return err
@@ -195,9 +280,13 @@ func (s *Service) resume(tx *store.Tx, h holder, key staffkey.SecurityKey, keep 
 	if phase == policy.RecallOver || phase == policy.RecallRunning && key.StopReason == staffkey.StopReview {
 		return staffkey.Refused("key_recalled", "key.recalled", "Model", s.models.Facts(key).Model.Name, "When", r.Until).Because("recall %s: %s", r.ID, r.Reason)
 	}
-	return tx.ResumeKey(store.InUse{
-		Owner: h.person, Keep: keep, Notice: "notice.key_resumed", Args: map[string]string{"Nickname": key.Nickname}, Number: s.alertNumber(h),
-	}, key.ID)
+	u := store.InUse{
+		Owner: h.person, Keep: keep, Notice: "notice.key_resumed", Args: map[string]string{"Nickname": key.Nickname, "Twins": Ended{Keys: twins}.names()}, Number: s.alertNumber(h),
+	}
+	if err := tx.ResumeKey(u, key.ID); err != nil {
+		return err
+	}
+	return tx.ResumeTwins(u, twins)
 }
 
 // ResumeKeyFor puts somebody's key back in use, by an administrator who has looked.
@@ -230,7 +319,14 @@ func (s *Service) resumeFor(ctx context.Context, actor staffkey.Actor, person st
 		if !waits(key) {
 			return staffkey.ErrNotFound
 		}
-		return s.resume(tx, h, key, "")
+		twins, err := twinsOf(tx, key)
+		if err != nil {
+			return err
+		}
+		if key.StopReason == staffkey.StopReview {
+			twins = nil // each is reviewed by itself
+		}
+		return s.resume(tx, h, key, onHoldFor(key.StopReason, twins), "")
 	})
 	s.wake()
 	return s.refuse(ctx, event, nil, err)

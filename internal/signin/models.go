@@ -56,14 +56,10 @@ func (s *Service) judgeNew(k *staffkey.SecurityKey, p staffkey.Policy, event *st
 
 // judgeInUse asks of a key that signs in whether policy still takes its model, and notes a finding and what a recall leaves of its proof.
 func (s *Service) judgeInUse(tx *store.Tx, h holder, v *Verified) error {
-	asked := v.Key
-	var err error
-	if s.models.NeedsRegistration(asked) {
-		if asked.AttestationObject, asked.ClientDataJSON, err = tx.FindRegistration(asked.ID); err != nil {
-			return err
-		}
+	facts, err := s.facts(tx, v.Key)
+	if err != nil {
+		return err
 	}
-	facts := s.models.Facts(asked)
 	verdict := policy.JudgeKey(h.policy.Keys, v.Key, facts, false)
 	if err := verdict.Err(facts); err != nil {
 		return err
@@ -71,6 +67,39 @@ func (s *Service) judgeInUse(tx *store.Tx, h holder, v *Verified) error {
 	v.Finding = verdict.Finding
 	v.Proof, err = s.onRecall(tx, h.person, v.Key, v.Proof, facts)
 	return err
+}
+
+// RefusedKeys are those of a person's keys that are in use and that no sign-in takes all the same, because of their model.
+func (s *Service) RefusedKeys(tx *store.Tx, person staffkey.Person, p staffkey.Policy, keys []staffkey.SecurityKey) ([]staffkey.SecurityKeyID, error) {
+	var refused []staffkey.SecurityKeyID
+	for _, k := range keys {
+		if k.State != staffkey.SecurityKeyActive {
+			continue
+		}
+		facts, err := s.facts(tx, k)
+		if err != nil {
+			return nil, err
+		}
+		_, phase, err := s.recallOf(tx, person, k)
+		if err != nil {
+			return nil, err
+		}
+		if !policy.TakesKey(p.Keys, k, facts, phase) {
+			refused = append(refused, k.ID)
+		}
+	}
+	return refused, nil
+}
+
+// facts returns what is known of a key that is stored.
+func (s *Service) facts(tx *store.Tx, k staffkey.SecurityKey) (staffkey.KeyFacts, error) {
+	if s.models.NeedsRegistration(k) {
+		var err error
+		if k.AttestationObject, k.ClientDataJSON, err = tx.FindRegistration(k.ID); err != nil {
+			return staffkey.KeyFacts{}, err
+		}
+	}
+	return s.models.Facts(k), nil
 }
 
 // onRecall is what a key's proof is worth when its model is recalled where its person is (F83): less until the date, and nothing after it.

@@ -46,8 +46,12 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		if err != nil {
 			return err
 		}
+		goes, err := replacedBy(tx, key)
+		if err != nil {
+			return err
+		}
 		if slices.ContainsFunc(h.holdings.Keys, func(k staffkey.SecurityKey) bool {
-			return k.ID != key.Replaces && store.Fold(k.Nickname) == store.Fold(nickname)
+			return !slices.ContainsFunc(goes, func(old staffkey.SecurityKey) bool { return old.ID == k.ID }) && store.Fold(k.Nickname) == store.Fold(nickname)
 		}) {
 			return staffkey.ErrConflict
 		}
@@ -55,8 +59,11 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 			return err
 		}
 		u := store.InUse{Owner: h.person, Keep: actor.Session, Notice: "notice.key_added", Args: map[string]string{"Nickname": nickname}, Number: s.alertNumber(h)}
-		if key.Replaces != "" { // first, because the new one may have its nickname
-			if err := tx.RemoveSecurityKey(actor.Person, key.Replaces); err != nil {
+		for _, old := range goes { // first, because the new one may have its nickname
+			if err := tx.StopForGood(actor.Person, old.ID, staffkey.StopReset); err != nil {
+				return err
+			}
+			if err := tx.RemoveSecurityKey(actor.Person, old.ID); err != nil {
 				return err
 			}
 			tx.Event.Kind, u.Notice = staffkey.EventKeyReplaced, "notice.key_replaced"
@@ -79,6 +86,19 @@ func (s *Service) NameKey(ctx context.Context, actor staffkey.Actor, id staffkey
 		return staffkey.Invalid("nickname", "name.taken", "Nickname", nickname)
 	}
 	return s.refuse(ctx, event, nil, err)
+}
+
+// replacedBy are the entries that go when a key takes the place of one that was reset: that one, and all that were reset with it.
+func replacedBy(tx *store.Tx, key staffkey.SecurityKey) ([]staffkey.SecurityKey, error) {
+	if key.Replaces == "" {
+		return nil, nil
+	}
+	old, err := tx.FindSecurityKey(key.Person, key.Replaces)
+	if err != nil {
+		return nil, err
+	}
+	twins, err := twinsOf(tx, old)
+	return append(onHoldFor(staffkey.StopReset, twins), old), err
 }
 
 // mayName asks whether a key that was registered may be named now: the person may have set up something stronger, or another registration

@@ -203,7 +203,8 @@ func (s *Service) fillHolder(tx *store.Tx, h *holder) error {
 		return err
 	}
 	h.holdings = policy.HoldingsOf(h.person, h.policy, keys, h.enrolments, s.Usable)
-	return nil
+	h.holdings.Refused, err = s.RefusedKeys(tx, h.person, h.policy, keys)
+	return err
 }
 
 func effectivePolicy(tx *store.Tx, id staffkey.OrganisationID) (staffkey.Policy, error) {

@@ -12,7 +12,7 @@ type InUse struct {
 	Owner staffkey.Person
 	// Keep is a session that goes on however weak it is: the owner's own, in which they do it.
 	Keep staffkey.SessionID
-	// Notice tells the owner, with Args, by e-mail; and at Number, when that is not empty, by text message.
+	// Notice tells the owner, with Args, by e-mail; and at Number, when that is not empty, by text message. Without a notice nobody is told.
 	Notice string
 	Args   map[string]string
 	Number string
@@ -25,6 +25,9 @@ func (tx *Tx) arrived(u InUse) error {
 	}
 	if err := tx.EndWeakSessions(u.Owner.ID, u.Keep); err != nil {
 		return err
+	}
+	if u.Notice == "" {
+		return nil
 	}
 	if err := tx.InsertNotice(u.Notice, u.Owner, u.Args); err != nil || u.Number == "" {
 		return err
@@ -40,6 +43,17 @@ func (tx *Tx) NameKey(u InUse, id staffkey.SecurityKeyID, nickname string) error
 // ResumeKey puts a key back in use that is on hold. ErrNotFound: it is not.
 func (tx *Tx) ResumeKey(u InUse, id staffkey.SecurityKeyID) error {
 	return tx.putKeyInUse(u, id, "stopped_at = NULL, stop_reason = ''", "state = 'suspended'", staffkey.ErrNotFound)
+}
+
+// ResumeTwins puts other entries of a key back in use that was put back in use by u, which tells of all of them.
+func (tx *Tx) ResumeTwins(u InUse, twins []staffkey.SecurityKey) error {
+	u.Notice = ""
+	for _, k := range twins {
+		if err := tx.ResumeKey(u, k.ID); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // RestoreKey undoes the removal, made since an instant, of a key that was in use. ErrExpired: it was earlier, or the key was on hold, which

@@ -188,13 +188,13 @@ func (tx *Tx) StopSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyI
 		WHERE id = $3 AND person_id = $4 AND state = 'active'`, tx.Now, reason, id, person)
 }
 
-// StopMadeKey puts a key on hold for good that somebody set up by what was in other hands. One that is on hold stays so, for this reason now;
-// one that is off the list comes back on hold.
-func (tx *Tx) StopMadeKey(person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+// StopForGood puts a key on hold that must not come into use again as it was: somebody set it up by what was in other hands, or it was
+// reset. One that is on hold stays so, for this reason now; one that is off the list comes back on hold, if at all.
+func (tx *Tx) StopForGood(person staffkey.PersonID, id staffkey.SecurityKeyID, reason staffkey.StopReason) error {
 	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET stopped_at = $1, stop_reason = $2,
 		state = CASE state WHEN 'active' THEN 'suspended' ELSE state END,
 		state_before = CASE state_before WHEN 'active' THEN 'suspended' ELSE state_before END
-		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended', 'removed')`, tx.Now, staffkey.StopMade, id, person)
+		WHERE id = $3 AND person_id = $4 AND state IN ('active', 'suspended', 'removed')`, tx.Now, reason, id, person)
 }
 
 // StopKeysRegisteredSince puts the keys on hold that a person has registered since an instant, and returns how many there were.

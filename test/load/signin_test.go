@@ -102,7 +102,7 @@ func benchServer(b *testing.B, cfg store.Config, people int) (http.Handler, []*s
 	pages, err := ui.New()
 	check(b, err)
 	p, err := portal.New(portal.Deps{
-		SignIn: service, Directory: directory.New(directory.Deps{Store: s, Usable: service.Usable}), Sealer: s.Sealer(), UI: pages,
+		SignIn: service, Directory: directory.New(directory.Deps{Store: s, Usable: service.Usable, Refused: service.RefusedKeys}), Sealer: s.Sealer(), UI: pages,
 		Address: benchAddress, RPID: "localhost", Health: s.Health,
 	})
 	check(b, err)

@@ -29,6 +29,10 @@ type TokenCard struct {
 	Suspended  bool
 	StopReason string
 	StoppedAt  time.Time
+	// Findable offers to put it back in use when it is found.
+	Findable bool
+	// Refused marks a token that is not on hold and that no sign-in takes, because of its model.
+	Refused bool
 	// RecalledUntil is the last instant at which the key of a recalled model is taken; zero when it is not recalled.
 	RecalledUntil time.Time
 	// SuspectedAt is when it last answered as a copy would; zero when it never did.
@@ -56,7 +60,8 @@ func (p HomePage) Full() bool { return p.Limit > 0 && len(p.Tokens) >= p.Limit }
 
 // ToDo is one thing to do. Texts are todo.<Kind>.title and todo.<Kind>.text.
 type ToDo struct {
-	// Kind is "backup", "recovery-codes", "methods" (the organisation asks for more), "stopped" (a token is on hold), "copied" (a key may have been copied) or "recalled" (a key must be
+	// Kind is "backup", "no-key" (there are tokens, and none signs in), "recovery-codes", "methods" (the organisation asks for more),
+	// "stopped" (a token is on hold), "reset" (a token whose key was reset waits to be registered again), "copied" (a key may have been copied) or "recalled" (a key must be
 	// replaced).
 	Kind string
 	Href string
@@ -75,8 +80,8 @@ func (ProfilePage) layout() (string, bool) { return "account/profile", true }
 
 // SelfServicePage is /me/self-service, tab Self-Service.
 type SelfServicePage struct {
-	// Tokens and Sessions are counts.
-	Tokens, Sessions int
+	// Tokens and Sessions are counts, and Usable is how many of the tokens sign in.
+	Tokens, Usable, Sessions int
 	// CodesLeft is how many recovery codes are unused; CodesTotal is 0 when
 	// there are none.
 	CodesLeft, CodesTotal int
@@ -117,6 +122,8 @@ type TokensPage struct {
 	// Form has the errors of the open dialog, for "nickname".
 	Form
 	Tokens []TokenCard
+	// Usable is how many of them sign in.
+	Usable int
 	// Limit is the most tokens a person may have.
 	Limit   int
 	Methods []MethodRow
@@ -135,6 +142,9 @@ type UndoRemoval struct {
 }
 
 func (TokensPage) layout() (string, bool) { return "account/tokens", true }
+
+// Stopped is how many tokens do not sign in at present.
+func (p TokensPage) Stopped() int { return len(p.Tokens) - p.Usable }
 
 // Full reports whether there is no room for another token.
 func (p TokensPage) Full() bool { return p.Limit > 0 && len(p.Tokens) >= p.Limit }
@@ -202,7 +212,7 @@ func (TryPage) layout() (string, bool) { return "account/try", false }
 type DonePage struct {
 	ID       string
 	Nickname string
-	// Keys is how many different keys the person now has.
+	// Keys is how many different keys sign the person in now.
 	Keys int
 	// SameKeyAs are nicknames of other tokens that are the same key: then this
 	// one is not a backup.
@@ -245,14 +255,18 @@ type RemovePage struct {
 	Nickname string
 	// Blocked is the "key.last" variant: this is the last way to sign in.
 	Blocked bool
+	// Usable says that the token signs in now.
+	Usable bool
 	// Tokens are nicknames, Methods the kinds, of what works afterwards.
 	Tokens, Methods []string
 	// NoBackup warns that only one key is left.
 	NoBackup bool
 	// Current warns that this sign-in used the token.
 	Current bool
-	// SameKeyAs are nicknames of other tokens that are the same key.
+	// SameKeyAs are nicknames of other tokens that are the same key, and that sign in.
 	SameKeyAs []string
+	// Undo says that it can be undone for a while.
+	Undo bool
 	// Advice is what the organisation says about removed keys, or "".
 	Advice string
 }

@@ -144,6 +144,8 @@ type Ended struct {
 	Sessions int
 	Tokens   []string
 	Methods  []string
+	// Twins are the other nicknames of the key, which stopped with it.
+	Twins []string
 }
 
 // Names are the nicknames of the tokens.
@@ -166,10 +168,14 @@ func (LostDonePage) layout() (string, bool) { return "account/lost-done", false 
 
 // FoundPage is /me/tokens/{id}/found: put a stopped token back in use. It posts to its own path.
 type FoundPage struct {
-	ID        string
-	Nickname  string
+	ID       string
+	Nickname string
+	// SameKeyAs are nicknames of tokens on the same key, which work again too.
+	SameKeyAs []string
 	Reason    string
 	StoppedAt time.Time
+	// Mails says that the person is told by e-mail.
+	Mails bool
 }
 
 func (FoundPage) layout() (string, bool) { return "account/found", false }
@@ -215,6 +221,8 @@ func systems(first string) []string {
 type ReplacePage struct {
 	// Tokens are those to choose from; one alone needs no choice.
 	Tokens []TokenRow
+	// Together are the nicknames of each key that has several: a reset takes all of them.
+	Together []string
 	// Token is the id of the one that is chosen already, or "".
 	Token  string
 	System string

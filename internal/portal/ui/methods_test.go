@@ -41,9 +41,11 @@ func TestTokenCard_offers_what_fits_its_state(t *testing.T) {
 		told  string
 	}{
 		{"in use", ui.TokenCard{}, []string{"edit", "pin", "lost", "remove"}, ""},
-		{"lost", ui.TokenCard{Suspended: true, StopReason: "lost", StoppedAt: gallery.Now}, []string{"edit", "pin", "found", "remove"}, "Stopped today 07:45 because it is lost."},
-		{"misused", ui.TokenCard{Suspended: true, StopReason: "misused", StoppedAt: gallery.Now}, []string{"edit", "pin", "found", "remove"}, "Stopped today 07:45 because someone may have used it."},
+		{"lost", ui.TokenCard{Suspended: true, StopReason: "lost", StoppedAt: gallery.Now, Findable: true}, []string{"edit", "pin", "found", "remove"}, "Stopped today 07:45 because it is lost."},
+		{"misused", ui.TokenCard{Suspended: true, StopReason: "misused", StoppedAt: gallery.Now, Findable: true}, []string{"edit", "pin", "found", "remove"}, "Stopped today 07:45 because someone may have used it."},
 		{"frozen", ui.TokenCard{Suspended: true, StopReason: "frozen", StoppedAt: gallery.Now}, []string{"edit", "pin", "remove"}, "On hold since your account was frozen, today 07:45. Ask a Local Administrator."},
+		{"reset", ui.TokenCard{Suspended: true, StopReason: "reset", StoppedAt: gallery.Now}, []string{"edit", "pin", "replace", "remove"}, "The key was reset today 07:45: this entry cannot sign you in any more."},
+		{"of a model that is refused", ui.TokenCard{Refused: true}, []string{"edit", "pin", "lost", "remove"}, "It does not sign you in: keys of this kind are not allowed here. Ask a Local Administrator"},
 		{"on hold by an administrator", ui.TokenCard{Suspended: true}, []string{"edit", "pin", "remove"}, ""},
 	}
 	for _, tt := range tests {

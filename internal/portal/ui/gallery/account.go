@@ -18,7 +18,7 @@ func cards() []ui.TokenCard {
 func recalledCards() []ui.TokenCard {
 	all := cards()
 	all[0].RecalledUntil, all[0].SuspectedAt = ago(-14*day), ago(day)
-	all[1].RecalledUntil, all[1].RecallOver = ago(day), true
+	all[1].RecalledUntil, all[1].RecallOver, all[1].Refused = ago(day), true, true
 	return all
 }
 
@@ -54,7 +54,7 @@ func accountStates() []State {
 	removed := &ui.Flash{Kind: "success", Message: ui.Text{ID: "flash.removed", Args: map[string]any{"Nickname": Markup}},
 		Undo: &ui.UndoButton{Action: "/me/tokens/t2/restore", Label: ui.Text{ID: "flash.undo"}}}
 	codeUsed := &ui.Flash{Kind: "warn", Message: ui.Counted("flash.recovery-used", 1)}
-	tokens := ui.TokensPage{Tokens: cards(), Limit: 5, Methods: otherMethods()}
+	tokens := ui.TokensPage{Tokens: cards(), Usable: 2, Limit: 5, Methods: otherMethods()}
 	long := ui.Form{Errors: []ui.FieldError{{Field: "nickname", Message: ui.Counted("name.long", 52)}}}
 	wrong := tokens
 	wrong.Form, wrong.Edit = long, &ui.EditForm{ID: "t2", Nickname: "A nickname that is much longer than forty characters"}
@@ -71,25 +71,27 @@ func accountStates() []State {
 		{"profile", person("profile"), ui.ProfilePage{Name: "Amara Okafor", Email: amara, Username: "aokafor", EmployeeNumber: "20419931",
 			Role: "Staff nurse, Ward 6", Source: "Electronic Staff Record", Organisation: "Northmoor Hospitals", Joined: ago(2000 * day)}},
 		{"profile-least", hostile("profile"), ui.ProfilePage{Name: Markup, Username: Hebrew}},
-		{"self-service", person("selfservice"), ui.SelfServicePage{Tokens: 2, Sessions: 3, CodesLeft: 8, CodesTotal: 10}},
+		{"self-service", person("selfservice"), ui.SelfServicePage{Tokens: 2, Usable: 2, Sessions: 3, CodesLeft: 8, CodesTotal: 10}},
 		{"self-service-empty", person("selfservice"), ui.SelfServicePage{Sessions: 1}},
 
 		{"tokens", with(person("selfservice"), registered), tokens},
-		{"tokens-one", person("selfservice"), ui.TokensPage{Tokens: cards()[:1], Limit: 5, Methods: otherMethods()}},
+		{"tokens-one", person("selfservice"), ui.TokensPage{Tokens: cards()[:1], Usable: 1, Limit: 5, Methods: otherMethods()}},
 		{"tokens-empty", person("selfservice"), ui.TokensPage{Limit: 5}},
-		{"tokens-removed", person("selfservice"), ui.TokensPage{Tokens: cards()[:1], Limit: 5, Removed: &ui.UndoRemoval{
+		{"tokens-removed", person("selfservice"), ui.TokensPage{Tokens: cards()[:1], Usable: 1, Limit: 5, Removed: &ui.UndoRemoval{
 			Nickname: "Spare in locker 14", Undo: ui.UndoButton{Action: "/me/tokens/x/restore", Label: ui.Text{ID: "flash.undo"}},
 		}}},
-		{"tokens-full", with(hostile("selfservice"), removed), ui.TokensPage{Tokens: manyCards(), Limit: 5, Methods: otherMethods()}},
+		{"tokens-full", with(hostile("selfservice"), removed), ui.TokensPage{Tokens: manyCards(), Usable: 4, Limit: 5, Methods: otherMethods()}},
 		{"tokens-edit-error", person("selfservice"), wrong},
 		{"tokens-renamed", person("selfservice"), renamed},
 		{"edit", person("selfservice"), ui.EditPage{ID: "t1", Nickname: "Blue lanyard key", Value: "Blue lanyard key"}},
 		{"edit-taken", hostile("selfservice"), ui.EditPage{ID: "t1", Nickname: Markup, Value: Hebrew, Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "nickname", Message: ui.Text{ID: "name.taken", Args: map[string]any{"Nickname": Hebrew}}}}}}},
 		{"remove", person("selfservice"), ui.RemovePage{ID: "t2", Nickname: "Spare in locker 14", Tokens: []string{"Blue lanyard key"},
-			Methods: []string{"password", "recovery-code"}, NoBackup: true, Advice: "give the key back to your Local Administrator, Rhys Pugh, level 2."}},
-		{"remove-current", hostile("selfservice"), ui.RemovePage{ID: "t1", Nickname: Markup, Tokens: []string{Hebrew, Wide}, Current: true, SameKeyAs: []string{Long}}},
-		{"remove-blocked", person("selfservice"), ui.RemovePage{ID: "t1", Nickname: "Blue lanyard key", Blocked: true}},
+			Methods: []string{"password", "recovery-code"}, Usable: true, Undo: true, NoBackup: true, Advice: "give the key back to your Local Administrator, Rhys Pugh, level 2."}},
+		{"remove-current", hostile("selfservice"), ui.RemovePage{ID: "t1", Nickname: Markup, Usable: true, Undo: true, Tokens: []string{Hebrew, Wide}, Current: true, SameKeyAs: []string{Long}}},
+		{"remove-blocked", person("selfservice"), ui.RemovePage{ID: "t1", Nickname: "Blue lanyard key", Usable: true, Blocked: true}},
+		{"remove-blocked-stopped", person("selfservice"), ui.RemovePage{ID: "t1", Nickname: "Blue lanyard key", Blocked: true}},
+		{"remove-reset", person("selfservice"), ui.RemovePage{ID: "t1", Nickname: "Blue lanyard key", Tokens: []string{"Spare in locker 14"}, NoBackup: true}},
 		{"limit", person("selfservice"), ui.LimitPage{Limit: 5}},
 
 		{"sessions", person("selfservice"), ui.SessionsPage{Sessions: []ui.SessionRow{

@@ -2,6 +2,7 @@ package gallery
 
 import (
 	"image/color"
+	"slices"
 	"strings"
 	"time"
 
@@ -96,7 +97,7 @@ func methodStates() []State {
 		{"password-wrong", hostile("selfservice"), ui.PasswordPage{Username: Hebrew, Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "current", Message: text("password.current")}, {Field: "password", Message: ui.Counted("password.short", 8)}}}}},
 		{"self-service-all", with(person("selfservice"), &ui.Flash{Kind: "success", Message: text("flash.device-marked")}),
-			ui.SelfServicePage{Tokens: 1, Sessions: 1, Methods: 3, CodesLeft: 10, CodesTotal: 10, PersonalDevice: true}},
+			ui.SelfServicePage{Tokens: 1, Usable: 1, Sessions: 1, Methods: 3, CodesLeft: 10, CodesTotal: 10, PersonalDevice: true}},
 		{"self-service-station", person("selfservice"), ui.SelfServicePage{Tokens: 1, Sessions: 1, Methods: 1, Station: true}},
 		{"recovery-codes-paper", hostile("selfservice"), ui.RecoveryCodesPage{Left: 10, Total: 10, MadeAt: ago(time.Minute), Codes: codes(), Next: "/me/mfa"}},
 	}
@@ -105,9 +106,9 @@ func methodStates() []State {
 // stoppedCards are tokens on hold, for each reason.
 func stoppedCards() []ui.TokenCard {
 	all := cards()[:1]
-	for i, reason := range []string{"lost", "stolen", "misused", "frozen", "made", ""} {
+	for i, reason := range []string{"lost", "stolen", "misused", "reset", "frozen", "made", ""} {
 		all = append(all, ui.TokenCard{ID: "s" + string(rune('1'+i)), Nickname: "Spare in locker 14", Connects: ui.Connects([]string{"usb"}),
-			Registered: ago(300 * day), LastUsed: ago(100 * day), Suspended: true, StopReason: reason, StoppedAt: ago(time.Duration(i) * day)})
+			Registered: ago(300 * day), LastUsed: ago(100 * day), Suspended: true, StopReason: reason, Findable: !slices.Contains([]string{"reset", "frozen", ""}, reason), StoppedAt: ago(time.Duration(i) * day)})
 	}
 	return all
 }
@@ -125,15 +126,16 @@ func lostStates() []State {
 		{Field: "note", Message: ui.Counted("request.note.long", 215)}}}
 	return []State{
 		{"home-stopped", with(person("home"), stopped), ui.HomePage{Tokens: stoppedCards()[:3], Limit: 5, ToDo: todo}},
-		{"tokens-stopped", person("selfservice"), ui.TokensPage{Tokens: stoppedCards(), Limit: 8, Methods: allMethods()[1:]}},
+		{"home-reset", person("home"), ui.HomePage{Tokens: stoppedCards()[4:5], Limit: 5, ToDo: []ui.ToDo{{Kind: "reset", Href: "/me/tokens/s4/replace"}, {Kind: "no-key", Href: "/me/tokens/register"}}}},
+		{"tokens-stopped", person("selfservice"), ui.TokensPage{Tokens: stoppedCards(), Usable: 1, Limit: 8, Methods: allMethods()[1:]}},
 		{"lost", person("selfservice"), ui.LostPage{ID: "t1", Nickname: "Blue lanyard key"}},
 		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"password", "app-code", "recovery-code"},
 			Made: []ui.MadeItem{{Value: "key:t2", Nickname: Markup, SetUp: ago(day), Mine: true}, {Value: "method:totp:x", Method: "app-code", SetUp: ago(day)}}}},
 		{"lost-nothing-left", person("selfservice"), ui.LostPage{ID: "t1", Nickname: Hebrew, Last: true, Form: problem("reason", "lost.reason.empty")}},
 		{"lost-done", person("selfservice"), ui.LostDonePage{ID: "t1", Nickname: "Blue lanyard key", Reason: "lost", Reference: "K7QF-2M", Told: true, CanAdd: true}},
 		{"lost-done-stolen", hostile("selfservice"), ui.LostDonePage{ID: "t1", Nickname: Markup, Reason: "stolen", Reference: "K7QF-2M",
-			Ended: ui.Ended{Sessions: 2, Tokens: []string{Markup, "Spare"}, Methods: []string{"app-code"}}}},
-		{"found", person("selfservice"), ui.FoundPage{ID: "t1", Nickname: "Blue lanyard key", Reason: "lost", StoppedAt: ago(2 * time.Hour)}},
+			Ended: ui.Ended{Twins: []string{Hebrew}, Sessions: 2, Tokens: []string{Markup, "Spare"}, Methods: []string{"app-code"}}}},
+		{"found", person("selfservice"), ui.FoundPage{ID: "t1", Nickname: "Blue lanyard key", SameKeyAs: []string{"Second name"}, Mails: true, Reason: "lost", StoppedAt: ago(2 * time.Hour)}},
 		{"found-stolen", hostile("selfservice"), ui.FoundPage{ID: "t1", Nickname: Hebrew, Reason: "stolen", StoppedAt: ago(9 * day)}},
 		{"found-other", person("selfservice"), ui.FoundPage{ID: "t1", Nickname: Wide, StoppedAt: ago(9 * day)}},
 
@@ -152,7 +154,7 @@ func lostStates() []State {
 		{"replace", person("selfservice"), replace("windows", rows()[:1]...)},
 		{"replace-chromeos", hostile("selfservice"), replace("chromeos", hostileRows()[:1]...)},
 		{"replace-several", person("selfservice"), replace("linux", rows()...)},
-		{"replace-unknown", hostile("selfservice"), ui.ReplacePage{Tokens: hostileRows(), Back: "/pin", Ceremony: create("register"), Next: "/me/tokens/{token}/replace"}},
+		{"replace-unknown", hostile("selfservice"), ui.ReplacePage{Tokens: hostileRows(), Together: []string{Markup + ", " + Hebrew}, Back: "/pin", Ceremony: create("register"), Next: "/me/tokens/{token}/replace"}},
 		{"request", person("selfservice"), ui.RequestPage{}},
 		{"request-empty", hostile("selfservice"), ui.RequestPage{Note: Markup, Form: missing}},
 		{"request-blocked", person("selfservice"), ui.RequestPage{Reason: "blocked", Place: Hebrew, Note: "One with a large contact", Token: "t1", Nickname: Wide}},
