@@ -15,10 +15,17 @@ const (
 	PurposeStepUp Purpose = "step_up" // prove again, inside a session
 	PurposeEnrol  Purpose = "enrol"   // set up a method
 	PurposeTry    Purpose = "try"     // try a key just registered
+	// PurposePassword is changing one's password, which has no challenge: it says when the form was opened.
+	PurposePassword Purpose = "password"
 )
 
-// CeremonyLife is how long a ceremony may stay open in a page.
-const CeremonyLife = 5 * time.Minute
+// CeremonyLife is how long a ceremony may stay open in a page: as long as a challenge is good for. EnrolmentLife is the same for setting
+// a method up that is no key: what it takes to fetch a telephone, find the app and read the help, and ten times what a proof is fresh for
+// (WCAG 2.2.1). An unattended page ends earlier, with its session.
+const (
+	CeremonyLife  = 5 * time.Minute
+	EnrolmentLife = 10 * ProofLife
+)
 
 // Ceremony is one begun exchange of challenge and answer. It is sealed into the page, not stored: a million begun
 // ceremonies fill nothing.
@@ -32,6 +39,8 @@ type Ceremony struct {
 	Actor   PersonID  `json:"a,omitempty"`
 	Session SessionID `json:"s,omitempty"`
 	// State is the method's own: the challenge and what was asked for.
-	State     []byte    `json:"d,omitempty"`
+	State []byte `json:"d,omitempty"`
+	// BegunAt is when it was begun, by which the age of a proof is judged: who began in time may finish.
+	BegunAt   time.Time `json:"b"`
 	ExpiresAt time.Time `json:"e"`
 }

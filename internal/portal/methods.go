@@ -166,21 +166,19 @@ type appOptions struct {
 	QR  []string `json:"qr"`
 }
 
-// cookieApp keeps the secret that the page has shown when a code of it was refused: the app has it by then, and must not need another
-// when the person reads the page in another language. The field "shown" of its form asks for it; a page opened anew has a new secret.
+// cookieApp keeps the secret that the page has shown: the app may have it by then, and must not need another because the page was loaded
+// again, opened in a second tab, read in another language, or because its person had to prove again who they are.
 const cookieApp = "staffkey-app"
 
 func (p *Portal) appPage(r *request) error {
-	var refused string
-	if r.FormValue("shown") != "" {
-		r.openSealed(cookieApp, &refused)
-	}
-	return p.showApp(r, http.StatusOK, refused, nil)
+	var shown string
+	r.openSealed(cookieApp, &shown)
+	return p.showApp(r, http.StatusOK, shown, nil)
 }
 
-// showApp shows the secret of an authenticator app: a new one, or the same as on the page whose code was just refused.
-func (p *Portal) showApp(r *request, status int, refused string, errs []ui.FieldError) error {
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodTOTP, signin.EnrolOptions{Refused: refused})
+// showApp shows the secret of an authenticator app: the one that was shown before, or a new one.
+func (p *Portal) showApp(r *request, status int, shown string, errs []ui.FieldError) error {
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, staffkey.MethodTOTP, signin.EnrolOptions{Continues: shown})
 	if err != nil {
 		return err
 	}
@@ -190,10 +188,8 @@ func (p *Portal) showApp(r *request, status int, refused string, errs []ui.Field
 	}
 	page := ui.AppPage{QR: o.QR, Key: o.Key, URI: o.URI, Sealed: begun.Sealed, Replacing: begun.Subject.Enrolment != nil}
 	page.Errors = errs
-	if len(errs) > 0 {
-		if err := r.putSealed(cookieApp, begun.Sealed, signin.AttemptLife); err != nil {
-			return err
-		}
+	if err := r.putSealed(cookieApp, begun.Sealed, staffkey.EnrolmentLife); err != nil {
+		return err
 	}
 	return p.render(r, status, "selfservice", page)
 }
@@ -208,7 +204,11 @@ func (p *Portal) enrolApp(r *request) error {
 	}
 	done, err := p.SignIn.FinishEnrolment(r.Context(), r.current.Actor, signin.Answer{Sealed: sealed, Method: staffkey.MethodTOTP, Body: []byte(code)})
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
-		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{codeError(refusal)})
+		e := codeError(refusal)
+		if refusal.Rule == "ceremony_expired" { // the entry that the app has by now is of no use any more
+			e.Message = ui.Text{ID: "app.late"}
+		}
+		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{e})
 	}
 	if err != nil {
 		return err
@@ -287,14 +287,20 @@ func (p *Portal) removeMethod(r *request) error {
 	return r.redirect("/me/mfa")
 }
 
-func (p *Portal) passwordPage(r *request) error { return p.showPassword(r, http.StatusOK, nil) }
+func (p *Portal) passwordPage(r *request) error {
+	begun, err := p.SignIn.BeginPasswordChange(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	return p.showPassword(r, http.StatusOK, begun, nil)
+}
 
-func (p *Portal) showPassword(r *request, status int, errs []ui.FieldError) error {
+func (p *Portal) showPassword(r *request, status int, begun string, errs []ui.FieldError) error {
 	e, err := p.SignIn.FindEnrolment(r.Context(), r.current.Actor, staffkey.MethodPassword)
 	if err != nil {
 		return err
 	}
-	page := ui.PasswordPage{Username: r.current.Person.Username, NoCurrent: !policy.NeedsPassword(r.current.May)}
+	page := ui.PasswordPage{Sealed: begun, Username: r.current.Person.Username, NoCurrent: !policy.NeedsPassword(r.current.May)}
 	page.Alone = policy.PasswordStandsAlone(r.current.Person)
 	if e != nil {
 		page.ChangedAt = e.ChangedAt
@@ -307,7 +313,7 @@ func (p *Portal) changePassword(r *request) error {
 	if err := r.parseForm(); err != nil {
 		return err
 	}
-	current, password := r.PostFormValue("current"), r.PostFormValue("password")
+	begun, current, password := r.PostFormValue("ceremony"), r.PostFormValue("current"), r.PostFormValue("password")
 	var errs []ui.FieldError
 	if current == "" && policy.NeedsPassword(r.current.May) {
 		errs = append(errs, ui.FieldError{Field: "current", Message: ui.Text{ID: "password.current-empty"}})
@@ -316,14 +322,14 @@ func (p *Portal) changePassword(r *request) error {
 		errs = append(errs, ui.FieldError{Field: "password", Message: ui.Text{ID: "password.new-empty"}})
 	}
 	if len(errs) > 0 {
-		return p.showPassword(r, http.StatusUnprocessableEntity, errs)
+		return p.showPassword(r, http.StatusUnprocessableEntity, begun, errs)
 	}
-	err := p.SignIn.ChangePassword(r.Context(), r.current.Actor, current, password)
+	err := p.SignIn.ChangePassword(r.Context(), r.current.Actor, begun, current, password)
 	if errs := fieldError(err); errs != nil {
-		return p.showPassword(r, http.StatusUnprocessableEntity, errs)
+		return p.showPassword(r, http.StatusUnprocessableEntity, begun, errs)
 	}
 	if refusal := asRefusal(err); refusal != nil && refusalStatus(err) == http.StatusTooManyRequests {
-		return p.showPassword(r, http.StatusTooManyRequests, []ui.FieldError{{Message: text(refusal.Message)}})
+		return p.showPassword(r, http.StatusTooManyRequests, begun, []ui.FieldError{{Message: text(refusal.Message)}})
 	}
 	if err != nil {
 		return err

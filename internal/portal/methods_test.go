@@ -30,11 +30,11 @@ func TestApp_is_set_up_and_signs_in(t *testing.T) {
 		if again := s.scan(empty); again.key != phone.key {
 			t.Error("after no code the page shows another key")
 		}
-		if other := s.scan(b.get("/me/mfa/app-code")); other.key == phone.key {
-			t.Error("a page opened anew shows the key of before")
+		if same := s.scan(b.get("/me/mfa/app-code")); same.key != phone.key {
+			t.Error("the page loaded again shows another key: the app has the first")
 		}
 		welsh := b.press(t, empty.body)
-		welsh.leads(t, "the page in Welsh", "/me/mfa/app-code?shown=1")
+		welsh.leads(t, "the page in Welsh", "/me/mfa/app-code")
 		if same := s.scan(b.get(welsh.location())); same.key != phone.key {
 			t.Error("in another language the page shows another key")
 		}

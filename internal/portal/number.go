@@ -26,11 +26,11 @@ func (p *Portal) showNumber(r *request, status int, number string, errs []ui.Fie
 		return err
 	}
 	// The same question as at the end, so that nobody types a number for nothing.
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{})
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{Continues: r.PostFormValue("ceremony")})
 	if err != nil {
 		return err
 	}
-	page := ui.NumberPage{Kind: optionKind(kind), Number: number, Last2: begun.Last2[kind]}
+	page := ui.NumberPage{Kind: optionKind(kind), Number: number, Last2: begun.Last2[kind], Sealed: begun.Sealed}
 	page.Errors = errs
 	return p.render(r, status, "selfservice", page)
 }
@@ -47,7 +47,8 @@ func (p *Portal) sendToNumber(r *request) error {
 	if len(number) > 64 {
 		number = number[:64]
 	}
-	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number)
+	begun := r.PostFormValue("ceremony")
+	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number, begun)
 	if errs := fieldError(err); errs != nil {
 		return p.showNumber(r, http.StatusUnprocessableEntity, number, errs)
 	}
@@ -61,7 +62,7 @@ func (p *Portal) sendToNumber(r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := r.putSealed(cookieNumber, number, signin.AttemptLife); err != nil {
+	if err := r.putSealed(cookieNumber, numberBegun{number, begun}, staffkey.EnrolmentLife); err != nil {
 		return err
 	}
 	return r.redirect("/me/mfa/" + optionKind(kind) + "/code")
@@ -70,6 +71,12 @@ func (p *Portal) sendToNumber(r *request) error {
 // cookieNumber keeps the number that is being set up, to send its code again.
 const cookieNumber = "staffkey-number"
 
+// numberBegun is a number that is being set up, and the sealed enrolment that it was typed for.
+type numberBegun struct {
+	Number string `json:"n"`
+	Begun  string `json:"b"`
+}
+
 func (p *Portal) numberCodePage(r *request) error { return p.showNumberCode(r, http.StatusOK, nil) }
 
 func (p *Portal) showNumberCode(r *request, status int, errs []ui.FieldError) error {
@@ -77,7 +84,9 @@ func (p *Portal) showNumberCode(r *request, status int, errs []ui.FieldError) er
 	if err != nil {
 		return err
 	}
-	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{})
+	var typed numberBegun
+	r.openSealed(cookieNumber, &typed)
+	begun, err := p.SignIn.BeginEnrolment(r.Context(), r.current.Actor, kind, signin.EnrolOptions{Continues: typed.Begun})
 	if err != nil {
 		return err
 	}
@@ -104,11 +113,11 @@ func (p *Portal) sendToNumberAgain(r *request) error {
 	if err != nil {
 		return err
 	}
-	var number string
-	if !r.openSealed(cookieNumber, &number) {
+	var typed numberBegun
+	if !r.openSealed(cookieNumber, &typed) {
 		return r.redirect("/me/mfa/" + optionKind(kind))
 	}
-	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, number)
+	err = p.SignIn.SendEnrolmentCode(r.Context(), r.current.Actor, kind, typed.Number, typed.Begun)
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
 		return p.showNumberCode(r, changeStatus(err), []ui.FieldError{{Message: text(refusal.Message)}})
 	}

@@ -170,13 +170,13 @@ var acts = []act{
 	}},
 	{op: "ChangePassword", stands: own, begin: func(t *testing.T, s *scene) func() error {
 		return func() error {
-			return s.Service.ChangePassword(t.Context(), s.in.Actor, goodPassword, "a third horse battery")
+			return s.Service.ChangePassword(t.Context(), s.in.Actor, "", goodPassword, "a third horse battery")
 		}
 	}},
 	{op: "SendEnrolmentCode", stands: own.without(policyTightened), by: victimOf, begin: func(t *testing.T, s *scene) func() error {
 		in := s.Enter(t, s.victim)
 		return func() error {
-			return s.Service.SendEnrolmentCode(t.Context(), in.Actor, staffkey.MethodTextMessage, "07700 900456")
+			return s.Service.SendEnrolmentCode(t.Context(), in.Actor, staffkey.MethodTextMessage, "07700 900456", "")
 		}
 	}},
 	{op: "SendStepUpCode", stands: own.without(policyTightened), by: victimOf, begin: func(t *testing.T, s *scene) func() error {

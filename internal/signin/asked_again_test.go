@@ -208,7 +208,7 @@ func TestChangePassword_tells_of_wrong_ones(t *testing.T) {
 		p, key := w.withKey(t, "amara")
 		in := w.browser(t, p, key)
 		for range 5 {
-			if err := w.Service.ChangePassword(t.Context(), in.Actor, "not the battery", "a third horse battery"); err == nil {
+			if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "not the battery", "a third horse battery"); err == nil {
 				t.Fatal("a wrong password is taken")
 			}
 		}

@@ -32,10 +32,19 @@ type Answer struct {
 
 const ceremonyPlace = "ceremony"
 
+// ruleOtherOwner is the refusal of a ceremony that was begun by somebody else, or in another session.
+const ruleOtherOwner = "ceremony_owner"
+
 // seal closes a ceremony into text for a page.
 func (s *Service) seal(c staffkey.Ceremony) (string, error) {
 	c.ID = store.NewID[staffkey.CeremonyID]() // sealed, so nobody chooses one, and ordered by time, so that the sweep finds it
+	if c.BegunAt.IsZero() {
+		c.BegunAt = s.now()
+	}
 	c.ExpiresAt = s.now().Add(staffkey.CeremonyLife)
+	if c.Method != staffkey.MethodSecurityKey && (c.Purpose == staffkey.PurposeEnrol || c.Purpose == staffkey.PurposePassword) {
+		c.ExpiresAt = c.BegunAt.Add(staffkey.EnrolmentLife)
+	}
 	plain, err := json.Marshal(c)
 	if err != nil {
 		return "", err
@@ -73,7 +82,7 @@ func (s *Service) open(sealed string, want expect) (*staffkey.Ceremony, error) {
 	case c.Purpose != want.purpose || c.Method != want.method:
 		return &c, staffkey.Expired("ceremony_purpose", "key.late").Because("begun for %s by %s, used for %s by %s", c.Purpose, c.Method, want.purpose, want.method)
 	case c.Person != want.person && c.Person != "" || c.Session != want.session:
-		return &c, staffkey.Expired("ceremony_owner", "key.late").Because("begun for another person or session")
+		return &c, staffkey.Expired(ruleOtherOwner, "key.late").Because("begun for another person or session")
 	}
 	return &c, nil
 }

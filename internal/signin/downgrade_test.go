@@ -253,7 +253,7 @@ func TestRestricted_methods_are_not_for_roles(t *testing.T) {
 		}
 		in := h.browserBy(t, staffkey.MethodTOTP)
 		w.Refused(t, "restricted", func() error {
-			return w.Service.SendEnrolmentCode(t.Context(), in.Actor, staffkey.MethodTextMessage, "07700 900123")
+			return w.Service.SendEnrolmentCode(t.Context(), in.Actor, staffkey.MethodTextMessage, "07700 900123", "")
 		})
 	})
 }

@@ -66,7 +66,7 @@ func (a *answering) verifyEnrolment(ctx context.Context, actor staffkey.Actor) (
 	}
 	inner := *a.ceremony
 	inner.State, e.replaces = r.State, r.Replaces
-	e.seen, err = s.mayEnrol(ctx, actor, a.answer.Method, r.Replaces)
+	e.seen, err = s.mayEnrol(ctx, actor, a.answer.Method, r.Replaces, a.ceremony.BegunAt)
 	a.event.Organisation = e.seen.person.Organisation
 	if err != nil {
 		return e, err
@@ -138,7 +138,7 @@ func (s *Service) startEnrolment(tx *store.Tx, may staffkey.Authority, a *answer
 	if err != nil {
 		return now, err
 	}
-	return now, s.mayEnrolTx(may, a.answer.Method, e.replaces, now)
+	return now, s.mayEnrolTx(may, a.answer.Method, e.replaces, now, a.ceremony.BegunAt)
 }
 
 // keepEnrolment stores what a finished enrolment made, and tells the person. A state that was read to check the answer must still be

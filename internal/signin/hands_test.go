@@ -122,7 +122,7 @@ func (h *wallet) setUp(t testing.TB, in signintest.Browser, kind staffkey.Method
 func (h *wallet) setUpNumber(t testing.TB, in signintest.Browser, kind staffkey.MethodKind, number string) error {
 	t.Helper()
 	h.w.Clock.Advance(time.Minute)
-	if err := h.w.Service.SendEnrolmentCode(t.Context(), in.Actor, kind, number); err != nil {
+	if err := h.w.Service.SendEnrolmentCode(t.Context(), in.Actor, kind, number, ""); err != nil {
 		return err
 	}
 	b, err := h.w.Service.BeginEnrolment(t.Context(), in.Actor, kind, signin.EnrolOptions{})

@@ -51,7 +51,7 @@ func TestLineage_pass_password_enter(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := w.Browser(t, opened)
-		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "a stranger's battery"); err != nil {
+		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "", "a stranger's battery"); err != nil {
 			t.Fatal(err)
 		}
 		a, err := w.Service.CheckPassword(t.Context(), origin, signin.Attempt{}, p.Username, "a stranger's battery")

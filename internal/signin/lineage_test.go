@@ -197,7 +197,7 @@ func TestRevokePass_ends_what_it_led_to(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := w.Browser(t, opened)
-		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "a stranger's battery"); err != nil {
+		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "", "a stranger's battery"); err != nil {
 			t.Fatal(err)
 		}
 		theirs := newKey()

@@ -36,7 +36,7 @@ func refusedSetUp(t *testing.T, w *installation, h *wallet, in signintest.Browse
 		}
 	}
 	for _, kind := range []staffkey.MethodKind{staffkey.MethodTextMessage, staffkey.MethodPhoneCall} {
-		w.Refused(t, rule, func() error { return w.Service.SendEnrolmentCode(t.Context(), in.Actor, kind, "07700 900999") })
+		w.Refused(t, rule, func() error { return w.Service.SendEnrolmentCode(t.Context(), in.Actor, kind, "07700 900999", "") })
 	}
 	if got := len(w.messages(t, h.person, "")); got != sent {
 		t.Errorf("%d messages went out, want none", got-sent)
@@ -54,7 +54,7 @@ func refusedTakingAway(t *testing.T, w *installation, in signintest.Browser) {
 // refusedPassword tries to change the password by the present one.
 func refusedPassword(t *testing.T, w *installation, in signintest.Browser) {
 	t.Helper()
-	w.Refused(t, policy.StepUp, func() error { return w.Service.ChangePassword(t.Context(), in.Actor, goodPassword, newPassword) })
+	w.Refused(t, policy.StepUp, func() error { return w.Service.ChangePassword(t.Context(), in.Actor, "", goodPassword, newPassword) })
 }
 
 // F10: what is weaker than the key changes nothing of a person who has one, however fresh it is.
@@ -96,7 +96,7 @@ func TestMethods_of_a_person_with_a_key_change_by_key_only(t *testing.T) {
 				if err := w.Service.RemoveMethod(t.Context(), byKey.Actor, kind); err != nil {
 					t.Errorf("remove %s by key: %v", kind, err)
 				}
-				if err := w.Service.ChangePassword(t.Context(), byKey.Actor, goodPassword, newPassword); err != nil {
+				if err := w.Service.ChangePassword(t.Context(), byKey.Actor, "", goodPassword, newPassword); err != nil {
 					t.Errorf("change the password by key: %v", err)
 				}
 			})
@@ -156,14 +156,14 @@ func TestMethods_by_pass_are_added_and_not_removed(t *testing.T) {
 			t.Errorf("set an app up by pass: %v", err)
 		}
 		// They may not know their password: that is why they have a pass.
-		if err := w.Service.ChangePassword(t.Context(), by.Actor, "", newPassword); err != nil {
+		if err := w.Service.ChangePassword(t.Context(), by.Actor, "", "", newPassword); err != nil {
 			t.Errorf("choose a password by pass: %v", err)
 		}
 		if err := w.check(t, "amara", newPassword); err != nil {
 			t.Error(err)
 		}
 		w.Clock.Advance(staffkey.PassProofLife + time.Microsecond)
-		w.Refused(t, policy.StepUp, func() error { return w.Service.ChangePassword(t.Context(), by.Actor, "", goodPassword) })
+		w.Refused(t, policy.StepUp, func() error { return w.Service.ChangePassword(t.Context(), by.Actor, "", "", goodPassword) })
 		if _, err := w.Service.BeginEnrolment(t.Context(), by.Actor, staffkey.MethodTOTP, signin.EnrolOptions{}); signintest.RuleOf(err) != policy.StepUp {
 			t.Errorf("half an hour later: got error %v, want a refusal by %s", err, policy.StepUp)
 		}
@@ -274,7 +274,7 @@ func TestEnter_beside_a_number_that_waits_for_its_code(t *testing.T) {
 	eachEquipped(t, func(t *testing.T, w *installation) {
 		p := w.person(t, "amara")
 		in := w.Enter(t, p)
-		if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, staffkey.MethodTextMessage, "07700 900123"); err != nil {
+		if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, staffkey.MethodTextMessage, "07700 900123", ""); err != nil {
 			t.Fatal(err)
 		}
 		w.Enter(t, p)

@@ -232,11 +232,33 @@ func (s *Service) wrongPassword(ctx context.Context, event staffkey.AuditEvent, 
 	return s.refuse(ctx, event, nil, r)
 }
 
+// BeginPasswordChange begins changing the actor's own password: it refuses whoever may not, and returns what says since when they might.
+func (s *Service) BeginPasswordChange(ctx context.Context, actor staffkey.Actor) (string, error) {
+	err := s.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		h, err := s.loadHolder(tx, actor.Person)
+		if err != nil {
+			return err
+		}
+		return policy.MayChangePassword(may, h.person.ID, h.policy, h.holdings, s.now())
+	})
+	if err != nil {
+		return "", err
+	}
+	return s.seal(staffkey.Ceremony{
+		Purpose: staffkey.PurposePassword, Method: staffkey.MethodPassword, Person: actor.Person, Actor: actor.Person, Session: actor.Session,
+	})
+}
+
 // ChangePassword changes the actor's own password, by the present one unless a pass let them in, and ends their other sessions
-// (ASVS 5.0, 6.2.3 and 7.4.3).
-func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, current, password string) error {
+// (ASVS 5.0, 6.2.3 and 7.4.3). The proof has to have been fresh when the change was begun, or now. What was begun is not used up: a new
+// password that is refused is typed again.
+func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, begun, current, password string) error {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
+	at := s.now()
+	if c, err := s.open(begun, expect{staffkey.PurposePassword, staffkey.MethodPassword, actor.Person, actor.Session}); err == nil {
+		at = c.BegunAt
+	}
 	event := staffkey.Event(staffkey.EventPasswordChanged, actor)
 	event.Person, event.Subject = actor.Person, string(staffkey.MethodPassword)
 	var h holder
@@ -247,7 +269,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 		if h, err = s.loadHolder(tx, actor.Person); err != nil {
 			return err
 		}
-		return policy.MayChangePassword(may, h.person.ID, h.policy, h.holdings, s.now())
+		return policy.MayChangePassword(may, h.person.ID, h.policy, h.holdings, at)
 	})
 	event.Organisation = h.person.Organisation
 	if err != nil {
@@ -274,7 +296,7 @@ func (s *Service) ChangePassword(ctx context.Context, actor staffkey.Actor, curr
 		if err != nil {
 			return err
 		}
-		if err := policy.MayChangePassword(may, now.person.ID, now.policy, now.holdings, s.now()); err != nil {
+		if err := policy.MayChangePassword(may, now.person.ID, now.policy, now.holdings, at); err != nil {
 			return err
 		}
 		if err := s.putEnrolment(tx, now, staffkey.MethodPassword, state, may.Lineage); err != nil {

@@ -289,7 +289,7 @@ func TestChangePassword(t *testing.T) {
 		p, key := w.withKey(t, "amara")
 		in, elsewhere := w.browser(t, p, key), w.browser(t, p, key)
 		change := func(current, next string) error {
-			return w.Service.ChangePassword(t.Context(), in.Actor, current, next)
+			return w.Service.ChangePassword(t.Context(), in.Actor, "", current, next)
 		}
 		tests := []struct{ name, current, next, message string }{
 			{"wrong present one", "not the password", newPassword, "password.current"},

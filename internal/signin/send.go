@@ -82,13 +82,15 @@ func (s *Service) SendStepUpCode(ctx context.Context, actor staffkey.Actor, kind
 	}})
 }
 
-// SendEnrolmentCode notes a number for a method of the actor and sends the code that proves it.
-func (s *Service) SendEnrolmentCode(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, number string) error {
+// SendEnrolmentCode notes a number for a method of the actor and sends the code that proves it. The proof has to have been fresh when the
+// enrolment that it continues was begun, or now.
+func (s *Service) SendEnrolmentCode(ctx context.Context, actor staffkey.Actor, kind staffkey.MethodKind, number, continues string) error {
 	if number == "" {
 		return staffkey.Invalid("number", "number.empty")
 	}
+	begun := s.begunAt(s.continued(actor, kind, continues))
 	return s.send(ctx, sendingOf{actor: actor, inside: true, kind: kind, number: number, may: func(may staffkey.Authority, h holder) error {
-		return s.mayEnrolTx(may, kind, "", h)
+		return s.mayEnrolTx(may, kind, "", h, begun)
 	}})
 }
 

@@ -61,7 +61,7 @@ func TestSend_waits_between_two(t *testing.T) {
 		w.Clock.Advance(30*time.Second - time.Microsecond)
 		for name, err := range map[string]error{
 			"another": h.send(t, text), "a call instead": h.send(t, call), "in a session": w.Service.SendStepUpCode(t.Context(), in.Actor, text),
-			"to a new number": w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900999"),
+			"to a new number": w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900999", ""),
 		} {
 			throttledBy(t, name, "code_wait", err)
 		}
@@ -116,17 +116,17 @@ func TestSend_is_limited_by_number(t *testing.T) {
 		for i := range 5 {
 			w.Clock.Advance(4 * time.Minute)
 			in := w.Enter(t, w.AddPerson(t, fmt.Sprint("amara", i)))
-			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900123"); err != nil {
+			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900123", ""); err != nil {
 				t.Fatal(err)
 			}
 		}
 		w.Clock.Advance(10 * time.Minute)
 		in := w.Enter(t, w.AddPerson(t, "ben"))
 		for name, number := range map[string]string{"as it was": "07700 900123", "in another spelling": "+44 (0)7700 900-123"} {
-			throttledBy(t, name, "code_cap", w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, number))
+			throttledBy(t, name, "code_cap", w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, number, ""))
 		}
-		throttledBy(t, "by call", "code_cap", w.Service.SendEnrolmentCode(t.Context(), in.Actor, call, "07700 900123"))
-		if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900124"); err != nil { // what was refused has used nothing up
+		throttledBy(t, "by call", "code_cap", w.Service.SendEnrolmentCode(t.Context(), in.Actor, call, "07700 900123", ""))
+		if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900124", ""); err != nil { // what was refused has used nothing up
 			t.Errorf("another number: %v", err)
 		}
 	})
@@ -143,7 +143,7 @@ func TestSend_by_policy(t *testing.T) {
 		before := len(w.messages(t, h.person, ""))
 		w.Clock.Advance(time.Minute)
 		for name, number := range map[string]string{"of another country": "+33 6 39 98 12 34", "that is none": "12", "empty": ""} {
-			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, number); err == nil || errors.Is(err, staffkey.ErrThrottled) {
+			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, number, ""); err == nil || errors.Is(err, staffkey.ErrThrottled) {
 				t.Errorf("a number %s: got error %v, want it refused", name, err)
 			}
 		}
@@ -154,7 +154,7 @@ func TestSend_by_policy(t *testing.T) {
 			t.Fatal(err)
 		}
 		other := w.Enter(t, w.AddPerson(t, "ben"))
-		throttledBy(t, "a fourth, to anybody there", "code_cap", w.Service.SendEnrolmentCode(t.Context(), other.Actor, text, "07700 900124"))
+		throttledBy(t, "a fourth, to anybody there", "code_cap", w.Service.SendEnrolmentCode(t.Context(), other.Actor, text, "07700 900124", ""))
 		perDay = 0
 		w.policy(t, func(s *staffkey.PolicySettings) { s.CodesPerDay = &perDay })
 		w.Rest()
@@ -177,7 +177,7 @@ func TestNumber_change(t *testing.T) {
 		}
 		// Until the code has come back from the new number, the old one stays.
 		w.Clock.Advance(time.Minute)
-		if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900999"); err != nil {
+		if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, text, "07700 900999", ""); err != nil {
 			t.Fatal(err)
 		}
 		w.Refused(t, "code_none", func() error { // a code for setting up proves nothing at sign-in

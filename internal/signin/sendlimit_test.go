@@ -66,7 +66,7 @@ func TestSend_three_codes_to_a_new_number(t *testing.T) {
 	t.Parallel()
 	eachEquipped(t, func(t *testing.T, w *installation) {
 		ask := func(name string) error {
-			return w.Service.SendEnrolmentCode(t.Context(), w.Enter(t, w.AddPerson(t, name)).Actor, text, "07700 900123")
+			return w.Service.SendEnrolmentCode(t.Context(), w.Enter(t, w.AddPerson(t, name)).Actor, text, "07700 900123", "")
 		}
 		for i := range 3 {
 			if err := ask(fmt.Sprint("p", i)); err != nil {

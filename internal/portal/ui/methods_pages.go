@@ -58,6 +58,8 @@ type NumberPage struct {
 	Number string
 	// Last2 are the last digits of the number that is set up, or "".
 	Last2 string
+	// Sealed is the enrolment that the number is typed for.
+	Sealed string
 }
 
 func (NumberPage) layout() (string, bool) { return "account/number", false }
@@ -105,6 +107,8 @@ type PasswordPage struct {
 	// Form has errors for "current" and "password".
 	Form
 	NewPassword
+	// Sealed is the change that was begun with the page.
+	Sealed   string
 	Username string
 	// NoCurrent leaves the present password out: a pass let the person in.
 	NoCurrent bool

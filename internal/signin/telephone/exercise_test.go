@@ -44,7 +44,7 @@ func newHand(t testing.TB, kind staffkey.MethodKind, clock *storetest.Clock) sig
 	return signintest.Hand{
 		BeforeEnrolment: func(w *signintest.World, in signintest.Browser) {
 			clock.Advance(time.Minute) // nobody gets codes in a shorter time
-			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, kind, "07700 900123"); err != nil {
+			if err := w.Service.SendEnrolmentCode(t.Context(), in.Actor, kind, "07700 900123", ""); err != nil {
 				t.Fatalf("send a code to a new number: %v", err)
 			}
 			code = w.LatestCode(t, in.Actor.Person)
