@@ -175,7 +175,7 @@ func (e *sqliteEngine) close() error {
 	}
 	var errs []error
 	for _, c := range e.conns {
-		errs = append(errs, c.conn.Close())
+		errs = append(errs, c.close())
 	}
 	return errors.Join(append(errs, e.pool.Close())...)
 }
@@ -186,6 +186,17 @@ func (e *sqliteEngine) close() error {
 type preparedConn struct {
 	conn  *sql.Conn
 	stmts map[string]*sql.Stmt
+}
+
+// close finalizes the statements first. SQLite keeps a connection alive that has some, so the last one would never end, and with it the
+// write-ahead log would stay: a database whose data is in staffkey.db-wal, which a copy of staffkey.db does not have (sqlite.org/c3ref/close.html).
+func (c *preparedConn) close() error {
+	var errs []error
+	for _, s := range c.stmts {
+		errs = append(errs, s.Close())
+	}
+	clear(c.stmts)
+	return errors.Join(append(errs, c.conn.Close())...)
 }
 
 func (c *preparedConn) prepare(query string) (*sql.Stmt, error) {
