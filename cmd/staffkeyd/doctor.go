@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strings"
 	"time"
 
 	"staffkey/internal/directory"
@@ -27,7 +28,7 @@ func (c *doctorCommand) Run(env *environment) error {
 			fmt.Fprintf(env.stdout, "ok  %s\n", what)
 		case errors.As(err, &p):
 			failed++
-			fmt.Fprintf(env.stdout, "x   %s: %s\n    %s\n", what, p.cause, p.fix)
+			fmt.Fprintf(env.stdout, "x   %s: %s\n    %s\n", what, p.cause, strings.ReplaceAll(p.fix, "\n  ", "\n    "))
 		default:
 			failed++
 			fmt.Fprintf(env.stdout, "x   %s: %v\n", what, err)

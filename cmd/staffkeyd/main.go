@@ -4,6 +4,7 @@
 //	staffkeyd serve                the real thing; prints a one-time set-up link at its first start
 //	staffkeyd setup-link           another set-up link, until there is an operator
 //	staffkeyd migrate              bring the database to this release
+//	staffkeyd backup|restore FILE  a copy of the SQLite database, and back
 //	staffkeyd doctor               what would keep it from working, and how to mend it
 //	staffkeyd person|organisation|role|policy|metadata|model|recall|audit …
 //
@@ -58,6 +59,8 @@ type commands struct {
 	Serve        serveCommand         `cmd:"" help:"Run the server."`
 	SetupLink    setUpLinkCommand     `cmd:"" help:"Print a new one-time link for the first-run set-up."`
 	Migrate      migrateCommand       `cmd:"" help:"Bring the database to this release."`
+	Backup       backupCommand        `cmd:"" help:"Copy the SQLite database into a file, beside a server that runs."`
+	Restore      restoreCommand       `cmd:"" help:"Put such a copy in the place of the SQLite database."`
 	Doctor       doctorCommand        `cmd:"" help:"Check everything that the server needs."`
 	Person       personCommands       `cmd:"" help:"People: add, import, list, open a frozen account."`
 	Organisation organisationCommands `cmd:"" help:"Organisations: add, import, list."`

@@ -42,12 +42,9 @@ func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Stor
 	if err := os.MkdirAll(c.Data, 0o700); err != nil {
 		return nil, cannotWrite(c.Data, err)
 	}
-	sealer, err := store.OpenSealer(c.sealingKeyFile())
+	sealer, err := openSealer(c)
 	if err != nil {
-		if errors.Is(err, os.ErrPermission) {
-			return nil, cannotWrite(filepath.Dir(c.sealingKeyFile()), err)
-		}
-		return nil, &problem{cause: err.Error(), fix: "Check --sealing-key, or restore the file from your backup. Without it, nothing sealed can be opened.", err: err}
+		return nil, err
 	}
 	cfg := store.Config{Sealer: sealer, PostgreSQL: pg, Log: c.log}
 	if pg == "" {
@@ -61,8 +58,26 @@ func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Stor
 		return nil, &problem{cause: "the PostgreSQL database does not answer: " + lastCause(err), fix: "Check that it runs, and the URL in --postgres or --postgres-file.", err: err}
 	case errors.Is(err, os.ErrPermission):
 		return nil, cannotWrite(c.Data, err)
+	case errors.Is(err, store.ErrForeignLog):
+		return nil, &problem{
+			cause: lastCause(err),
+			fix: "A copy was put in place while the log of the database before was still there; used together, they would undo the copy or damage it.\n" +
+				"  Stop every server, move staffkey.db-wal and staffkey.db-shm in " + c.Data + " to another folder, and start again. staffkeyd restore FILE does this by itself.",
+			err: err,
+		}
 	}
 	return nil, &problem{cause: fmt.Sprintf("the database in %s cannot be opened: %s", c.Data, lastCause(err)), fix: "Check the folder in --data, its free space and who may write there.", err: err}
+}
+
+func openSealer(c *databaseConfig) (*store.Sealer, error) {
+	sealer, err := store.OpenSealer(c.sealingKeyFile())
+	switch {
+	case err == nil:
+		return sealer, nil
+	case errors.Is(err, os.ErrPermission):
+		return nil, cannotWrite(filepath.Dir(c.sealingKeyFile()), err)
+	}
+	return nil, &problem{cause: err.Error(), fix: "Check --sealing-key, or restore the file from your backup. Without it, nothing sealed can be opened.", err: err}
 }
 
 func cannotWrite(dir string, err error) error {

@@ -38,6 +38,8 @@ func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, e
 
 func (e *postgresEngine) db() *sql.DB { return e.pool }
 
+func (e *postgresEngine) begin(context.Context) error { return nil }
+
 func (e *postgresEngine) close() error { return e.pool.Close() }
 
 func (e *postgresEngine) health(ctx context.Context) error { return e.pool.PingContext(ctx) }

@@ -25,9 +25,15 @@ type sqliteEngine struct {
 	surveyors chan *preparedConn // as many as there are surveys at once
 	writer    *groupWriter
 	conns     []*preparedConn
+	first     bool // nobody else had it open
 }
 
 func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
+	if err := foreignLog(path); err != nil {
+		return nil, err
+	}
+	log, err := os.Stat(path + "-wal")
+	first := err != nil || log.Size() == 0
 	// A file that cannot be created gives SQLite's "unable to open database file"; the system says why.
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -53,7 +59,7 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	if readers <= 0 {
 		readers = defaultReaders
 	}
-	e := &sqliteEngine{pool: pool, readers: make(chan *preparedConn, readers), surveyors: make(chan *preparedConn, surveysAtOnce)}
+	e := &sqliteEngine{pool: pool, readers: make(chan *preparedConn, readers), surveyors: make(chan *preparedConn, surveysAtOnce), first: first}
 	for i := range readers + surveysAtOnce + 1 {
 		conn, err := connect(ctx, pool)
 		if err != nil {

@@ -51,3 +51,9 @@ func CountSessions(tx *Tx, person string) (n int, err error) {
 
 // ScanRow reads one row as it lies there.
 func ScanRow(tx *Tx, query string, into ...any) error { return tx.q.queryRow(query).Scan(into...) }
+
+// ForeignLog looks at the files of a database as Open does first.
+func ForeignLog(path string) error { return foreignLog(path) }
+
+// GenerationSteps are the statements by which a start gives a database its generation.
+func GenerationSteps(before, next int32) []string { return generationSteps(before, next) }

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"bytes"
 	"context"
 	"embed"
 	"errors"
@@ -21,6 +20,9 @@ var migrations embed.FS
 // Migrate brings the schema to this release and ties the database to the sealing key. Several nodes may call it at
 // once; one works and the others wait.
 func (s *Store) Migrate(ctx context.Context) error {
+	if err := s.engine.begin(ctx); err != nil {
+		return fmt.Errorf("migrate: %w", err)
+	}
 	p, err := s.migrator()
 	if err != nil {
 		return err
@@ -84,21 +86,19 @@ func (s *Store) migrator() (*goose.Provider, error) {
 // tieKey stores a sealed mark at the first start and opens it at every later one, so that a node with another key
 // refuses to start instead of failing at the first sealed value.
 func (s *Store) tieKey(ctx context.Context) error {
-	const name = "sealing_check"
-	mark := []byte("staffkey")
-	sealed, err := s.sealer.Seal(name, mark)
+	sealed, err := s.sealer.Seal(sealingCheck, sealingMark)
 	if err != nil {
 		return err
 	}
 	return s.Housekeep(ctx, func(tx *Tx) error {
-		if err := tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", name, sealed); err != nil {
+		if err := tx.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING", sealingCheck, sealed); err != nil {
 			return err
 		}
-		stored, err := tx.FindInstallationValue(name)
+		stored, err := tx.FindInstallationValue(sealingCheck)
 		if err != nil {
 			return err
 		}
-		if plain, err := s.sealer.Open(name, stored); err != nil || !bytes.Equal(plain, mark) {
+		if !opensMark(s.sealer, stored) {
 			return ErrOtherKey
 		}
 		return nil

@@ -61,6 +61,8 @@ type engine interface {
 	survey(ctx context.Context, fn func(querier) error) error
 	change(ctx context.Context, fn func(querier) error) error
 	db() *sql.DB
+	// begin is what a server does first, before its schema.
+	begin(ctx context.Context) error
 	health(ctx context.Context) error
 	integrity(ctx context.Context) error
 	close() error
