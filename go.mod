@@ -2,6 +2,10 @@ module staffkey
 
 go 1.26.8
 
+// Certificates of authenticators in use have serial numbers below zero, roots in the FIDO metadata among them (RFC 5280 §4.1.2.2 forbids
+// it, and nothing rests on the number).
+godebug x509negativeserial=1
+
 require (
 	github.com/BurntSushi/toml v1.6.0
 	github.com/alecthomas/kong v1.17.0

@@ -14,7 +14,7 @@ import (
 var hostNames = idna.New(idna.MapForLookup(), idna.BidiRule(), idna.Transitional(false), idna.CheckHyphens(false), idna.StrictDomainName(true), idna.VerifyDNSLength(true))
 
 // HostName brings the name of a host to the form in which browsers, mail servers and DNS have it: in small letters, as A-labels where it has
-// letters outside ASCII (RFC 5890 §2.3.2.1; "tŷ.example" is "xn--t-8ga.example"), and without the final dot of a full name. Every name of a
+// letters outside ASCII (RFC 5890 §2.3.2.1; "tŷ.example" is "xn--t-foa.example"), and without the final dot of a full name. Every name of a
 // host that somebody sets or sends goes through here before it is compared. An address is no name.
 func HostName(s string) (string, error) {
 	name := strings.TrimSuffix(s, ".")

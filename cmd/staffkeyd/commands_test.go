@@ -126,7 +126,7 @@ func administer(ts *testscript.TestScript, neg bool, args []string, terminal boo
 		}
 	}
 	err := func() error {
-		parser, err := kong.New(&administration{}, kong.Name("staffkeyd"), kong.Exit(func(int) {}), kong.Writers(env.stdout, env.stderr))
+		parser, err := kong.New(&administration{}, lenient(), kong.Name("staffkeyd"), kong.Exit(func(int) {}), kong.Writers(env.stdout, env.stderr))
 		if err != nil {
 			return err
 		}

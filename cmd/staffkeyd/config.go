@@ -10,14 +10,11 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"time"
 
+	"staffkey"
 	"staffkey/internal/signin"
-
-	"github.com/BurntSushi/toml"
-	"github.com/alecthomas/kong"
 )
 
 // databaseConfig says where the data is. Every command takes it.
@@ -78,18 +75,25 @@ func (c *serverConfig) settle() (settled, error) {
 		add("address: say which address people open, such as https://signin.example")
 	case err != nil || u.Host == "" || u.Path != "" && u.Path != "/" || u.RawQuery != "" || u.User != nil:
 		add("address: %q is not scheme and host only, such as https://signin.example", c.Address)
-	case u.Scheme != "https" && u.Hostname() != "localhost":
-		add("address: keys work over https only (or on http://localhost): %q", c.Address)
 	case net.ParseIP(u.Hostname()) != nil:
 		add("address: keys work with a host name, not with a number: %q", c.Address)
 	default:
-		s.address, s.rpID = origin(u), strings.ToLower(u.Hostname())
+		host, err := staffkey.HostName(u.Hostname())
+		switch {
+		case err != nil:
+			add("address: %v: %q", err, c.Address)
+		case u.Scheme != "https" && host != "localhost":
+			add("address: keys work over https only (or on http://localhost): %q", c.Address)
+		default:
+			s.address, s.rpID = origin(u.Scheme, host, u.Port()), host
+		}
 	}
 	if c.RPID != "" {
-		if c.RPID != strings.ToLower(c.RPID) || !isHostName(c.RPID) {
-			add("rp-id: %q is no host name in small letters", c.RPID)
+		if s.rpID, err = staffkey.HostName(c.RPID); err != nil {
+			add("rp-id: %v", err)
+		} else if s.rpID != "localhost" && !strings.Contains(s.rpID, ".") { // WebAuthn Level 3 §5.1.2
+			add("rp-id: %q is no name of two parts or more", c.RPID)
 		}
-		s.rpID = c.RPID
 	}
 	for _, f := range []struct{ name, value string }{{"listen", c.Listen}, {"metrics-listen", c.MetricsListen}} {
 		if _, _, err := net.SplitHostPort(f.value); err != nil && f.value != "" {
@@ -163,21 +167,13 @@ func (c *serverConfig) connectionLimits(files int) (most, each int) {
 	return max(1, most), max(1, each)
 }
 
-// isHostName reports whether a text is a name of at least two labels, or localhost, as a relying party id is (WebAuthn Level 3 §5.1.2).
-func isHostName(s string) bool {
-	u, err := url.Parse("https://" + s)
-	return err == nil && u.Host == s && u.Port() == "" && net.ParseIP(s) == nil && u.Path == "" &&
-		(s == "localhost" || strings.Contains(strings.Trim(s, "."), ".")) && strings.Trim(s, ".") == s
-}
-
-// origin writes an address as browsers write an origin: in lower case, without the port that its scheme implies (RFC 6454
-// §6.1). With the port, no browser's origin and no Host header would ever match.
-func origin(u *url.URL) string {
-	host := strings.ToLower(u.Host)
-	if implied := map[string]string{"https": ":443", "http": ":80"}[u.Scheme]; strings.HasSuffix(host, implied) {
-		host = strings.TrimSuffix(host, implied)
+// origin writes an address as browsers write an origin: without the port that its scheme implies (RFC 6454 §6.1). With it, no browser's
+// origin and no Host header would ever match.
+func origin(scheme, host, port string) string {
+	if implied := map[string]string{"https": "443", "http": "80"}[scheme]; port != "" && port != implied {
+		host += ":" + port
 	}
-	return strings.ToLower(u.Scheme) + "://" + host
+	return scheme + "://" + host
 }
 
 // postgresURL returns the URL from the setting or its file.
@@ -192,7 +188,7 @@ func (c *databaseConfig) postgresURL() (string, error) {
 	if err != nil {
 		return "", &problem{cause: "the file with the PostgreSQL URL cannot be read: " + reason(err), fix: "Check --postgres-file and who may read it.", err: err}
 	}
-	return strings.TrimSpace(string(raw)), nil
+	return fileText(raw), nil
 }
 
 func (c *databaseConfig) sqliteFile() string { return filepath.Join(c.Data, "staffkey.db") }
@@ -225,61 +221,6 @@ func reason(err error) string {
 		return path.Err.Error()
 	}
 	return err.Error()
-}
-
-// configFile is the name of a settings file. Kong asks it for values that neither a flag nor the environment gives.
-type configFile string
-
-// BeforeResolve reads the file and hooks it in.
-func (f configFile) BeforeResolve(k *kong.Kong, ctx *kong.Context, trace *kong.Path) error {
-	name := string(ctx.FlagValue(trace.Flag).(configFile))
-	if name == "" {
-		return nil
-	}
-	values := map[string]any{}
-	if _, err := toml.DecodeFile(name, &values); err != nil {
-		return fmt.Errorf("settings file %s: %w", name, err)
-	}
-	known := map[string]bool{}
-	collectFlags(k.Model.Node, known)
-	var unknown []string
-	for key := range values {
-		if !known[flagName(key)] {
-			unknown = append(unknown, key)
-		}
-	}
-	if len(unknown) > 0 {
-		slices.Sort(unknown)
-		return fmt.Errorf("settings file %s: unknown settings: %s", name, strings.Join(unknown, ", "))
-	}
-	ctx.AddResolver(kong.ResolverFunc(func(_ *kong.Context, _ *kong.Path, flag *kong.Flag) (any, error) {
-		for _, name := range flag.Envs { // kong would let the file win
-			if _, set := os.LookupEnv(name); set {
-				return nil, nil
-			}
-		}
-		for key, value := range values {
-			if flagName(key) == flag.Name {
-				return value, nil
-			}
-		}
-		return nil, nil
-	}))
-	return nil
-}
-
-// flagName lets a file say time_zone as well as time-zone.
-func flagName(key string) string { return strings.ReplaceAll(key, "_", "-") }
-
-func collectFlags(n *kong.Node, known map[string]bool) {
-	for _, f := range n.Flags {
-		if f.Name != "help" && f.Name != "config" {
-			known[f.Name] = true
-		}
-	}
-	for _, child := range n.Children {
-		collectFlags(child, known)
-	}
 }
 
 // defaultShutdownWait is the default of --shutdown-wait, for the demo, which has no such flag.

@@ -101,14 +101,23 @@ const (
 	exitUsage  = 2
 )
 
+// newParser reads command lines, the environment and settings files into c. exit is called where there is no more to do.
+func newParser(c *commands, stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
+	parser, err := kong.New(c, kong.Name("staffkeyd"), kong.Description("Sign-in and FIDO2 security-key management for federated organisations."),
+		kong.DefaultEnvars("STAFFKEY"), lenient(), kong.Writers(stdout, stderr), kong.Exit(exit),
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}))
+	if err != nil {
+		return nil, err
+	}
+	return parser, tidyVariables(parser.Model.Node)
+}
+
 // run is the program without the process, for tests.
 func run(ctx context.Context, args []string, stdin io.Reader, rawOut, rawErr io.Writer) int {
 	stdout, stderr := io.Writer(&plainWriter{to: rawOut}), io.Writer(&plainWriter{to: rawErr})
 	var c commands
 	exited := -1
-	parser, err := kong.New(&c, kong.Name("staffkeyd"), kong.Description("Sign-in and FIDO2 security-key management for federated organisations."),
-		kong.DefaultEnvars("STAFFKEY"), kong.Writers(stdout, stderr), kong.Exit(func(code int) { exited = code }),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}))
+	parser, err := newParser(&c, stdout, stderr, func(code int) { exited = code })
 	if err != nil {
 		fmt.Fprintln(stderr, "staffkeyd:", err)
 		return exitFailed

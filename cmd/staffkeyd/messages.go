@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/mail"
+	"net/netip"
 	"os"
 	"slices"
 	"strings"
@@ -62,7 +64,7 @@ func (c *messageConfig) settle(address string, add func(format string, args ...a
 			return ""
 		}
 		raw, err := os.ReadFile(file)
-		text := strings.TrimSpace(string(raw))
+		text := fileText(raw)
 		switch {
 		case err != nil:
 			add("%s: %s cannot be read: %s", setting, file, reason(err))
@@ -79,11 +81,15 @@ func (c *messageConfig) settle(address string, add func(format string, args ...a
 		m.channels = append(m.channels, channel)
 	}
 	if c.SMTPHost != "" {
-		mail := email.Config{
-			Host: c.SMTPHost, Port: c.SMTPPort, User: c.SMTPUser, Security: c.SMTPSecurity, From: c.MailFrom,
+		host, err := hostOrAddress(c.SMTPHost)
+		if err != nil {
+			add("smtp-host: %v", err)
+		}
+		server := email.Config{
+			Host: host, Port: c.SMTPPort, User: c.SMTPUser, Security: c.SMTPSecurity, From: asciiDomain(c.MailFrom),
 			Password: secret("smtp-password-file", c.SMTPPasswordFile, c.SMTPUser != ""),
 		}
-		channel, err := email.New(mail)
+		channel, err := email.New(server)
 		keep("smtp-host", channel, err)
 	} else if c.SMTPUser != "" || c.MailFrom != "" {
 		add("smtp-host: say which mail server takes e-mail, or leave out smtp-user and mail-from")
@@ -131,6 +137,30 @@ func (c *messageConfig) settle(address string, add func(format string, args ...a
 		}
 	}
 	return m
+}
+
+// hostOrAddress is a host by its name or its address.
+func hostOrAddress(s string) (string, error) {
+	if _, err := netip.ParseAddr(s); err == nil {
+		return s, nil
+	}
+	return staffkey.HostName(s)
+}
+
+// asciiDomain is the address of a sender with its domain as mail servers know it. What is no address stays, to be refused as such.
+func asciiDomain(sender string) string {
+	a, err := mail.ParseAddress(sender)
+	if err != nil {
+		return sender
+	}
+	local, domain, _ := strings.Cut(a.Address, "@")
+	if domain, err = staffkey.HostName(domain); err != nil {
+		return sender
+	}
+	if a.Address = local + "@" + domain; a.Name == "" {
+		return a.Address
+	}
+	return a.String()
 }
 
 // String says which channels there are, for the doctor: "e-mail by smtp, text messages by http, twilio, no calls".

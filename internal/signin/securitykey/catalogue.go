@@ -9,6 +9,8 @@ import (
 	"staffkey"
 	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/securitykey/webauthn"
+
+	"github.com/google/uuid"
 )
 
 // Catalogue is what is known of models of security keys: the FIDO metadata that was imported last, and the names of models.go. It is
@@ -25,8 +27,6 @@ type Catalogue struct {
 type shelf struct {
 	payload *mds.Payload
 	models  sync.Map // AAGUID, or key identifier of an attestation certificate, → *model
-	// u2f says that there are models of FIDO U2F, which have no AAGUID.
-	u2f bool
 }
 
 // model is an entry, read.
@@ -58,7 +58,7 @@ func (c *Catalogue) Verify(blob []byte, previous int, at time.Time) (staffkey.Me
 		return staffkey.Metadata{}, nil, err
 	}
 	about := staffkey.Metadata{Number: p.No, NextUpdate: p.NextUpdate, Models: p.Len(), Skipped: len(p.Skipped)}
-	return about, func() { c.in.Store(&shelf{payload: p, u2f: p.HasKeyIdentifiers()}) }, nil
+	return about, func() { c.in.Store(&shelf{payload: p}) }, nil
 }
 
 // Loaded returns what the metadata in use says of itself; the zero value without any.
@@ -150,7 +150,7 @@ func (c *Catalogue) read(e *mds.Entry) *model {
 
 // of returns the model of a key: by its AAGUID, or by its attestation certificate, where the key was registered by FIDO U2F.
 func (c *Catalogue) of(k staffkey.SecurityKey) *model {
-	if s := c.in.Load(); s != nil && s.u2f && k.AAGUID == noModel {
+	if s := c.in.Load(); s != nil && k.AAGUID == noModel {
 		if chain := chainOf(k); len(chain) > 0 {
 			return c.certifiedBy(s, chain[0])
 		}
@@ -164,6 +164,9 @@ func (c *Catalogue) certifiedBy(s *shelf, certificate *x509.Certificate) *model 
 		return m.(*model)
 	}
 	e, ok := s.payload.FindKeyIdentifier(identifier)
+	if aaguid, named := webauthn.CertifiedModel(certificate); !ok && named {
+		e, ok = s.payload.Find(uuid.UUID(aaguid).String())
+	}
 	if !ok {
 		return &model{plain: staffkey.Model{AAGUID: noModel}}
 	}
@@ -179,7 +182,7 @@ func (c *Catalogue) NeedsRegistration(k staffkey.SecurityKey) bool {
 	if s == nil || k.Trust == staffkey.TrustNone {
 		return false
 	}
-	return s.u2f && k.AAGUID == noModel || c.find(k.AAGUID).byCertificate
+	return k.AAGUID == noModel || c.find(k.AAGUID).byCertificate
 }
 
 // weigh returns the level and the findings that count for a key of a model.

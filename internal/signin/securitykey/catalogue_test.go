@@ -84,6 +84,10 @@ func TestCatalogue_judges_attestations(t *testing.T) {
 		{"nothing said", known(same), registeredKey(t, softkey.AttestationNone), staffkey.TrustNone},
 		{"a model that signs by itself only", known(statement("attestationTypes", []string{"basic_surrogate"})), packed, staffkey.TrustBroken},
 		{"an algorithm that the model does not have", known(statement("authenticationAlgorithms", []string{"rsassa_pkcsv15_sha256_raw"})), packed, staffkey.TrustBroken},
+		{"an algorithm that only its own description has", known(func(m *mdstest.Model) {
+			m.Statement = map[string]any{"authenticationAlgorithms": []string{"rsassa_pkcsv15_sha256_raw"},
+				"authenticatorGetInfo": map[string]any{"versions": []string{"FIDO_2_1"}, "algorithms": []map[string]any{{"type": "public-key", "alg": -7}}}}
+		}), packed, staffkey.TrustProven},
 		{"certificates not valid when it was registered", known(same), old, staffkey.TrustBroken},
 		{"bytes that are damaged", known(same), damaged, staffkey.TrustBroken},
 	}

@@ -9,6 +9,7 @@ import (
 	"crypto/sha256"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/hex"
 	"math/big"
 	"slices"
@@ -119,8 +120,36 @@ func TestCatalogue_of_FIDO_U2F(t *testing.T) {
 	if f := c.Facts(unknown).Model; f.Known || len(f.Findings) != 0 {
 		t.Errorf("model %+v of an unknown batch", f)
 	}
-	if without := catalogueWith(t, mdstest.Model{AAGUID: testModel}); without.NeedsRegistration(stored) {
-		t.Error("bytes are asked for where the metadata has no model of FIDO U2F")
+	if !catalogueWith(t, mdstest.Model{AAGUID: testModel}).NeedsRegistration(stored) {
+		t.Error("no bytes are asked for where the certificate may name a model")
+	}
+}
+
+// V10: later keys name their model in the certificate when they are registered by FIDO U2F too, and the metadata may know it by that alone.
+func TestCatalogue_of_FIDO_U2F_by_the_model_in_the_certificate(t *testing.T) {
+	t.Parallel()
+	maker := newU2FMaker(t)
+	template := *maker.certificate
+	template.ExtraExtensions = []pkix.Extension{{Id: asn1.ObjectIdentifier{1, 3, 6, 1, 4, 1, 45724, 1, 1, 4}, Value: append([]byte{4, 16}, testAAGUID[:]...)}}
+	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &maker.private.PublicKey, maker.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if maker.certificate, err = x509.ParseCertificate(der); err != nil {
+		t.Fatal(err)
+	}
+	k := maker.register(t)
+	c := catalogueWith(t, mdstest.Model{AAGUID: testModel, Description: "Key of the model", Roots: []*x509.Certificate{maker.certificate}})
+	if got, _ := c.Judge(k); got != staffkey.TrustProven {
+		t.Errorf("trust %q, want proven", got)
+	}
+	k.Trust = staffkey.TrustProven
+	if f := c.Facts(k).Model; f.Name == "" || f.Level != staffkey.Level1 || f.AAGUID != noModel {
+		t.Errorf("model %+v, want a name, level 1, and the AAGUID that the key told", f)
+	}
+	other := catalogueWith(t, mdstest.Model{AAGUID: testModel, Roots: []*x509.Certificate{newU2FMaker(t).certificate}})
+	if got, _ := other.Judge(k); got != staffkey.TrustBroken {
+		t.Errorf("trust %q where the model has another root, want broken: anybody can write a model into a certificate", got)
 	}
 }
 

@@ -12,10 +12,8 @@ import (
 // (FIDO Metadata Statement §4, attestationTypes), the algorithms (authenticationAlgorithms), and the trust anchors at an instant. A
 // model that proves nothing by its metadata is refused nothing but proofs. The error is a refusal with its code.
 func CheckAttestation(e *mds.Entry, a webauthn.Attestation, key webauthn.Algorithm, at time.Time) error {
-	for _, alg := range []webauthn.Algorithm{key, a.Algorithm} {
-		if alg != 0 && len(e.Algorithms) > 0 && !slices.ContainsFunc(e.Algorithms, func(name string) bool { return registry[name] == alg }) {
-			return webauthn.CodeMetadataAlgorithm.Refuse().Because("algorithm %d is not among %v", alg, e.Algorithms)
-		}
+	if err := checkAlgorithms(e, a, key); err != nil {
+		return err
 	}
 	if a.Type == webauthn.AttestationNone {
 		return nil
@@ -31,6 +29,31 @@ func CheckAttestation(e *mds.Entry, a webauthn.Attestation, key webauthn.Algorit
 		return webauthn.CodeTrustPath.Refuse().Because("trust anchors: %v", err)
 	}
 	return a.Trusted(anchors, at)
+}
+
+// checkAlgorithms compares what the key signs by with what the metadata says that it does. That speaks of the authenticator's own
+// signatures, or of what such a key says of itself (authenticatorGetInfo): some makers list less than it offers. Packed and fido-u2f statements
+// are an authenticator's own (WebAuthn Level 3 §8.2, §8.6); the credentials of a platform come from a part of it that its metadata does not
+// describe: a TPM makes keys of either kind and attests by SHA-1 where it is old (§8.3), and a phone's key store serves every app.
+func checkAlgorithms(e *mds.Entry, a webauthn.Attestation, key webauthn.Algorithm) error {
+	if a.Format == "compound" {
+		for _, part := range a.Parts {
+			if err := checkAlgorithms(e, part, key); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if a.Format == "tpm" || a.Format == "android-key" || a.Format == "apple" || len(e.Algorithms) == 0 {
+		return nil
+	}
+	// The certificate of a packed statement may be for a key of another kind than the credential's, so that its algorithm says nothing.
+	listed := slices.ContainsFunc(e.Algorithms, func(name string) bool { return registry[name] == key }) ||
+		slices.ContainsFunc(e.Info.Algorithms, func(p mds.Parameter) bool { return webauthn.Algorithm(p.Algorithm) == key })
+	if !listed {
+		return webauthn.CodeMetadataAlgorithm.Refuse().Because("algorithm %d is not among %v", key, e.Algorithms)
+	}
+	return nil
 }
 
 // attestationTypes are the names of the FIDO Registry of Predefined Values §3.6 that fit a type. What is told from a chain as basic

@@ -76,7 +76,14 @@ type GetInfo struct {
 	FirmwareVersion    uint64             `json:"firmwareVersion"`
 	Certifications     map[string]float64 `json:"certifications"`
 	AttestationFormats []string           `json:"attestationFormats"`
+	Algorithms         []Parameter        `json:"algorithms"`
 	MaxMsgSize         int                `json:"maxMsgSize"` // bytes; 0 when not told
+}
+
+// Parameter is a kind of credential that a key offers (WebAuthn Level 3 §5.3).
+type Parameter struct {
+	Type      string `json:"type"`
+	Algorithm int64  `json:"alg"` // COSE
 }
 
 // person are the methods that tell one person from another (FIDO Registry §3.1). Neither a touch nor a place does.

@@ -73,9 +73,6 @@ func KeyIdentifier(c *x509.Certificate) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// HasKeyIdentifiers reports whether there are models that are found by a key identifier.
-func (p *Payload) HasKeyIdentifiers() bool { return len(p.byKeyIdentifier) > 0 }
-
 func (p *Payload) at(i int, ok bool) (*Entry, bool) {
 	if !ok {
 		return nil, false

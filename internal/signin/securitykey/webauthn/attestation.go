@@ -207,7 +207,7 @@ func certificates(m map[string]cbor.RawMessage) ([]*x509.Certificate, error) {
 		if !isBytes(item) || strictCBOR.Unmarshal(item, &der) != nil {
 			return nil, refuse(CodeAttestationStatement, "x5c has something else than certificates")
 		}
-		c, err := x509.ParseCertificate(der)
+		c, err := x509.ParseCertificate(mended(der))
 		if err != nil {
 			return nil, refuse(CodeAttestationStatement, "x5c: %v", err)
 		}

@@ -17,8 +17,9 @@ func (rp RelyingParty) checkClientData(raw []byte, kind, challenge string) error
 	if len(raw) > maxClientData {
 		return refuse(CodeClientData, "%d bytes", len(raw))
 	}
+	// Steps 5 and 8 say "UTF-8 decode", which drops one byte order mark (Encoding §6); the hash is over the bytes with it.
 	var d clientData
-	if err := members(raw, d.visit); err != nil {
+	if err := members(bytes.TrimPrefix(raw, []byte("\ufeff")), d.visit); err != nil {
 		return refuse(CodeClientData, "%v", err)
 	}
 	if text, ok := unquote(d.kind); !ok || text != kind {

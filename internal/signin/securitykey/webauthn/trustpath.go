@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"encoding/asn1"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -12,9 +13,15 @@ import (
 // instant, to one of the trust anchors. An anchor may be a root, an intermediate, or the attestation certificate itself (FIDO
 // Metadata Statement §3.6, attestationRootCertificates). The types none and self have no path, and are never trusted. Of a
 // compound attestation, every part with a path must lead there, and one must have a path.
+//
+// A path may end in the trust anchor itself, as those of phones do and as step 24 allows; that of a packed statement may not, which is
+// the FIDO Alliance's rule for servers (its conformance tests, packed F-10), see [Attestation.WithoutAnchor].
 func (a Attestation) Trusted(anchors []*x509.Certificate, at time.Time) error {
 	if a.Doubt != nil {
 		return a.Doubt
+	}
+	if a.Format != "packed" {
+		a = a.WithoutAnchor(anchors)
 	}
 	if len(a.Parts) == 0 {
 		return checkPath(a.TrustPath, anchors, at)
@@ -26,11 +33,26 @@ func (a Attestation) Trusted(anchors []*x509.Certificate, at time.Time) error {
 		if len(p.TrustPath) == 0 {
 			continue
 		}
-		if err := checkPath(p.TrustPath, anchors, at); err != nil {
+		if err := p.Trusted(anchors, at); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// WithoutAnchor returns an attestation whose path does not end in its own root, where that is one of the trust anchors: the same
+// certificate, or another for the same name and key, because makers issue theirs anew before they expire and keys in use bring the old one.
+// A root that is no anchor stays, and is refused.
+func (a Attestation) WithoutAnchor(anchors []*x509.Certificate) Attestation {
+	if n := len(a.TrustPath); n > 1 && isSelfSigned(a.TrustPath[n-1]) {
+		root := a.TrustPath[n-1]
+		if slices.ContainsFunc(anchors, func(c *x509.Certificate) bool {
+			return bytes.Equal(c.RawSubject, root.RawSubject) && bytes.Equal(c.RawSubjectPublicKeyInfo, root.RawSubjectPublicKeyInfo)
+		}) {
+			a.TrustPath = a.TrustPath[:n-1]
+		}
+	}
+	return a
 }
 
 func checkPath(path, anchors []*x509.Certificate, at time.Time) error {

@@ -74,6 +74,7 @@ func TestTrusted(t *testing.T) {
 	direct := certify(t, root, good)
 	alone := certify(t, nil, good)
 	other := certify(t, nil, authority("root")) // the same name, another key
+	older := reissued(t, root)
 	old := func(c *x509.Certificate) { c.NotAfter = pathNow.Add(-time.Second) }
 	young := func(c *x509.Certificate) { c.NotBefore = pathNow.Add(time.Second) }
 	oldMiddle := certify(t, root, func(c *x509.Certificate) { authority("old")(c); old(c) })
@@ -110,7 +111,12 @@ func TestTrusted(t *testing.T) {
 		{"another root of the same name", list(leaf, middle), list(other), CodeTrustPath},
 		{"a self-signed certificate of whoever", list(alone), list(root), CodeTrustPath},
 		{"the intermediate is missing", list(leaf), list(root), CodeTrustPath},
-		{"with the root", list(leaf, middle, root), list(root), CodeTrustPathRoot},
+		{"with the root", list(leaf, middle, root), list(root), ""},
+		{"with the root, among other anchors", list(leaf, middle, root), list(alone, other, root), ""},
+		{"with the root, which its maker has issued anew", list(leaf, middle, older), list(root), ""},
+		{"with a root that is no anchor", list(leaf, middle, root), list(middle), CodeTrustPathRoot},
+		{"with another root of the same name", list(leaf, middle, other), list(root), CodeTrustPathRoot},
+		{"with the root twice", list(leaf, middle, root, root), list(root), CodeTrustPathRoot},
 		{"in another order", list(middle, leaf), list(root), CodeTrustPathOrder},
 		{"with one too many", list(direct, middle), list(root), CodeTrustPathOrder},
 		{"the same twice", list(leaf, middle, middle), list(root), CodeTrustPathOrder},
@@ -139,6 +145,33 @@ func TestTrusted(t *testing.T) {
 	check(t, parts(list(direct), nil).Trusted(list(root), pathNow), "")
 	check(t, parts(list(direct), list(alone)).Trusted(list(root), pathNow), CodeTrustPath)
 	check(t, parts(nil, nil).Trusted(list(root), pathNow), CodeTrustPath)
+
+	// The FIDO Alliance does not let a packed statement bring its root (conformance, packed F-10), inside a compound one neither; whoever
+	// wants it to takes the anchor off first.
+	packed := Attestation{Format: "packed", Type: AttestationBasic, TrustPath: list(leaf, middle, root)}
+	check(t, packed.Trusted(list(root), pathNow), CodeTrustPathRoot)
+	check(t, packed.WithoutAnchor(list(root)).Trusted(list(root), pathNow), "")
+	check(t, packed.WithoutAnchor(list(other)).Trusted(list(root), pathNow), CodeTrustPathRoot)
+	check(t, Attestation{Format: "compound", TrustPath: list(direct), Parts: []Attestation{packed}}.Trusted(list(root), pathNow), CodeTrustPathRoot)
+	alone1 := Attestation{Format: "tpm", TrustPath: list(alone)}
+	check(t, alone1.WithoutAnchor(list(alone)).Trusted(list(alone), pathNow), "") // the attestation certificate itself stays
+}
+
+// reissued returns a root for the same name and key that was valid earlier.
+func reissued(t testing.TB, root *issuer) *issuer {
+	t.Helper()
+	earlier := template(t, func(c *x509.Certificate) {
+		c.IsCA, c.KeyUsage, c.Subject, c.NotBefore = true, x509.KeyUsageCertSign, root.Subject, pathFrom.AddDate(-1, 0, 0)
+	})
+	der, err := x509.CreateCertificate(rand.Reader, earlier, earlier, root.private.Public(), root.private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &issuer{c, root.private}
 }
 
 // §8.2.1 and §8.2.2.

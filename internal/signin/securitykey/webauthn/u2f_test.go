@@ -1,9 +1,13 @@
 package webauthn
 
 import (
+	"bytes"
 	"crypto"
 	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"maps"
 	"slices"
 	"testing"
@@ -96,4 +100,62 @@ func TestU2F_that_names_a_model(t *testing.T) {
 		t.Fatal(err)
 	}
 	check(t, a.Doubt, CodeAttestationAAGUID)
+}
+
+// Certificates of the batches whose signature says that bits of it are unused are read as they were meant, and no others.
+func TestMended(t *testing.T) {
+	t.Parallel()
+	authorityKey, err := rsa.GenerateKey(rand.Reader, 2048)
+	if err != nil {
+		t.Fatal(err)
+	}
+	made := func(name string) []byte {
+		parent := template(t, authority("Yubico U2F Root CA Serial 457200631"))
+		der, err := x509.CreateCertificate(rand.Reader, template(t, func(c *x509.Certificate) { c.Subject = pkix.Name{CommonName: name} }), parent,
+			newEC(t, elliptic.P256()).Public(), authorityKey)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return der
+	}
+	for name, want := range map[string]bool{"Yubico U2F EE Serial 13831167861": true, "Yubico U2F EE Serial 138311678617": false, "Another maker": false} {
+		good := made(name)
+		if got := mended(good); !bytes.Equal(got, good) {
+			t.Errorf("%s: a good certificate was changed", name)
+		}
+		wrong := bytes.Clone(good)
+		wrong[len(wrong)-257] = 2
+		sent := bytes.Clone(wrong)
+		got := mended(wrong)
+		if bytes.Equal(got, good) != want || !bytes.Equal(wrong, sent) {
+			t.Errorf("%s: mended %t, want %t; what came was changed: %t", name, bytes.Equal(got, good), want, !bytes.Equal(wrong, sent))
+		}
+		if !want {
+			continue
+		}
+		wrong[100] ^= 1
+		if !bytes.Equal(mended(wrong)[:len(wrong)-257], wrong[:len(wrong)-257]) {
+			t.Errorf("%s: more than the count of unused bits was changed", name)
+		}
+	}
+	for _, odd := range [][]byte{nil, {0x30}, make([]byte, 257), bytes.Repeat([]byte{3}, 300)} {
+		if got := mended(odd); !bytes.Equal(got, odd) {
+			t.Errorf("%d bytes of no certificate were changed", len(odd))
+		}
+	}
+}
+
+func TestCertifiedModel(t *testing.T) {
+	t.Parallel()
+	named := func(value []byte) *x509.Certificate {
+		return &x509.Certificate{Extensions: []pkix.Extension{{Id: oidAAGUID, Value: value}}}
+	}
+	if got, ok := CertifiedModel(named(append([]byte{4, 16}, testAAGUID[:]...))); !ok || got != testAAGUID {
+		t.Errorf("got %x, %t, want %x", got, ok, testAAGUID)
+	}
+	for _, c := range []*x509.Certificate{{}, named([]byte{4, 1, 1}), named(testAAGUID[:])} {
+		if got, ok := CertifiedModel(c); ok {
+			t.Errorf("model %x of a certificate that names none", got)
+		}
+	}
 }

@@ -114,6 +114,12 @@ func Reattest(attestationObject, clientDataJSON []byte) (Attestation, Algorithm,
 	return a, key.algorithm, err
 }
 
+// ModelOf returns the AAGUID in an attestation object that was accepted before.
+func ModelOf(attestationObject []byte) ([16]byte, error) {
+	object, err := parseAttestationObject(attestationObject)
+	return object.data.AAGUID, err
+}
+
 // Authentication is a verified authentication.
 type Authentication struct {
 	Flags      Flags
