@@ -206,7 +206,7 @@ func (p *Portal) enrolApp(r *request) error {
 	if refusal := asRefusal(err); refusal != nil && refusal.Rule != policy.StepUp {
 		e := codeError(refusal)
 		if refusal.Rule == "ceremony_expired" { // the entry that the app has by now is of no use any more
-			e.Message = ui.Text{ID: "app.late"}
+			e.Message = ui.Text{ID: "code.app-late"}
 		}
 		return p.showApp(r, http.StatusUnprocessableEntity, sealed, []ui.FieldError{e})
 	}

@@ -65,6 +65,8 @@ func methodStates() []State {
 	app := ui.AppPage{QR: qrRows(appURI), Key: "JBSW Y3DP EHPK 3PXP JBSW Y3DP EHPK 3PXP", URI: appURI, Sealed: "c2VhbGVk"}
 	slow := app
 	slow.Replacing, slow.Form = true, ui.Form{Errors: []ui.FieldError{{Field: "code", Message: ui.Counted("totp.slow", 3)}}}
+	late := app
+	late.Form = problem("code", "code.app-late")
 	sent := ui.Resend{Action: "/me/mfa/text/again", Wait: 40, State: text("code.state.waiting")}
 	wait := ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("code.wait", 40)}}}
 	removed := &ui.Flash{Kind: "success", Message: ui.Text{ID: "flash.method-removed", Args: map[string]any{"Method": text("method.phone.name")}}}
@@ -82,6 +84,7 @@ func methodStates() []State {
 
 		{"app", person("selfservice"), app},
 		{"app-slow-clock", person("selfservice"), slow},
+		{"app-late", person("selfservice"), late},
 		{"number-text", person("selfservice"), ui.NumberPage{Kind: "text"}},
 		{"number-text-landline", hostile("selfservice"), ui.NumberPage{Kind: "text", Number: "01632 960 123", Last2: "77", Form: problem("number", "number.landline")}},
 		{"number-phone", person("selfservice"), ui.NumberPage{Kind: "phone", Last2: "23"}},
