@@ -12,16 +12,20 @@ import (
 
 // clientIP is the address of the peer, or behind trusted proxies the nearest address in X-Forwarded-For that is not one of them. The header of
 // anybody else says nothing. What a trusted proxy writes and we cannot read is no address: counted as its own, all people behind it would be
-// one. Operators see it in the log, once in unreadableEvery, and in the metrics.
+// one. Operators see it in the log, once in seldomEvery, and in the metrics.
 func (p *Portal) clientIP(r *http.Request) string {
 	header := strings.Join(r.Header.Values("X-Forwarded-For"), ",")
 	ip, hop, ok := clientOf(r.RemoteAddr, header, p.TrustedProxies)
 	if !ok {
 		p.Metrics.unreadable.Inc()
 		if p.unreadable.due(p.Now()) {
-			p.Log.LogAttrs(r.Context(), slog.LevelWarn, "no client address: a trusted proxy sent an X-Forwarded-For that cannot be read, or none",
+			p.Log.LogAttrs(r.Context(), slog.LevelWarn, "no client address: a trusted proxy sent an X-Forwarded-For that cannot be read, or none (Forwarded is not read)",
 				slog.String("proxy", r.RemoteAddr), slog.String("header", clipped(header, 200)), slog.String("hop", clipped(hop, 100)))
 		}
+	}
+	if header != "" && isNear(ip) && p.isPeer(r, ip) && p.untrusted.due(p.Now()) {
+		p.Log.LogAttrs(r.Context(), slog.LevelWarn, "X-Forwarded-For from an address that is not in trusted-proxy: everybody who comes by it counts as one",
+			slog.String("peer", r.RemoteAddr), slog.String("header", clipped(header, 200)))
 	}
 	if !ip.IsValid() {
 		return ""
@@ -29,8 +33,18 @@ func (p *Portal) clientIP(r *http.Request) string {
 	return ip.String()
 }
 
-// unreadableEvery is how often the log tells of headers that cannot be read.
-const unreadableEvery = time.Hour
+// isNear reports an address of this machine or of a private network: where a proxy of one's own is, that somebody has forgotten to name.
+func isNear(ip netip.Addr) bool { return ip.IsLoopback() || ip.IsPrivate() || ip.IsLinkLocalUnicast() }
+
+// isPeer reports whether the address of a request is that of its connection, and not a trusted proxy's word.
+func (p *Portal) isPeer(r *http.Request, ip netip.Addr) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	peer, parseErr := netip.ParseAddr(host)
+	return err == nil && parseErr == nil && peer.Unmap() == ip && !isTrusted(ip, p.TrustedProxies)
+}
+
+// seldomEvery is how often the log tells of what a proxy in front does wrong.
+const seldomEvery = time.Hour
 
 // seldom says when something that happens often is due to be told.
 type seldom struct {
@@ -44,7 +58,7 @@ func (s *seldom) due(now time.Time) bool {
 	if now.Before(s.next) {
 		return false
 	}
-	s.next = now.Add(unreadableEvery)
+	s.next = now.Add(seldomEvery)
 	return true
 }
 

@@ -18,6 +18,8 @@ type Metrics struct {
 	proofs   *prometheus.CounterVec
 	// unreadable counts requests by a trusted proxy whose client's address could not be read.
 	unreadable prometheus.Counter
+	// otherHost counts requests by another name than that of the address.
+	otherHost prometheus.Counter
 }
 
 // NewMetrics returns metrics in a registry of their own, with those of the Go runtime and the process.
@@ -37,8 +39,11 @@ func NewMetrics() *Metrics {
 		unreadable: prometheus.NewCounter(prometheus.CounterOpts{
 			Name: "staffkey_client_address_unreadable_total", Help: "Requests by a trusted proxy whose X-Forwarded-For told no address that can be read.",
 		}),
+		otherHost: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "staffkey_other_host_total", Help: "Requests whose Host is not that of the address.",
+		}),
 	}
-	m.Registry.MustRegister(m.requests, m.seconds, m.proofs, m.unreadable, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.Registry.MustRegister(m.requests, m.seconds, m.proofs, m.unreadable, m.otherHost, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 

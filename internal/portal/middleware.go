@@ -72,10 +72,12 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 			inner.ServeHTTP(counted, r) // asked by address, not by name
 		case r.URL.Path == relatedOriginsPath:
 			inner.ServeHTTP(counted, r) // asked where the address was before
-		case r.Host != p.host:
-			p.otherHost(counted, r)
+		case strings.HasPrefix(r.URL.Path, "/static/"):
+			inner.ServeHTTP(counted, r) // of the page that says that the name is wrong, too
+		case p.isOwnHost(r.Host):
+			p.ownHost(counted, r, inner)
 		default:
-			inner.ServeHTTP(counted, r)
+			p.otherHost(counted, r)
 		}
 		p.Metrics.observeRequest(r.Pattern, counted.status, time.Since(start))
 	}), nil
@@ -102,17 +104,6 @@ func (p *Portal) isOtherOrigin(r *http.Request) bool {
 	}
 	u, err := url.Parse(referer)
 	return err != nil || u.Scheme+"://"+u.Host != p.Address
-}
-
-// otherHost sends a visitor who came by another name or by number to the configured address: keys work only there.
-func (p *Portal) otherHost(w http.ResponseWriter, r *http.Request) {
-	if r.Method == http.MethodGet || r.Method == http.MethodHead {
-		http.Redirect(w, r, p.Address+localPath(r.URL.RequestURI(), "/"), http.StatusTemporaryRedirect)
-		return
-	}
-	p.serveNoRoute(w, r, func(r *request) error {
-		return &statusError{http.StatusMisdirectedRequest, "other host name"}
-	})
 }
 
 type statusWriter struct {

@@ -60,8 +60,8 @@ type Portal struct {
 	stations stations
 	// languages are those of the pages.
 	languages languages
-	// unreadable is when the log tells next of a proxy that cannot be read.
-	unreadable seldom
+	// unreadable, untrusted and otherHosts are when the log tells next of a proxy that cannot be read, is not trusted, or passes on another name.
+	unreadable, untrusted, otherHosts seldom
 	// largeBodies are the routes, by their pattern, that take more than a form; bodies and files bound what is held of bodies.
 	largeBodies   map[string]int64
 	bodies, files bodyBudget

@@ -130,29 +130,6 @@ func TestHeadersOnEveryAnswer(t *testing.T) {
 	}
 }
 
-func TestOtherHostNames(t *testing.T) {
-	t.Parallel()
-	s := newStack(t, address)
-	b := s.browser()
-	for _, host := range []string{"127.0.0.1:8080", "evil.example", "signin.example:8443", ""} {
-		r := b.request("GET", "/signin?next=/me", "", "")
-		r.Host = host
-		if a := b.send(r); a.StatusCode != http.StatusTemporaryRedirect || a.location() != address+"/signin?next=/me" {
-			t.Errorf("GET for host %q: %d to %q", host, a.StatusCode, a.location())
-		}
-		r = b.request("POST", "/signin", "application/x-www-form-urlencoded", "username=a&password=b")
-		r.Host = host
-		if a := b.send(r); a.StatusCode != http.StatusMisdirectedRequest {
-			t.Errorf("POST for host %q: %d", host, a.StatusCode)
-		}
-	}
-	r := b.request("GET", "/readyz", "", "")
-	r.Host = "10.1.2.3:8080"
-	if a := b.send(r); a.StatusCode != http.StatusOK {
-		t.Errorf("a probe by address: %d", a.StatusCode)
-	}
-}
-
 func TestNextStaysHere(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)

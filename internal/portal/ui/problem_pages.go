@@ -14,6 +14,14 @@ type ErrorPage struct {
 	Action *Action
 }
 
+// HostPage says that a request came by another name than the service has, and what to set where that does not end.
+type HostPage struct {
+	// Came is the name that came, or ""; Own is the one of Address.
+	Came, Own, Address string
+}
+
+func (HostPage) layout() (string, bool) { return "problem/host", false }
+
 func (ErrorPage) layout() (string, bool) { return "problem/error", false }
 
 // Action is a link that looks like a button.

@@ -30,7 +30,6 @@ const (
 // it is short: 42 bits, where NIST SP 800-63B-4 §3.1.2.2 asks for 20 of what is throttled, and the digest is of no use without its key.
 const shape = "0000-0000-AAAA"
 
-
 // Digester makes keyed digests of secrets.
 type Digester interface {
 	Digest(place string, secret []byte) ([]byte, error)

@@ -50,6 +50,8 @@ func problemStates() []State {
 		{"error-413", visitor(), ui.ErrorPage{Message: ui.StatusMessage(413)}},
 		{"error-415", visitor(), ui.ErrorPage{Message: ui.StatusMessage(415)}},
 		{"error-421", visitor(), ui.ErrorPage{Message: ui.StatusMessage(421)}},
+		{"other-host", visitor(), ui.HostPage{Came: "127.0.0.1:8080", Own: "signin.northmoor.example", Address: "https://signin.northmoor.example"}},
+		{"other-host-none", visitor(), ui.HostPage{Own: "signin.northmoor.example", Address: "https://signin.northmoor.example"}},
 		{"error-429", visitor(), ui.ErrorPage{Message: ui.Counted("rate", 4), Action: signIn}},
 		{"error-500", person("home"), ui.ErrorPage{Message: ui.StatusMessage(500), SupportCode: "K7QF-2M", Action: retry}},
 		{"error-503", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.503", Args: map[string]any{"Until": "22:30"}}}},
