@@ -64,6 +64,15 @@ type settled struct {
 	messages       messages
 }
 
+// host is the host name of the address.
+func (s *settled) host() string {
+	u, err := url.Parse(s.address)
+	if err != nil {
+		return "" // settle has read it
+	}
+	return u.Hostname()
+}
+
 // settle checks everything and reports all problems at once.
 func (c *serverConfig) settle() (settled, error) {
 	var s settled

@@ -95,7 +95,7 @@ func (c *demoCommand) Run(env *environment) error {
 	}
 	group, ctx := errgroup.WithContext(env.ctx)
 	group.Go(func() error { return gate.serve(ctx, newHTTPServer(nil, log), gatewayListener) })
-	group.Go(func() error { return srv.run(ctx, listener, &cfg) })
+	group.Go(func() error { return srv.run(ctx, listener, &cfg, nil) })
 	return group.Wait()
 }
 

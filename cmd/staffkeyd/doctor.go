@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -45,7 +44,9 @@ func (c *doctorCommand) Run(env *environment) error {
 		}
 	}
 	check("port", portFree(env, c.Listen))
-	check("certificate", c.certificate())
+	if c.TLSCert != "" && c.TLSKey != "" {
+		check("certificate", c.certificate(set.host(), env.now()))
+	}
 	s, err := openStore(env.ctx, env.config, false)
 	check("database", err)
 	if err == nil {
@@ -83,14 +84,17 @@ func portFree(env *environment, address string) error {
 	return l.Close()
 }
 
-func (c *serverConfig) certificate() error {
-	for _, f := range []string{c.TLSCert, c.TLSKey} {
-		if f == "" {
-			continue
-		}
-		if _, err := os.ReadFile(f); err != nil {
-			return &problem{cause: f + " cannot be read: " + reason(err), fix: "Check --tls-cert and --tls-key, and who may read them.", err: err}
-		}
+// certificate looks at the pair as serve does, and then as browsers do.
+func (c *serverConfig) certificate(host string, now time.Time) error {
+	pair, err := readPair(c.TLSCert, c.TLSKey)
+	if err != nil {
+		return err
+	}
+	if err := judgePair(pair, c.TLSCert, host, now); err != nil {
+		return err
+	}
+	if left := pair.Leaf.NotAfter.Sub(now); left < certificateSoon {
+		return &problem{cause: fmt.Sprintf("the certificate in %s ends on %s", c.TLSCert, day(pair.Leaf.NotAfter)), fix: "Renew it, and write both files; a running server takes them within a minute."}
 	}
 	return nil
 }

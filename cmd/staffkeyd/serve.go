@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
+	"os/signal"
 	"reflect"
 	"runtime"
 	"syscall"
@@ -36,6 +38,15 @@ func (c *serveCommand) Run(env *environment) error {
 		return err
 	}
 	env.config.log = log
+	hangUps := make(chan os.Signal, 1) // from here on, they end nothing
+	signal.Notify(hangUps, syscall.SIGHUP)
+	defer signal.Stop(hangUps)
+	var certificate *liveCertificate
+	if c.TLSCert != "" {
+		if certificate, err = openCertificate(c.TLSCert, c.TLSKey, set.host(), time.Now, log); err != nil {
+			return err
+		}
+	}
 	// With the sealing key, a copy of the database opens: whoever starts a server that shows it to others has to know.
 	if err := privateFile(env.config.sealingKeyFile()); err != nil {
 		return err
@@ -83,7 +94,26 @@ func (c *serveCommand) Run(env *environment) error {
 	most, each := c.connectionLimits(openFiles())
 	bound := newBoundListener(listener, most, each, set.trustedProxies)
 	bound.observe(srv.metrics.Registry)
-	return srv.run(env.ctx, bound, &c.serverConfig)
+	if certificate != nil {
+		certificate.observe(srv.metrics.Registry)
+	}
+	go reloadOn(env.ctx, hangUps, certificate, log)
+	return srv.run(env.ctx, bound, &c.serverConfig, certificate)
+}
+
+// reloadOn looks at the files of TLS at each signal. All other files and settings are read at start only, which the log says.
+func reloadOn(ctx context.Context, signals <-chan os.Signal, certificate *liveCertificate, log *slog.Logger) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-signals:
+			if certificate != nil {
+				certificate.look()
+			}
+			log.Info("SIGHUP: looked at the files of tls-cert and tls-key; other settings need a restart", "tls", certificate != nil)
+		}
+	}
 }
 
 // noOperatorHelp is the way back where nobody can sign in to make somebody else an operator: set-up is once, so it is the console.
@@ -177,7 +207,8 @@ func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 }
 
 // run serves and does the jobs of a node until ctx ends, and then lets requests under way finish.
-func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConfig) error {
+// Without a certificate it speaks plain HTTP.
+func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConfig, certificate *liveCertificate) error {
 	// Before the first sign-in: a key of a model with a finding must not get in because this node has just started.
 	if err := s.directory.RefreshModels(ctx); err != nil {
 		s.log.Error("metadata not loaded", "error", err)
@@ -186,13 +217,11 @@ func (s *server) run(ctx context.Context, listener net.Listener, cfg *serverConf
 	public := newHTTPServer(s.public, s.log)
 	servers := []*http.Server{public}
 	group.Go(func() error {
-		var err error
-		if cfg.TLSCert != "" {
-			err = public.ServeTLS(listener, cfg.TLSCert, cfg.TLSKey)
-		} else {
-			err = public.Serve(listener)
+		if certificate == nil {
+			return unlessClosed(public.Serve(listener))
 		}
-		return unlessClosed(err)
+		public.TLSConfig.GetCertificate = certificate.get
+		return unlessClosed(public.ServeTLS(listener, "", ""))
 	})
 	if cfg.MetricsListen != "" {
 		l, err := listen(ctx, "--metrics-listen", cfg.MetricsListen)
