@@ -129,15 +129,15 @@ const ballastSize = 8 << 20
 // wire connects the packages for an address.
 func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*server, error) {
 	metrics := portal.NewMetrics()
-	list, err := methods(s, securitykey.Config{ID: set.rpID, Name: cfg.RPName, Origins: []string{set.address}}, set.workers, cfg.PasswordQueue)
-	if err != nil {
-		return nil, err
-	}
 	catalogue, err := cfg.newCatalogue(time.Now)
 	if err != nil {
 		return nil, err
 	}
 	observeMetadata(metrics.Registry, catalogue.Loaded)
+	list, err := methods(s, securitykey.Config{ID: set.rpID, Name: cfg.RPName, Origins: []string{set.address}, Reaches: catalogue.Transports}, set.workers, cfg.PasswordQueue)
+	if err != nil {
+		return nil, err
+	}
 	delivery, err := set.messages.newService(notify.Deps{
 		Store: s, Address: set.address, Location: set.location, ServiceName: cfg.RPName, Log: log, Observe: observeMessages(metrics.Registry),
 	})

@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -205,7 +206,7 @@ func (p *Portal) edit(r *request) error {
 
 // signalName has the browser show a token by its nickname from now on.
 func (p *Portal) signalName(r *request, k staffkey.SecurityKey, nickname string) error {
-	signal := ui.Signal{Kind: "details", RPID: p.RPID, UserID: encodeID(k.UserHandle), Name: r.current.Person.Username, DisplayName: nickname}
+	signal := ui.Signal{Kind: "details", RPID: cmp.Or(k.RPID, p.RPID), UserID: encodeID(k.UserHandle), Name: r.current.Person.Username, DisplayName: nickname}
 	return r.putSealed(cookieSignal, signal, 0)
 }
 
@@ -246,7 +247,7 @@ func (p *Portal) remove(r *request) error {
 	if err := p.Directory.RemoveKey(r.Context(), actor, actor.Person, id); err != nil {
 		return err
 	}
-	if err := r.putSealed(cookieSignal, ui.Signal{Kind: "accepted", RPID: p.RPID, UserID: encodeID(removal.Key.UserHandle)}, 0); err != nil {
+	if err := r.putSealed(cookieSignal, ui.Signal{Kind: "accepted", RPID: cmp.Or(removal.Key.RPID, p.RPID), UserID: encodeID(removal.Key.UserHandle)}, 0); err != nil {
 		return err
 	}
 	f := flash{Kind: "success", ID: "flash.removed", Args: map[string]string{"Nickname": removal.Key.Nickname}, Undo: "/me/tokens/" + url.PathEscape(string(id)) + "/restore"}
@@ -272,7 +273,7 @@ func (p *Portal) restore(r *request) error {
 	if err != nil {
 		return err
 	}
-	signal := ui.Signal{Kind: "accepted", RPID: p.RPID, UserID: encodeID(k.UserHandle), Credential: encodeID(k.CredentialID)}
+	signal := ui.Signal{Kind: "accepted", RPID: cmp.Or(k.RPID, p.RPID), UserID: encodeID(k.UserHandle), Credential: encodeID(k.CredentialID)}
 	if err := r.putSealed(cookieSignal, signal, 0); err != nil {
 		return err
 	}

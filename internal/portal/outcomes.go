@@ -73,6 +73,9 @@ func (p *Portal) promptEnded(r *request, purpose string, prompt signin.Prompt) e
 		return err
 	}
 	o := outcome{Purpose: purpose, Message: out.Message, Code: out.SupportCode, Token: prompt.Token, Failures: r.failures(purpose) + 1}
+	if out.Name != "" {
+		o.Args = map[string]any{"Name": out.Name}
+	}
 	o.Replaces = staffkey.SecurityKeyID(knownID(r.URL.Query().Get("replaces")))
 	if err := r.putSealed(cookieOutcome, o, 0); err != nil {
 		return err
@@ -157,6 +160,9 @@ func (p *Portal) outcomePage(r *request) error {
 	if model, ok := o.Args["Model"].(string); ok {
 		page.Message.Args["Model"] = model
 	}
+	if name, ok := o.Args["Name"].(string); ok {
+		page.Message.Args["Name"] = name
+	}
 	if o.When != nil {
 		page.Message.Args["When"] = *o.When
 	}
@@ -193,7 +199,7 @@ func (p *Portal) outcomePage(r *request) error {
 // mayRetry reports whether the same key may do better when it is tried again.
 func mayRetry(message string) bool {
 	switch message {
-	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.clone", "key.again", "key.other", "key.limit", "key.exists":
+	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.clone", "key.again", "key.elsewhere", "key.other", "key.limit", "key.exists":
 		return false
 	}
 	return true

@@ -31,6 +31,8 @@ type PromptOutcome struct {
 	// Message is the id of the text (wa.noanswer, …), the same in the log.
 	Message     string
 	SupportCode string
+	// Name is the name that the person's keys were registered for, with key.elsewhere.
+	Name string
 }
 
 // Time-outs that are asked of the browser.
@@ -112,6 +114,13 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 			return err
 		}
 		tx.Event.Organisation = found.Organisation
+		if name, err := s.elsewhere(tx, person, p, out.Message); err != nil || name != "" {
+			if err != nil {
+				return err
+			}
+			out.Message, out.Name = "key.elsewhere", name
+			tx.Event.Message = out.Message
+		}
 		if p.Token != "" {
 			k, err := tx.FindSecurityKey(person, p.Token)
 			if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
@@ -122,6 +131,19 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 		return nil
 	})
 	return out, err
+}
+
+// elsewhere returns the name that all keys of a person were registered for, where that is why none of them answered: the address of the
+// service was another then. "" when there is no such reason.
+func (s *Service) elsewhere(tx *store.Tx, person staffkey.PersonID, p Prompt, message string) (string, error) {
+	m, ok := s.methods[staffkey.MethodSecurityKey].(interface {
+		Elsewhere(keys []staffkey.SecurityKey) string
+	})
+	if !ok || p.Create || message != "wa.noanswer" && message != "wa.timeout" && message != "wa.instant" {
+		return "", nil
+	}
+	keys, err := tx.ListSecurityKeys(person, staffkey.SecurityKeyActive)
+	return m.Elsewhere(keys), err
 }
 
 // clip shortens text to n characters.

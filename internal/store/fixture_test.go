@@ -160,7 +160,7 @@ func newKey(person staffkey.PersonID, nickname string) staffkey.SecurityKey {
 		ID: store.NewID[staffkey.SecurityKeyID](), Person: person, State: staffkey.SecurityKeyActive, Nickname: nickname,
 		CredentialID: []byte(rand.Text()), PublicKey: []byte{0xa5, 1, 2, 0, 0xff}, UserHandle: []byte(rand.Text()), SignCount: 41,
 		AAGUID: "cb69481e-8ff7-4039-93ec-0a2729a154a8", Transports: []string{"usb", "nfc"}, UserVerified: true, Discoverable: true,
-		AttestationFormat: "packed", AttestationObject: []byte{1}, ClientDataJSON: []byte("{}"), RegisteredAt: stored, RegisteredBy: person,
+		AttestationFormat: "packed", AttestationObject: []byte{1}, ClientDataJSON: []byte("{}"), RegisteredAt: stored, RegisteredBy: person, RPID: "staff.example.org",
 	}
 }
 

@@ -14,7 +14,7 @@ import (
 const keyColumns = `id, person_id, state, nickname, credential_id, public_key, user_handle, sign_count, aaguid, transports,
 	user_verified, backup_eligible, backup_state, discoverable, attestation_format, same_key_as, registered_at, registered_by,
 	last_used_at, last_used_where, removed_at, stopped_at, stop_reason, replaces_id,
-	attestation_type, trust, judged_by, serial, firmware, cred_protect, min_pin_length, prf, lineage, suspected_at`
+	attestation_type, trust, judged_by, serial, firmware, cred_protect, min_pin_length, prf, lineage, suspected_at, rp_id`
 
 func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) {
 	var k staffkey.SecurityKey
@@ -24,7 +24,7 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 	err := row.Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.CredentialID, &k.PublicKey, &k.UserHandle, &count, &k.AAGUID, &transports,
 		&k.UserVerified, &k.BackupEligible, &k.BackupState, &k.Discoverable, &k.AttestationFormat, &k.SameKeyAs, &k.RegisteredAt, &k.RegisteredBy,
 		&used, &k.LastUsedWhere, &removed, &stopped, &k.StopReason, &k.Replaces,
-		&k.AttestationType, &k.Trust, &k.JudgedBy, &k.Serial, &k.Firmware, &k.CredProtect, &k.MinPINLength, &k.PRF, &lineage, &suspected)
+		&k.AttestationType, &k.Trust, &k.JudgedBy, &k.Serial, &k.Firmware, &k.CredProtect, &k.MinPINLength, &k.PRF, &lineage, &suspected, &k.RPID)
 	k.SignCount = uint32(count)
 	if transports != "" {
 		k.Transports = strings.Split(transports, " ")
@@ -39,12 +39,12 @@ func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) 
 func (tx *Tx) InsertSecurityKey(k staffkey.SecurityKey) error {
 	k.Nickname = staffkey.TidyText(k.Nickname)
 	return tx.exec(`INSERT INTO security_keys (`+keyColumns+`, nickname_folded, attestation_object, client_data_json, state_before)
-		VALUES `+placeholders(1, 38), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
+		VALUES `+placeholders(1, 39), k.ID, k.Person, k.State, k.Nickname, k.CredentialID, k.PublicKey, k.UserHandle, int64(k.SignCount),
 		k.AAGUID, strings.Join(k.Transports, " "), k.UserVerified, k.BackupEligible, k.BackupState, k.Discoverable, k.AttestationFormat, k.SameKeyAs,
 		instant(k.RegisteredAt), k.RegisteredBy, nullTime(k.LastUsedAt), k.LastUsedWhere, nullTime(k.RemovedAt),
 		nullTime(k.StoppedAt), k.StopReason, k.Replaces,
 		k.AttestationType, k.Trust, k.JudgedBy, k.Serial, k.Firmware, k.CredProtect, k.MinPINLength, k.PRF,
-		k.Lineage.String(), nullTime(k.SuspectedAt), Fold(k.Nickname),
+		k.Lineage.String(), nullTime(k.SuspectedAt), k.RPID, Fold(k.Nickname),
 		k.AttestationObject, k.ClientDataJSON, "")
 }
 
@@ -84,7 +84,11 @@ var (
 			WHERE a.organisation_id = p.organisation_id),
 		(SELECT value FROM installation WHERE name = '` + policiesChanged + `')
 		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`
-	useSecurityKey = `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4
+	// A key that was reached in a way that its list does not have gets it (see KeyUse.Reached): only the two lists of one entry are so short that
+	// a browser would not find it there again.
+	useSecurityKey = `UPDATE security_keys SET sign_count = $1, backup_state = $2, last_used_at = $3, last_used_where = $4, rp_id = $7,
+		transports = CASE WHEN $8 = 'cross-platform' AND transports = 'internal' THEN 'internal hybrid'
+			WHEN $8 = 'platform' AND transports = 'hybrid' THEN 'hybrid internal' ELSE transports END
 		WHERE id = $5 AND state = 'active' AND sign_count = $6
 		RETURNING trust, (SELECT value FROM installation WHERE name = '` + policiesChanged + `')`
 )
@@ -150,6 +154,10 @@ type KeyUse struct {
 	Count       uint32 // the counter of the answer
 	BackupState bool
 	Where       string
+	// RPID is the RP ID that it answered for.
+	RPID string
+	// Reached is how the browser says it was reached: "platform", "cross-platform" or "".
+	Reached string
 }
 
 // UseSecurityKey records a use. It applies only while the key is active and the counter is the one that was compared,
@@ -158,7 +166,7 @@ type KeyUse struct {
 func (tx *Tx) UseSecurityKey(u KeyUse) (Basis, error) {
 	var b Basis
 	var changed []byte
-	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount)).Scan(&b.Trust, &changed)
+	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount), u.RPID, u.Reached).Scan(&b.Trust, &changed)
 	if errors.Is(err, sql.ErrNoRows) {
 		return b, staffkey.ErrConflict
 	}

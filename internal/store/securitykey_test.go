@@ -2,7 +2,9 @@ package store_test
 
 import (
 	"context"
+	"fmt"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -287,7 +289,7 @@ func TestUseSecurityKey(t *testing.T) {
 		key := addKey(t, s, amara.ID, "Blue")
 		use := func(k staffkey.SecurityKey, seen, count uint32) func(*store.Tx) error {
 			return func(tx *store.Tx) error {
-				_, err := tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux"})
+				_, err := tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux", RPID: k.RPID})
 				return err
 			}
 		}
@@ -317,6 +319,40 @@ func TestUseSecurityKey(t *testing.T) {
 		for round := range uint32(3) {
 			key := addKey(t, s, amara.ID, "Round "+string(rune('a'+round)))
 			oneOnly(t, parallel(16, func(int) error { return s.Change(context.Background(), event, use(key, 41, 42)) }), staffkey.ErrConflict)
+		}
+	})
+}
+
+// A use tells what a key answers for, and of a key that was known as part of a device, or reached over the air, that it can be the other too.
+func TestUseSecurityKey_learns_how_a_key_is_reached(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		for i, test := range []struct {
+			before  []string
+			reached string
+			want    []string
+		}{
+			{[]string{"internal"}, "cross-platform", []string{"internal", "hybrid"}},
+			{[]string{"internal"}, "platform", []string{"internal"}},
+			{[]string{"hybrid"}, "platform", []string{"hybrid", "internal"}},
+			{[]string{"hybrid"}, "", []string{"hybrid"}},
+			{[]string{"usb"}, "cross-platform", []string{"usb"}},
+			{[]string{"usb"}, "platform", []string{"usb"}},
+			{nil, "platform", nil},
+		} {
+			k := newKey(amara.ID, fmt.Sprint("Key ", i))
+			k.Transports, k.RPID = test.before, ""
+			change(t, s, func(tx *store.Tx) error {
+				if err := tx.InsertSecurityKey(k); err != nil {
+					return err
+				}
+				_, err := tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: 41, Count: 42, RPID: "example.org", Reached: test.reached})
+				return err
+			})
+			if got := get(t, s, findKey(k)); !slices.Equal(got.Transports, test.want) || got.RPID != "example.org" {
+				t.Errorf("%v, reached by %q: transports %v of %q, want %v of example.org", test.before, test.reached, got.Transports, got.RPID, test.want)
+			}
 		}
 	})
 }

@@ -29,6 +29,7 @@ var (
 	ctap20   = webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap20, Transport: webauthn.AuthenticatorTransportNfc, HasUserVerification: true, IsUserVerified: true}
 	ctap21   = webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportUsb, HasResidentKey: true, HasUserVerification: true, IsUserVerified: true}
 	platform = webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportInternal, HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, DefaultBackupEligibility: true, DefaultBackupState: true}
+	noPIN    = webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportUsb, HasResidentKey: true}
 	u2f      = webauthn.VirtualAuthenticatorOptions{Protocol: webauthn.AuthenticatorProtocolU2f, Transport: webauthn.AuthenticatorTransportUsb}
 )
 
@@ -71,6 +72,8 @@ func TestAttestation_of_every_kind(t *testing.T) {
 	}{
 		{"none", ctap20, nothing}, {"none", ctap21, nothing}, {"none", platform, want{"none", model, "none"}}, {"none", u2f, nothing},
 		{"indirect", ctap21, packed}, {"indirect", u2f, u2fKey},
+		// A key that could keep a credential and has no PIN to keep it under: Chromium 156 turns it away at once when it is asked to.
+		{"direct", noPIN, packed},
 		{"direct", ctap20, packed}, {"direct", ctap21, packed}, {"direct", platform, packed}, {"direct", u2f, u2fKey},
 		{"enterprise", ctap21, packed}, {"enterprise", u2f, u2fKey},
 	} {

@@ -12,11 +12,14 @@ type key struct {
 }
 
 // plugIn adds a key with a PIN that the person knows and a finger always on it: USB, CTAP 2.1, discoverable credentials.
-func (b *tab) plugIn() *key {
+func (b *tab) plugIn() *key { return b.plugInBy(webauthn.AuthenticatorTransportUsb) }
+
+// plugInBy is plugIn of a key that is reached in another way.
+func (b *tab) plugInBy(transport webauthn.AuthenticatorTransport) *key {
 	b.t.Helper()
 	call(b, webauthn.Enable, webauthn.EnableParams{})
 	added := call(b, webauthn.AddVirtualAuthenticator, webauthn.AddVirtualAuthenticatorParams{Options: &webauthn.VirtualAuthenticatorOptions{
-		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: webauthn.AuthenticatorTransportUsb,
+		Protocol: webauthn.AuthenticatorProtocolCtap2, Ctap2version: webauthn.Ctap2versionCtap21, Transport: transport,
 		HasResidentKey: true, HasUserVerification: true, IsUserVerified: true, AutomaticPresenceSimulation: true,
 	}})
 	return &key{b, added.AuthenticatorID}
@@ -41,9 +44,12 @@ func (k *key) credentials() []*webauthn.Credential {
 }
 
 // moveTo plugs the key into another tab: with what is on it, as it is the same key.
-func (k *key) moveTo(b *tab) *key {
+func (k *key) moveTo(b *tab) *key { return k.moveToBy(b, webauthn.AuthenticatorTransportUsb) }
+
+// moveToBy is moveTo where the key is reached in another way.
+func (k *key) moveToBy(b *tab, transport webauthn.AuthenticatorTransport) *key {
 	b.t.Helper()
-	other := b.plugIn()
+	other := b.plugInBy(transport)
 	for _, c := range k.credentials() {
 		other.add(c)
 	}

@@ -102,7 +102,7 @@ func (p OutcomePage) VirtualDesktop() bool { return p.Message.ID == "wa.instant"
 // Ask says that the page names whom to ask: after three attempts, and when only
 // somebody else can help with this key.
 func (p OutcomePage) Ask() bool {
-	return p.Failures >= 3 || p.Message.ID == "key.removed" || p.Message.ID == "key.suspended" || p.Message.ID == "key.recalled" || p.Message.ID == "key.clone" || p.Message.ID == "key.again"
+	return p.Failures >= 3 || p.Message.ID == "key.removed" || p.Message.ID == "key.suspended" || p.Message.ID == "key.recalled" || p.Message.ID == "key.clone" || p.Message.ID == "key.again" || p.Message.ID == "key.elsewhere"
 }
 
 // CodePage asks for a code: /signin/recovery-code and methods like it. Texts

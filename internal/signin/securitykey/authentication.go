@@ -34,14 +34,21 @@ func (m *Method) FinishVerification(_ context.Context, v signin.Verifying, c sta
 	// A key that checked its person when it was registered must do so at every use: losing the ability would be a weaker key
 	// under the same name.
 	asked := webauthn.Asked{Challenge: st.Challenge, VerifyPerson: st.VerifyPerson || key.UserVerified}
-	data, err := m.rp.VerifyAuthentication(parsed, asked,
+	rp := m.rp
+	if st.RPID != "" {
+		rp.ID = st.RPID
+	}
+	data, err := rp.VerifyAuthentication(parsed, asked,
 		webauthn.Credential{PublicKey: key.PublicKey, SignCount: key.SignCount, BackupEligible: key.BackupEligible})
 	if err != nil {
 		return signin.Verified{}, err
 	}
 	return signin.Verified{
 		Person: key.Person, Key: key,
-		Use: &signin.KeyUse{Key: key.ID, SeenCount: key.SignCount, Count: data.SignCount, BackupState: data.Flags.Has(webauthn.FlagBackupState)},
+		Use: &signin.KeyUse{
+			Key: key.ID, SeenCount: key.SignCount, Count: data.SignCount, BackupState: data.Flags.Has(webauthn.FlagBackupState),
+			RPID: rp.ID, Reached: parsed.Attachment,
+		},
 		Proof: staffkey.Proof{
 			Method: staffkey.MethodSecurityKey, Possession: true, VerifiedPerson: data.Flags.Has(webauthn.FlagUserVerified), PhishingResistant: true,
 			HardwareBound: !key.BackupEligible, At: v.Now, SecurityKey: key.ID,

@@ -31,8 +31,9 @@ type shelf struct {
 
 // model is an entry, read.
 type model struct {
-	entry *mds.Entry // nil when the metadata has none
-	plain staffkey.Model
+	entry      *mds.Entry // nil when the metadata has none
+	plain      staffkey.Model
+	transports []string
 	// byKey says that findings or the level depend on the key's firmware or certificates, and not on the model alone.
 	byKey bool
 	// byCertificate says that they depend on the certificates, which only the registration's bytes have.
@@ -106,6 +107,14 @@ func (c *Catalogue) RecallsOf(k staffkey.SecurityKey) []staffkey.Recall {
 	return concerned
 }
 
+// Transports are the ways in which keys of a model can be reached, in the names of WebAuthn Level 3 §5.8.4, as far as the metadata says.
+func (c *Catalogue) Transports(aaguid string) []string {
+	if m := c.find(aaguid); m.entry != nil {
+		return m.transports
+	}
+	return nil
+}
+
 // Icon returns the picture of a model as PNG, if there is one.
 func (c *Catalogue) Icon(aaguid string) (png []byte, ok bool) {
 	if m := c.find(aaguid); m.entry != nil {
@@ -140,6 +149,7 @@ func (c *Catalogue) read(e *mds.Entry) *model {
 	roots, _ := e.AttestationRoots() // those that cannot be read are no anchors
 	m.plain.Attestation = len(roots) > 0
 	_, m.plain.Icon = e.Icon()
+	m.transports = e.Transports()
 	m.plain.Level, m.plain.Findings = c.weigh(e, mds.Key{})
 	for _, r := range e.Reports {
 		m.byCertificate = m.byCertificate || r.Status == mds.AttestationKeyCompromise

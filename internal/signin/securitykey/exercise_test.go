@@ -113,7 +113,7 @@ func TestVerification_of_a_copied_key(t *testing.T) {
 			if err != nil {
 				return
 			}
-			want := &signin.KeyUse{Key: k.ID, SeenCount: test.from, Count: test.to}
+			want := &signin.KeyUse{Key: k.ID, SeenCount: test.from, Count: test.to, RPID: testID, Reached: "cross-platform"}
 			if diff := cmp.Diff(want, v.Use); diff != "" {
 				t.Errorf("use (-want +got):\n%s", diff)
 			}

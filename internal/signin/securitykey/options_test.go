@@ -63,6 +63,7 @@ func TestBeginEnrolment_options(t *testing.T) {
 			t.Parallel()
 			// What must be is asked as such: of the two runs, one is where policy takes keys that only know a touch.
 			verification := map[bool]string{false: "required", true: "preferred"}[again]
+			resident := map[bool]string{false: "preferred", true: "discouraged"}[again]
 			protection := map[bool]string{false: "userVerificationRequired", true: "userVerificationOptionalWithCredentialIDList"}[again]
 			e := signin.Enrolling{Subject: signin.Subject{Person: amara, Keys: listed()}, Again: again, TouchOnly: again, Now: testNow}
 			c, err := testMethod().BeginEnrolment(t.Context(), e)
@@ -78,7 +79,7 @@ func TestBeginEnrolment_options(t *testing.T) {
 				"pubKeyCredParams":       params(-7, -8, -35, -36, -257),
 				"timeout":                180_000.0,
 				"excludeCredentials":     exclude,
-				"authenticatorSelection": object{"residentKey": "preferred", "requireResidentKey": false, "userVerification": verification},
+				"authenticatorSelection": object{"residentKey": resident, "requireResidentKey": false, "userVerification": verification},
 				"hints":                  []any{"security-key"},
 				"attestation":            "direct",
 				"extensions": object{
@@ -143,6 +144,86 @@ func TestBeginVerification_options(t *testing.T) {
 				t.Errorf("options (-want +got):\n%s", diff)
 			}
 		})
+	}
+}
+
+// B24: a key in the hand is looked for in every way in which it may be held to the device, and what is part of a device is looked for there.
+func TestTransports(t *testing.T) {
+	t.Parallel()
+	ble := testMethod()
+	ble.reaches = func(aaguid string) []string {
+		return map[string][]string{testModel: {"usb", "ble"}, "phone": {"internal", "hybrid", "ble"}}[aaguid]
+	}
+	for _, test := range []struct {
+		m          *Method
+		model      string
+		told, want []string
+	}{
+		{testMethod(), testModel, []string{"usb"}, []string{"usb", "nfc"}},
+		{testMethod(), testModel, []string{"nfc"}, []string{"nfc", "usb"}},
+		{testMethod(), testModel, []string{"usb", "nfc"}, []string{"usb", "nfc"}},
+		{testMethod(), testModel, []string{"smart-card"}, []string{"smart-card", "usb", "nfc"}},
+		{testMethod(), testModel, []string{"ble"}, []string{"ble", "usb", "nfc"}},
+		{testMethod(), testModel, []string{"hybrid", "usb"}, []string{"hybrid", "usb", "nfc"}},
+		{testMethod(), testModel, nil, nil},
+		{testMethod(), testModel, []string{"internal"}, []string{"internal"}},
+		{testMethod(), testModel, []string{"internal", "hybrid"}, []string{"internal", "hybrid"}},
+		{testMethod(), testModel, []string{"hybrid"}, []string{"hybrid"}},
+		{ble, testModel, []string{"usb"}, []string{"usb", "nfc", "ble"}},
+		{ble, "another", []string{"usb"}, []string{"usb", "nfc"}},
+		{ble, "phone", []string{"usb"}, []string{"usb", "nfc", "ble"}},
+		{ble, "phone", []string{"internal"}, []string{"internal"}},
+	} {
+		k := staffkey.SecurityKey{AAGUID: test.model, Transports: test.told}
+		if diff := cmp.Diff(test.want, test.m.transports(k)); diff != "" || len(k.Transports) != len(test.told) {
+			t.Errorf("told %v, model %s (-want +got):\n%s", test.told, test.model, diff)
+		}
+	}
+}
+
+// A key answers for the name that it was registered under, and for no other: it is asked for that as long as the browser lets us.
+func TestVerification_of_keys_registered_under_another_name(t *testing.T) {
+	t.Parallel()
+	old := New(Config{ID: "example.org", Name: "Staffkey", Origins: []string{"https://staff.example.org"}})
+	key := softkey.New(goodKey())
+	k := register(t, old, key)
+	if k.RPID != "example.org" {
+		t.Fatalf("registered for %q", k.RPID)
+	}
+	v, err := signIn(t, testMethod(), key, k) // its own host below it
+	if err != nil || v.Use.RPID != "example.org" {
+		t.Errorf("use %+v, error %v, want an answer for example.org", v.Use, err)
+	}
+	ours := register(t, testMethod(), softkey.New(goodKey()))
+	ours.ID = "ours"
+	far := New(Config{ID: "login.example.com", Name: "Staffkey", Origins: []string{"https://login.example.com"}})
+	lookalike := New(Config{ID: "badexample.org", Name: "Staffkey", Origins: []string{"https://badexample.org"}})
+	early := k
+	early.RPID = ""
+	lost := ours
+	lost.State = staffkey.SecurityKeySuspended
+	for _, test := range []struct {
+		name        string
+		m           *Method
+		keys        []staffkey.SecurityKey
+		rpID, tells string
+		allowed     int
+	}{
+		{"all under a name above", testMethod(), []staffkey.SecurityKey{k}, "example.org", "", 1},
+		{"and one on hold under ours", testMethod(), []staffkey.SecurityKey{k, lost}, "example.org", "", 1},
+		{"one under ours", testMethod(), []staffkey.SecurityKey{k, ours}, testID, "", 1},
+		{"one of an earlier release", testMethod(), []staffkey.SecurityKey{k, early}, testID, "", 1},
+		{"all under a name that is not ours to use", far, []staffkey.SecurityKey{k}, "login.example.com", "example.org", 1},
+		{"all under a name that ours only ends like", lookalike, []staffkey.SecurityKey{k}, "badexample.org", "example.org", 1},
+		{"under two names", far, []staffkey.SecurityKey{k, ours}, "login.example.com", "", 2},
+		{"no keys", far, nil, "login.example.com", "", 0},
+	} {
+		_, options := beginVerification(t, test.m, test.keys...)
+		got := decode(t, options)
+		if got["rpId"] != test.rpID || len(got["allowCredentials"].([]any)) != test.allowed || test.m.Elsewhere(test.keys) != test.tells {
+			t.Errorf("%s: asked for %v of %v, tells %q, want %d of %s and %q", test.name, got["allowCredentials"], got["rpId"],
+				test.m.Elsewhere(test.keys), test.allowed, test.rpID, test.tells)
+		}
 	}
 }
 

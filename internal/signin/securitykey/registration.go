@@ -28,7 +28,7 @@ func (m *Method) FinishEnrolment(_ context.Context, _ signin.Enrolling, c staffk
 		return signin.Enrolled{}, err
 	}
 	k := registered(r, parsed)
-	k.UserHandle = st.UserHandle
+	k.UserHandle, k.RPID = st.UserHandle, m.rp.ID
 	return signin.Enrolled{Key: &k, Again: st.Again}, nil
 }
 

@@ -10,6 +10,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/url"
+	"slices"
+	"strings"
 
 	"staffkey"
 	"staffkey/internal/signin"
@@ -22,6 +25,8 @@ type Config struct {
 	ID      string
 	Name    string
 	Origins []string
+	// Reaches are the transports that the metadata has of a model, by its AAGUID; nil for none.
+	Reaches func(aaguid string) []string
 }
 
 // Method is the security key method.
@@ -30,11 +35,15 @@ type Method struct {
 	rp   webauthn.RelyingParty
 	// parameters are the algorithms of rp as options have them.
 	parameters []parameter
+	reaches    func(aaguid string) []string
 }
 
 // New returns the method. Pages of ours are never in a frame of another site.
 func New(c Config) *Method {
-	m := &Method{name: c.Name, rp: webauthn.RelyingParty{ID: c.ID, Origins: c.Origins, Algorithms: algorithms}}
+	m := &Method{name: c.Name, rp: webauthn.RelyingParty{ID: c.ID, Origins: c.Origins, Algorithms: algorithms}, reaches: c.Reaches}
+	if m.reaches == nil {
+		m.reaches = func(string) []string { return nil }
+	}
 	for _, a := range algorithms {
 		m.parameters = append(m.parameters, parameter{Type: "public-key", Algorithm: a})
 	}
@@ -58,6 +67,8 @@ type state struct {
 	VerifyPerson bool `json:"v,omitempty"`
 	// Only is the one entry that may answer.
 	Only staffkey.SecurityKeyID `json:"k,omitempty"`
+	// RPID is whom the keys were asked for, when it is not us by our own name.
+	RPID string `json:"r,omitempty"`
 	// Again lists the entries that the same key may be on, for a key registered again.
 	Again bool `json:"g,omitempty"`
 }
@@ -119,12 +130,34 @@ type requestOptions struct {
 	Hints            []string     `json:"hints"`
 }
 
-func descriptors(keys []staffkey.SecurityKey) []descriptor {
+func (m *Method) descriptors(keys []staffkey.SecurityKey) []descriptor {
 	list := make([]descriptor, 0, len(keys))
 	for _, k := range keys {
-		list = append(list, descriptor{Type: "public-key", ID: base64.RawURLEncoding.EncodeToString(k.CredentialID), Transports: k.Transports})
+		list = append(list, descriptor{Type: "public-key", ID: base64.RawURLEncoding.EncodeToString(k.CredentialID), Transports: m.transports(k)})
 	}
 	return list
+}
+
+// transports are the ways in which a browser should look for a key. It looks in no others, and what it told at the registration is the plug
+// that was used then: a key in the hand that was registered by USB is held to a phone or a reader on the desk next week. So a key that is
+// carried is looked for by USB and by NFC, and by whatever else its own list and its model's have; the keys of a platform are where they are.
+// None stays none: then browsers look everywhere.
+func (m *Method) transports(k staffkey.SecurityKey) []string {
+	if !slices.ContainsFunc(k.Transports, isCarried) {
+		return k.Transports
+	}
+	list := slices.Clone(k.Transports)
+	for _, t := range append([]string{"usb", "nfc"}, m.reaches(k.AAGUID)...) {
+		if isCarried(t) && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	return list
+}
+
+// isCarried reports a transport of keys in the hand (WebAuthn Level 3 §5.8.4).
+func isCarried(transport string) bool {
+	return transport == "usb" || transport == "nfc" || transport == "ble" || transport == "smart-card"
 }
 
 // BeginEnrolment makes the options of a registration. Every registration gets a fresh random user handle: with one per
@@ -144,13 +177,15 @@ func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.C
 	o.Challenge, o.Parameters, o.Timeout = challenge, m.parameters, signin.RegisterTimeout.Milliseconds()
 	o.Exclude = []descriptor{}
 	if !e.Again {
-		o.Exclude = descriptors(e.Keys)
+		o.Exclude = m.descriptors(m.registeredFor(m.rp.ID, e.Keys))
 	}
-	verification, protection := "required", "userVerificationRequired"
-	if !st.VerifyPerson { // a key that has no PIN could not be used again
-		verification, protection = "preferred", "userVerificationOptionalWithCredentialIDList"
+	verification, protection, resident := "required", "userVerificationRequired", "preferred"
+	if !st.VerifyPerson {
+		// A key that has no PIN could not be used again. Nor can it sign anybody in without a name, and Chromium turns one away that could keep a
+		// credential for that and has no PIN to keep it under.
+		verification, protection, resident = "preferred", "userVerificationOptionalWithCredentialIDList", "discouraged"
 	}
-	o.Selection = map[string]any{"residentKey": "preferred", "requireResidentKey": false, "userVerification": verification}
+	o.Selection = map[string]any{"residentKey": resident, "requireResidentKey": false, "userVerification": verification}
 	o.Hints, o.Attestation = []string{"security-key"}, staffkey.ConveyDirect
 	if c := e.Policy.Keys.Conveyance; c != nil {
 		o.Attestation = *c
@@ -174,17 +209,71 @@ func (m *Method) BeginVerification(_ context.Context, v signin.Verifying) (signi
 		UserVerification: "required", Hints: []string{"security-key"},
 	}
 	st.Only = v.Only
-	for _, k := range v.Keys {
+	if o.RPID = m.rpFor(v.Keys); o.RPID != m.rp.ID {
+		st.RPID = o.RPID
+	}
+	for _, k := range m.registeredFor(o.RPID, v.Keys) {
 		if k.State != staffkey.SecurityKeyActive || v.Only != "" && k.ID != v.Only {
 			continue
 		}
-		o.Allow = append(o.Allow, descriptors([]staffkey.SecurityKey{k})...)
+		o.Allow = append(o.Allow, m.descriptors([]staffkey.SecurityKey{k})...)
 		if !k.UserVerified {
 			o.UserVerification = "preferred"
 		}
 	}
 	st.VerifyPerson = o.UserVerification == "required"
 	return challengeOf(o, st)
+}
+
+// registeredFor returns the keys that answer for an RP ID; all, where none does: a browser that finds none of them can be told from one
+// that was asked for nothing.
+func (m *Method) registeredFor(rpID string, keys []staffkey.SecurityKey) []staffkey.SecurityKey {
+	var list []staffkey.SecurityKey
+	for _, k := range keys {
+		if k.RPID == "" || k.RPID == rpID {
+			list = append(list, k)
+		}
+	}
+	if list == nil {
+		return keys
+	}
+	return list
+}
+
+// rpFor is the RP ID that a person's keys are asked for: ours, or, where all of them were registered for another that the browser lets our
+// pages use, that one (§5.1.4.1 step 7: our own host or a domain above it).
+func (m *Method) rpFor(keys []staffkey.SecurityKey) string {
+	other := elsewhere(m.rp.ID, keys)
+	for _, origin := range m.rp.Origins {
+		u, err := url.Parse(origin)
+		if other == "" || err != nil || u.Hostname() != other && !strings.HasSuffix(u.Hostname(), "."+other) {
+			return m.rp.ID
+		}
+	}
+	return other
+}
+
+// Elsewhere returns the RP ID that all keys in use were registered for, if our pages cannot use it; "" when some of them may work.
+func (m *Method) Elsewhere(keys []staffkey.SecurityKey) string {
+	other := elsewhere(m.rp.ID, keys)
+	if other == m.rpFor(keys) {
+		return ""
+	}
+	return other
+}
+
+// elsewhere returns the one RP ID that all keys in use were registered for, if it is another than a given one; otherwise "".
+func elsewhere(rpID string, keys []staffkey.SecurityKey) (other string) {
+	for _, k := range keys {
+		if k.State != staffkey.SecurityKeyActive {
+			continue
+		}
+		if k.RPID == "" || k.RPID == rpID || other != "" && k.RPID != other {
+			return ""
+		}
+		other = k.RPID
+	}
+	return other
 }
 
 func challengeOf(options any, st state) (signin.Challenge, error) {

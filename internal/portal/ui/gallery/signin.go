@@ -72,7 +72,7 @@ func signInStates() []State {
 var OutcomeIDs = []string{
 	"wa.noanswer", "wa.timeout", "wa.instant", "wa.focus", "wa.busy", "wa.exists", "wa.domain", "wa.unsup", "wa.constraint",
 	"wa.unknown", "wa.data", "wa.answer", "wa.perm", "wa.none", "wa.nojs",
-	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.again", "key.late",
+	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.again", "key.elsewhere", "key.late",
 }
 
 func outcomeStates() []State {
@@ -102,6 +102,9 @@ func outcomeStates() []State {
 			p.Retry = nil
 		case "key.model":
 			p.Message.Args = map[string]any{"Model": "ePass K40"}
+		case "key.elsewhere":
+			p.Message.Args = map[string]any{"Name": "signin.old.example"}
+			p.Retry, p.StartAgain = nil, "/signin/key"
 		case "key.late", "wa.nojs", "key.clone", "key.again":
 			p.Retry, p.StartAgain = nil, "/signin/key"
 		case "key.unknown":

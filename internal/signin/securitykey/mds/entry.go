@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -97,6 +98,29 @@ func (e *Entry) VerifiesPerson() bool {
 	return slices.ContainsFunc(e.UserVerification, func(all []VerificationMethod) bool {
 		return slices.ContainsFunc(all, func(m VerificationMethod) bool { return slices.Contains(person, m.Method) })
 	})
+}
+
+// attachments are the names of the FIDO Registry §3.4 that are transports of WebAuthn Level 3 §5.8.4 too.
+var attachments = map[string]string{"wired": "usb", "nfc": "nfc", "bluetooth": "ble", "smart-card": "smart-card"}
+
+// Transports are the ways in which such a key can be reached, in the names of WebAuthn Level 3 §5.8.4: what it says of itself, and what its
+// maker says of it.
+func (e *Entry) Transports() []string {
+	var list []string
+	add := func(t string) {
+		if t != "" && !slices.Contains(list, t) {
+			list = append(list, t)
+		}
+	}
+	for _, t := range e.Info.Transports {
+		if t == "internal" || t == "hybrid" || slices.Contains(slices.Collect(maps.Values(attachments)), t) {
+			add(t)
+		}
+	}
+	for _, hint := range e.AttachmentHint {
+		add(attachments[hint])
+	}
+	return list
 }
 
 // AttestationRoots returns the certificates that an attestation of this model leads to. A model whose makers gave leaves may list
