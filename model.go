@@ -13,6 +13,8 @@ type Model struct {
 	AAGUID string // UUID text
 	// Name is what people call it; empty when nobody told.
 	Name string
+	// Apart is what tells it from others of the same name; "" when there is none.
+	Apart string
 	// Known says that the metadata has an entry of the model.
 	Known bool
 	// Level is the certification of the FIDO Alliance that is in force (FIDO Metadata Service §3.1.4).
@@ -25,6 +27,14 @@ type Model struct {
 	Attestation bool
 	// Icon says that there is a picture.
 	Icon bool
+}
+
+// FullName is the name in lists where models are told apart.
+func (m Model) FullName() string {
+	if m.Apart == "" {
+		return m.Name
+	}
+	return m.Name + " (" + m.Apart + ")"
 }
 
 // KeyFacts is what is known of one key beyond its row.

@@ -48,7 +48,7 @@ type SecurityKey struct {
 	AAGUID     string // UUID text; all zero when the model is not told
 	// RPID is the RP ID that it was registered under, which is the only one that it answers for; empty for keys of earlier releases that were
 	// not used since.
-	RPID string
+	RPID       string
 	Transports []string
 	// Flags of authenticator data at registration (WebAuthn Level 3 §6.1).
 	UserVerified   bool

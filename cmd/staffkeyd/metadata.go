@@ -268,9 +268,9 @@ func (c *modelList) print(w io.Writer, m directory.ModelUse) error {
 			Rule     string   `json:"rule,omitempty"`
 			People   int      `json:"people"`
 			Keys     int      `json:"keys"`
-		}{m.AAGUID, m.Name, m.Level.String(), findings, string(m.Rule), m.People, m.Keys})
+		}{m.AAGUID, m.FullName(), m.Level.String(), findings, string(m.Rule), m.People, m.Keys})
 	}
-	name := m.Name
+	name := m.FullName()
 	if name == "" {
 		name = "unknown model"
 	}

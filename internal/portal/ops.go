@@ -113,7 +113,7 @@ func nameOr(m staffkey.Model) string {
 	if m.Name == "" {
 		return m.AAGUID
 	}
-	return m.Name
+	return m.FullName()
 }
 
 // hasFault reports whether something speaks against a model, beyond an update that there is.

@@ -46,7 +46,7 @@ func (p *Portal) picture(r *request) error {
 }
 
 func (p *Portal) modelLine(m staffkey.Model) ui.ModelLine {
-	line := ui.ModelLine{AAGUID: m.AAGUID, Name: m.Name, Picture: p.picturePath(m), Level: m.Level.String(), Known: m.Known}
+	line := ui.ModelLine{AAGUID: m.AAGUID, Name: m.FullName(), Picture: p.picturePath(m), Level: m.Level.String(), Known: m.Known}
 	for _, f := range m.Findings {
 		if kind := strings.ToLower(string(f.Kind)); !slices.Contains(line.Findings, kind) {
 			line.Findings = append(line.Findings, kind)
@@ -121,7 +121,7 @@ func (p *Portal) models(r *request) error {
 
 // matches reports whether every word of a query is in the name or AAGUID of a model.
 func matches(m staffkey.Model, query string) bool {
-	text := strings.ToLower(m.Name + " " + m.AAGUID)
+	text := strings.ToLower(m.FullName() + " " + m.AAGUID)
 	for _, word := range strings.Fields(strings.ToLower(query)) {
 		if !strings.Contains(text, word) {
 			return false
@@ -222,7 +222,7 @@ func (p *Portal) namedModels(own *staffkey.KeyRules, holds staffkey.KeyRules) []
 		named[aaguid] = true
 	}
 	for aaguid := range named {
-		n := ui.NamedModel{AAGUID: aaguid, Name: p.Directory.Model(aaguid).Name, Rule: string(holds.Models[aaguid]), Firmware: holds.Firmware[aaguid]}
+		n := ui.NamedModel{AAGUID: aaguid, Name: p.Directory.Model(aaguid).FullName(), Rule: string(holds.Models[aaguid]), Firmware: holds.Firmware[aaguid]}
 		if own != nil {
 			n.Own = own.Models[aaguid] != "" || own.Firmware[aaguid] != ""
 		}

@@ -14,7 +14,7 @@ func recallPath(id staffkey.RecallID) string { return "/ops/recalls/" + string(i
 
 func (p *Portal) recallLine(r staffkey.Recall) ui.RecallLine {
 	return ui.RecallLine{
-		ID: string(r.ID), Model: p.Directory.Model(r.AAGUID).Name, AAGUID: r.AAGUID, From: r.FirmwareFrom, Below: r.FirmwareBelow, Until: r.Until,
+		ID: string(r.ID), Model: p.Directory.Model(r.AAGUID).FullName(), AAGUID: r.AAGUID, From: r.FirmwareFrom, Below: r.FirmwareBelow, Until: r.Until,
 		State: string(r.State(p.Now())), Reason: r.Reason,
 	}
 }
@@ -54,7 +54,7 @@ func (p *Portal) newRecallPage(r *request) error {
 }
 
 func (p *Portal) showRecallForm(r *request, status int, form ui.RecallForm, errs []ui.FieldError) error {
-	page := ui.RecallNewPage{RecallForm: form, Model: p.Directory.Model(form.AAGUID).Name}
+	page := ui.RecallNewPage{RecallForm: form, Model: p.Directory.Model(form.AAGUID).FullName()}
 	page.Errors = errs
 	return p.renderOps(r, status, page)
 }

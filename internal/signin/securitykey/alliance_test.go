@@ -162,6 +162,21 @@ func TestAlliance_proves_real_devices(t *testing.T) {
 	}
 }
 
+// Operators can tell all models of the issue apart.
+func TestAlliance_names(t *testing.T) {
+	t.Parallel()
+	names := map[string]string{}
+	for _, m := range openAlliance(t).load(t).Models() {
+		if other := names[m.FullName()]; other != "" || m.Name == "" {
+			t.Errorf("%s and %s are both %q", m.AAGUID, other, m.FullName())
+		}
+		names[m.FullName()] = m.AAGUID
+	}
+	if len(names) != 348 {
+		t.Errorf("%d names, want 348", len(names))
+	}
+}
+
 // Every trust anchor of the issue can be read, those with a serial number below zero too, so that each model can be proven.
 func TestAlliance_roots(t *testing.T) {
 	t.Parallel()

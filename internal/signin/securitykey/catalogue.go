@@ -2,6 +2,8 @@ package securitykey
 
 import (
 	"crypto/x509"
+	"fmt"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -26,7 +28,8 @@ type Catalogue struct {
 // shelf is one metadata BLOB with the models that were asked for.
 type shelf struct {
 	payload *mds.Payload
-	models  sync.Map // AAGUID, or key identifier of an attestation certificate, → *model
+	apart   map[string]string // by AAGUID, see staffkey.Model
+	models  sync.Map          // AAGUID, or key identifier of an attestation certificate, → *model
 }
 
 // model is an entry, read.
@@ -59,7 +62,7 @@ func (c *Catalogue) Verify(blob []byte, previous int, at time.Time) (staffkey.Me
 		return staffkey.Metadata{}, nil, err
 	}
 	about := staffkey.Metadata{Number: p.No, NextUpdate: p.NextUpdate, Models: p.Len(), Skipped: len(p.Skipped)}
-	return about, func() { c.in.Store(&shelf{payload: p}) }, nil
+	return about, func() { c.in.Store(&shelf{payload: p, apart: c.tellApart(p)}) }, nil
 }
 
 // Loaded returns what the metadata in use says of itself; the zero value without any.
@@ -83,7 +86,7 @@ func (c *Catalogue) Models() []staffkey.Model {
 	var list []staffkey.Model
 	for e := range s.payload.All() {
 		if e.AAGUID != "" {
-			list = append(list, c.read(e).plain)
+			list = append(list, c.read(s, e).plain)
 		}
 	}
 	return list
@@ -133,7 +136,7 @@ func (c *Catalogue) find(aaguid string) *model {
 	}
 	m := &model{plain: staffkey.Model{AAGUID: aaguid, Name: ModelName(aaguid)}}
 	if e, ok := s.payload.Find(aaguid); ok {
-		m = c.read(e)
+		m = c.read(s, e)
 	} else if m.plain.Name == "" {
 		return m // whatever a key may claim to be is not kept
 	}
@@ -141,11 +144,8 @@ func (c *Catalogue) find(aaguid string) *model {
 	return m
 }
 
-func (c *Catalogue) read(e *mds.Entry) *model {
-	m := &model{entry: e, plain: staffkey.Model{AAGUID: e.AAGUID, Name: ModelName(e.AAGUID), Known: true, Verifies: e.VerifiesPerson()}}
-	if m.plain.Name == "" {
-		m.plain.Name = e.Description
-	}
+func (c *Catalogue) read(s *shelf, e *mds.Entry) *model {
+	m := &model{entry: e, plain: staffkey.Model{AAGUID: e.AAGUID, Name: nameOf(e), Apart: s.apart[e.AAGUID], Known: true, Verifies: e.VerifiesPerson()}}
 	roots, _ := e.AttestationRoots() // those that cannot be read are no anchors
 	m.plain.Attestation = len(roots) > 0
 	_, m.plain.Icon = e.Icon()
@@ -156,6 +156,55 @@ func (c *Catalogue) read(e *mds.Entry) *model {
 		m.byKey = m.byKey || m.byCertificate || r.AuthenticatorVersion != 0
 	}
 	return m
+}
+
+// nameOf is the name of a model: its maker's, which tells models apart, except where ours was chosen in its place.
+func nameOf(e *mds.Entry) string {
+	name := strings.Join(strings.Fields(staffkey.CleanText(e.Description)), " ")
+	if own := models()[e.AAGUID]; own.better || name == "" {
+		return own.name
+	}
+	return name
+}
+
+// tellApart returns what differs between the models that share a name, by their AAGUID: firmware and level, and the end of the AAGUID, or all
+// of it, where that is not enough.
+func (c *Catalogue) tellApart(p *mds.Payload) map[string]string {
+	same := make(map[string][]*mds.Entry)
+	for e := range p.All() {
+		if e.AAGUID != "" {
+			same[nameOf(e)] = append(same[nameOf(e)], e)
+		}
+	}
+	mark := func(e *mds.Entry) string {
+		level, _ := c.weigh(e, mds.Key{})
+		// A byte for each part is usual, and left to makers (FIDO Metadata Statement §4, authenticatorVersion).
+		if v := e.AuthenticatorVersion; v >= 1<<16 && v < 1<<24 {
+			return fmt.Sprintf("%d.%d.%d, %s", v>>16, v>>8&0xff, v&0xff, level)
+		}
+		return level.String()
+	}
+	tail := func(e *mds.Entry) string { return mark(e) + ", …" + e.AAGUID[len(e.AAGUID)-4:] }
+	apart := make(map[string]string)
+	for _, list := range same {
+		marks := make(map[string]int)
+		for _, e := range list {
+			marks[mark(e)]++
+			marks[tail(e)]++
+		}
+		for _, e := range list {
+			switch {
+			case len(list) == 1:
+			case marks[mark(e)] == 1:
+				apart[e.AAGUID] = mark(e)
+			case marks[tail(e)] == 1:
+				apart[e.AAGUID] = tail(e)
+			default:
+				apart[e.AAGUID] = e.AAGUID
+			}
+		}
+	}
+	return apart
 }
 
 // of returns the model of a key: by its AAGUID, or by its attestation certificate, where the key was registered by FIDO U2F.
@@ -180,7 +229,7 @@ func (c *Catalogue) certifiedBy(s *shelf, certificate *x509.Certificate) *model 
 	if !ok {
 		return &model{plain: staffkey.Model{AAGUID: noModel}}
 	}
-	m := c.read(e)
+	m := c.read(s, e)
 	m.plain.AAGUID = noModel
 	s.models.Store(identifier, m)
 	return m

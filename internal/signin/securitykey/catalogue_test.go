@@ -112,7 +112,7 @@ func TestCatalogue_facts(t *testing.T) {
 	c := catalogueWith(t, mdstest.Model{AAGUID: testModel, Reports: reports, Icon: mdstest.PNG(t), Roots: []*x509.Certificate{makersRoot(t)}},
 		mdstest.Model{AAGUID: "00000000-0000-0000-0000-000000000001", Description: "A name of its own"})
 	m := c.Model(testModel)
-	if !m.Known || m.Name != "YubiKey 5" || m.Level != staffkey.Level2 || !m.Verifies || !m.Attestation || !m.Icon {
+	if !m.Known || m.Name != "YubiKey 5" || m.Apart != "" || m.Level != staffkey.Level2 || !m.Verifies || !m.Attestation || !m.Icon {
 		t.Errorf("model %+v, want a known one of level 2 that checks its person, with attestation and a picture", m)
 	}
 	if png, ok := c.Icon(testModel); !ok || len(png) == 0 {
@@ -140,6 +140,37 @@ func TestCatalogue_facts(t *testing.T) {
 	}
 	if got := len(c.Models()); got != 2 {
 		t.Errorf("%d models, want 2", got)
+	}
+}
+
+// V7: the metadata tells models apart that share a name among people, and operators' lists tell those that share it there too.
+func TestCatalogue_names(t *testing.T) {
+	t.Parallel()
+	series := func(aaguid string, firmware uint64, reports ...mdstest.Report) mdstest.Model {
+		return mdstest.Model{AAGUID: aaguid, Description: "Series", Firmware: firmware, Reports: reports}
+	}
+	l2 := mdstest.Report{Status: "FIDO_CERTIFIED_L2", Since: "2026-01-05"}
+	c := catalogueWith(t,
+		mdstest.Model{AAGUID: "08987058-cadc-4b81-b6e1-30de50dcbe96", Description: "Windows Hello Hardware Authenticator"},
+		mdstest.Model{AAGUID: "6028b017-b1d4-4c02-b4b3-afcdafc96bb2", Description: "Windows Hello Software Authenticator"},
+		mdstest.Model{AAGUID: testModel, Description: "  YubiKey 5\u202e  Series\n"},
+		mdstest.Model{AAGUID: "2fc0579f-8113-47ea-b116-bb5a8db9202a", Description: ""},
+		series("00000000-0000-0000-0000-000000000001", 0x050402), series("00000000-0000-0000-0000-000000000002", 0x050700),
+		series("00000000-0000-0000-0000-000000000003", 0x050402), series("00000000-0000-0000-0000-000000000004", 7, l2),
+	)
+	for aaguid, want := range map[string]string{
+		"08987058-cadc-4b81-b6e1-30de50dcbe96": "Windows Hello (TPM)", "6028b017-b1d4-4c02-b4b3-afcdafc96bb2": "Windows Hello (software)",
+		testModel: "YubiKey 5 Series", "2fc0579f-8113-47ea-b116-bb5a8db9202a": "YubiKey 5 NFC",
+		"9ddd1817-af5a-4672-a2b9-3e3dd95000a9": "Windows Hello (VBS)", // not in it
+		"00000000-0000-0000-0000-000000000001": "Series (5.4.2, L1, …0001)", "00000000-0000-0000-0000-000000000002": "Series (5.7.0, L1)",
+		"00000000-0000-0000-0000-000000000003": "Series (5.4.2, L1, …0003)", "00000000-0000-0000-0000-000000000004": "Series (L2)",
+	} {
+		if got := c.Model(aaguid).FullName(); got != want {
+			t.Errorf("%s: %q, want %q", aaguid, got, want)
+		}
+	}
+	if got := c.Model("00000000-0000-0000-0000-000000000001").Name; got != "Series" {
+		t.Errorf("people read %q", got)
 	}
 }
 

@@ -135,7 +135,7 @@ func TestRegistration_keeps_what_the_key_says(t *testing.T) {
 			want := staffkey.SecurityKey{
 				ID: "blue", Person: amara.ID, State: staffkey.SecurityKeyActive, CredentialID: held.ID, UserHandle: held.UserID, SignCount: 1,
 				AAGUID: "ee882879-721c-4913-9775-3dfcce97072a", Transports: []string{"nfc", "usb"}, UserVerified: true, Discoverable: true,
-				AttestationFormat: "packed", AttestationType: "basic", CredProtect: 3,
+				AttestationFormat: "packed", AttestationType: "basic", CredProtect: 3, RPID: testID,
 			}
 			if len(got.PublicKey) == 0 || len(got.AttestationObject) == 0 || len(got.ClientDataJSON) == 0 {
 				t.Error("public key, attestation object or client data are not kept")

@@ -1,73 +1,49 @@
 package securitykey
 
-// ModelName returns the name of an authenticator model by its AAGUID, or "" when it is not known. The makers publish
-// these identifiers; the table holds the models that people are most likely to have in their hand, until metadata of the
-// FIDO Alliance extends it.
-func ModelName(aaguid string) string { return models[aaguid] }
+import (
+	_ "embed"
+	"fmt"
+	"strings"
+	"sync"
+)
 
-var models = map[string]string{
-	// Yubico
-	"cb69481e-8ff7-4039-93ec-0a2729a154a8": "YubiKey 5",
-	"ee882879-721c-4913-9775-3dfcce97072a": "YubiKey 5",
-	"19083c3d-8383-4b18-bc03-8f1c9ab2fd1b": "YubiKey 5",
-	"ff4dac45-ede8-4ec2-aced-cf66103f4335": "YubiKey 5",
-	"fa2b99dc-9e39-4257-8f92-4a30d23c4118": "YubiKey 5 NFC",
-	"2fc0579f-8113-47ea-b116-bb5a8db9202a": "YubiKey 5 NFC",
-	"a25342c0-3cdc-4414-8e46-f4807fca511c": "YubiKey 5 NFC",
-	"d7781e5d-e353-46aa-afe2-3ca49f13332a": "YubiKey 5 NFC",
-	"c5ef55ff-ad9a-4b9f-b580-adebafe026d0": "YubiKey 5Ci",
-	"a02167b9-ae71-4ac7-9a07-06432ebb6f1c": "YubiKey 5Ci",
-	"24673149-6c86-42e7-98d9-433fb5b73296": "YubiKey 5Ci",
-	"85203421-48f9-4355-9bc8-8a53846e5083": "YubiKey 5Ci FIPS",
-	"73bb0cd4-e502-49b8-9c6f-b59445bf720b": "YubiKey 5 FIPS",
-	"57f7de54-c807-4eab-b1c6-1c9be7984e92": "YubiKey 5 FIPS",
-	"c1f9a0bc-1dd2-404a-b27f-8e29047a43fd": "YubiKey 5 NFC FIPS",
-	"fcc0118f-cd45-435b-8da1-9782b2da0715": "YubiKey 5 NFC FIPS",
-	"d8522d9f-575b-4866-88a9-ba99fa02f35b": "YubiKey Bio",
-	"dd86a2da-86a0-4cbe-b462-4bd31f57bc6f": "YubiKey Bio",
-	"90636e1f-ef82-43bf-bdcf-5255f139d12f": "YubiKey Bio",
-	"f8a011f3-8c0a-4d15-8006-17111f9edc7d": "Security Key by Yubico",
-	"b92c3f9a-c014-4056-887f-140a2501163b": "Security Key by Yubico",
-	"6d44ba9b-f6ec-2e49-b930-0c8fe920cb73": "Security Key NFC by Yubico",
-	"149a2021-8ef6-4133-96b8-81f8d5b7f1f5": "Security Key NFC by Yubico",
-	"a4e9fc6d-4cbe-4758-b8ba-37598bb5bbaa": "Security Key NFC by Yubico",
-	"e77e3c64-05e3-428b-8824-0cbeb04b829d": "Security Key NFC by Yubico",
-	"b7d3f68e-88a6-471e-9ecf-2df26d041ede": "Security Key NFC by Yubico",
-	"0bb43545-fd2c-4185-87dd-feb0b2916ace": "Security Key NFC by Yubico, Enterprise Edition",
-	"47ab2fb4-66ac-4184-9ae1-86be814012d5": "Security Key NFC by Yubico, Enterprise Edition",
-	// Feitian
-	"833b721a-ff5f-4d00-bb2e-bdda3ec01e29": "Feitian ePass",
-	"ee041bce-25e5-4cdb-8f86-897fd6418464": "Feitian ePass NFC",
-	"260e3021-482d-442d-838c-7edfbe153b7e": "Feitian ePass NFC Plus",
-	"2c0df832-92de-4be1-8412-88a8f074df4a": "Feitian FIDO smart card",
-	"310b2830-bd4a-4da5-832e-9a0dfc90abf2": "Feitian MultiPass",
-	"77010bd7-212a-4fc9-b236-d2ca5e9d4084": "Feitian BioPass",
-	"b6ede29c-3772-412c-8a78-539c1f4c62d2": "Feitian BioPass Plus",
-	"12ded745-4bed-47d4-abaa-e713f51d6393": "Feitian AllinOne",
-	"3e22415d-7fdf-4ea4-8a0c-dd60c4249b9d": "Feitian iePass",
-	// Others
-	"42b4fb4a-2866-43b2-9bf7-6c6669c2e5d3": "Google Titan Security Key v2",
-	"08987058-cadc-4b81-b6e1-30de50dcbe96": "Windows Hello",
-	"9ddd1817-af5a-4672-a2b9-3e3dd95000a9": "Windows Hello",
-	"6028b017-b1d4-4c02-b4b3-afcdafc96bb2": "Windows Hello",
-	"adce0002-35bc-c60a-648b-0b25f1f05503": "Chrome on Mac",
-	"fbfc3007-154e-4ecc-8c0b-6e020557d7bd": "iCloud Keychain",
-	"ea9b8d66-4d01-1d21-3ce4-b6b48cb575d4": "Google Password Manager",
-	"8876631b-d4a0-427f-5773-0ec71c9e0279": "Solo key",
-	"8976631b-d4a0-427f-5773-0ec71c9e0279": "Solo Tap key",
-	"c5703116-972b-4851-a3e7-ae1259843399": "NEOWAVE Badgeo",
-	"3789da91-f943-46bc-95c3-50ea2012f03a": "NEOWAVE Winkeo",
-	"30b5035e-d297-4ff1-b00b-addc96ba6a98": "OneSpan DIGIPASS FX1 BIO",
-	"30b5035e-d297-4fc1-b00b-addc96ba6a97": "OneSpan FIDO Touch",
-	"c80dbd9a-533f-4a17-b941-1a2f1c7cedff": "HID Crescendo C3000",
-	"692db549-7ae5-44d5-a1e5-dd20a493b723": "HID Crescendo Key",
-	"aeb6569c-f8fb-4950-ac60-24ca2bbe2e52": "HID Crescendo C2300",
-	"95442b2e-f15e-4def-b270-efb106facb4e": "eWBM eFA310",
-	"87dbc5a1-4c94-4dc8-8a47-97d800fd1f3c": "eWBM eFA320",
-	"b267239b-954f-4041-a01b-ee4f33c145b6": "authenton1",
-	"efb96b10-a9ee-4b6c-a4a9-d32125ccd4a4": "SafeNet eToken FIDO",
-	"50726f74-6f6e-5061-7373-50726f746f6e": "Proton Pass",
-	"d548826e-79b4-db40-a3d8-11116f7e8349": "Bitwarden",
-	"bada5566-a7aa-401f-bd96-45619a55120d": "1Password",
-	"531126d6-e717-415c-9320-3d9aa6981239": "Dashlane",
+// ModelName returns the name of an authenticator model by its AAGUID, or "" when it is not known. Makers publish these identifiers; nobody
+// vouches for a name, and nothing rests on one.
+func ModelName(aaguid string) string { return models()[aaguid].name }
+
+// modelName is a name of the table.
+type modelName struct {
+	name string
+	// better says that it stands also where the metadata has a name.
+	better bool
+}
+
+//go:embed models.txt
+var modelTable string
+
+// models reads the table once, when the first name is asked for.
+var models = sync.OnceValue(func() map[string]modelName {
+	list, err := parseModels(modelTable)
+	if err != nil {
+		panic(err) // it is part of the program, and a test reads it
+	}
+	return list
+})
+
+// parseModels reads lines of an AAGUID and a name, which "=" stands before where it is better than the metadata's.
+func parseModels(table string) (map[string]modelName, error) {
+	list := make(map[string]modelName, 512)
+	for line := range strings.Lines(table) {
+		line = strings.TrimSuffix(line, "\n")
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		aaguid, name, ok := strings.Cut(line, " ")
+		name, better := strings.CutPrefix(name, "=")
+		if _, twice := list[aaguid]; !ok || twice || name == "" {
+			return nil, fmt.Errorf("models: %q is no AAGUID with a name, or stands there twice", line)
+		}
+		list[aaguid] = modelName{name, better}
+	}
+	return list, nil
 }

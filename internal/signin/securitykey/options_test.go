@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"testing"
 
 	"staffkey"
@@ -12,6 +13,7 @@ import (
 	"staffkey/internal/signin/signintest"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/uuid"
 )
 
 // object is decoded JSON.
@@ -306,12 +308,37 @@ func TestVerification_asks_for_the_person(t *testing.T) {
 
 func TestModelName(t *testing.T) {
 	t.Parallel()
-	for aaguid, name := range models {
-		if len(aaguid) != 36 || aaguid[8] != '-' || name == "" {
-			t.Errorf("%q: %q is no AAGUID with a name", aaguid, name)
+	previous := ""
+	for line := range strings.Lines(modelTable) {
+		if aaguid, _, _ := strings.Cut(line, " "); !strings.HasPrefix(line, "#") {
+			if aaguid <= previous {
+				t.Errorf("%q stands behind %q", aaguid, previous)
+			}
+			previous = aaguid
 		}
 	}
-	if got := ModelName("00000000-0000-0000-0000-000000000000"); got != "" {
-		t.Errorf("a key that does not tell its model is a %q, want no name", got)
+	for aaguid, m := range models() {
+		if parsed, err := uuid.Parse(aaguid); err != nil || parsed.String() != aaguid || m.name != staffkey.CleanText(strings.TrimSpace(m.name)) || len(m.name) > 80 {
+			t.Errorf("%q: %q is no AAGUID with a name", aaguid, m.name)
+		}
+	}
+	if n := len(models()); n != 396 {
+		t.Errorf("%d models", n)
+	}
+	for aaguid, want := range map[string]string{
+		"00000000-0000-0000-0000-000000000000": "",                                      // a key that does not tell its model
+		"524de2de-982f-49b4-a769-2b5e3b73ad79": "YubiKey 5 Series (Enterprise Profile)", // firmware 5.8
+		"fbfc3007-154e-4ecc-8c0b-6e020557d7bd": "Apple Passwords",
+		"6028b017-b1d4-4c02-b4b3-afcdafc96bb2": "Windows Hello (software)",
+	} {
+		if got := ModelName(aaguid); got != want {
+			t.Errorf("%s is a %q, want %q", aaguid, got, want)
+		}
+	}
+	const line = "cb69481e-8ff7-4039-93ec-0a2729a154a8 YubiKey 5\n"
+	for _, wrong := range []string{line + line, "cb69481e-8ff7-4039-93ec-0a2729a154a8\n", "cb69481e-8ff7-4039-93ec-0a2729a154a8 =\n"} {
+		if _, err := parseModels(wrong); err == nil {
+			t.Errorf("%q was read", wrong)
+		}
 	}
 }
