@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 	"unicode/utf8"
 
 	"staffkey"
@@ -37,8 +38,8 @@ type KeyList struct {
 	policy.Holdings
 	// Policy is what holds for the person: how many keys they may have, and which methods.
 	Policy staffkey.Policy
-	// Removed are those whose removal can still be undone, latest last.
-	Removed []staffkey.SecurityKey
+	// Removed are those whose removal can still be undone, and Gone those that have gone for good, latest last.
+	Removed, Gone []staffkey.SecurityKey
 	// Names of those who registered keys for the person, where that was somebody else.
 	Names map[staffkey.PersonID]string
 }
@@ -60,7 +61,7 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 		if list.Holdings, err = d.Holdings(tx, p, list.Policy); err != nil {
 			return err
 		}
-		if list.Removed, err = undoable(tx, person); err != nil {
+		if list.Removed, list.Gone, err = removed(tx, person); err != nil {
 			return err
 		}
 		list.Names = map[staffkey.PersonID]string{}
@@ -82,18 +83,23 @@ func (d *Directory) ListKeys(ctx context.Context, actor staffkey.Actor, person s
 	return list, nil
 }
 
-// undoable returns the keys whose removal can still be undone, latest last.
-func undoable(tx *store.Tx, person staffkey.PersonID) ([]staffkey.SecurityKey, error) {
-	removed, err := tx.ListSecurityKeys(person, staffkey.SecurityKeyRemoved)
-	if err != nil {
-		return nil, err
+// removed returns a person's keys whose removal can still be undone, and those that have gone for good, latest last.
+func removed(tx *store.Tx, person staffkey.PersonID) (undoable, gone []staffkey.SecurityKey, err error) {
+	all, err := tx.ListSecurityKeys(person, staffkey.SecurityKeyRemoved)
+	slices.SortFunc(all, func(a, b staffkey.SecurityKey) int { return a.RemovedAt.Compare(b.RemovedAt) })
+	for _, k := range all {
+		if canRestore(k, tx.Now) {
+			undoable = append(undoable, k)
+		} else {
+			gone = append(gone, k)
+		}
 	}
-	since := tx.Now.Add(-staffkey.UndoRemovalFor)
-	removed = slices.DeleteFunc(removed, func(k staffkey.SecurityKey) bool {
-		return k.RemovedAt.Before(since) || k.StopReason == staffkey.StopReset
-	})
-	slices.SortFunc(removed, func(a, b staffkey.SecurityKey) int { return a.RemovedAt.Compare(b.RemovedAt) })
-	return removed, nil
+	return undoable, gone, err
+}
+
+// canRestore reports whether the removal of a key can be undone: for a while, and not when it was reset, because it holds nothing any more.
+func canRestore(k staffkey.SecurityKey, now time.Time) bool {
+	return k.State == staffkey.SecurityKeyRemoved && k.StopReason != staffkey.StopReset && !k.RemovedAt.Before(now.Add(-staffkey.UndoRemovalFor))
 }
 
 // RenameKey gives a key another nickname (F22). ErrInvalid on the field nickname says that it is empty, too long or taken;
@@ -218,11 +224,8 @@ func (d *Directory) RestoreKey(ctx context.Context, actor staffkey.Actor, person
 		}
 		tx.Event.SubjectName = restored.Nickname
 		since := tx.Now.Add(-staffkey.UndoRemovalFor)
-		if restored.State != staffkey.SecurityKeyRemoved || restored.RemovedAt.Before(since) {
+		if !canRestore(restored, tx.Now) {
 			return staffkey.Expired("undo_expired", "key.undo.late")
-		}
-		if restored.StopReason == staffkey.StopReset {
-			return staffkey.Refused("key_reset", "key.reset")
 		}
 		if err := policy.MayRestoreKey(may, person, p, h, tx.Now); err != nil {
 			return err

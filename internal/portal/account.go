@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"cmp"
 	"net/http"
 	"net/url"
 	"slices"
@@ -57,6 +56,9 @@ func (p *Portal) home(r *request) error {
 		if len(list.Others) == 0 && list.Policy.Allows(staffkey.MethodRecoveryCode) {
 			page.ToDo = append(page.ToDo, ui.ToDo{Kind: "recovery-codes", Href: "/me/recovery-codes"})
 		}
+	}
+	if page.Signals, err = p.signals(r, list); err != nil {
+		return err
 	}
 	return p.render(r, http.StatusOK, "home", page)
 }
@@ -142,16 +144,11 @@ func (p *Portal) showTokens(r *request, status int, edit *ui.EditForm, errs []ui
 			page.Methods = append(page.Methods, row)
 		}
 	}
-	var signal ui.Signal
-	if r.Method != http.MethodHead && r.openSealed(cookieSignal, &signal) {
-		r.dropCookie(cookieSignal)
-		page.Signal = &signal
+	if page.Signals, err = p.signals(r, list); err != nil {
+		return err
 	}
 	return p.render(r, status, "selfservice", page)
 }
-
-// cookieSignal holds what to tell the browser about a key that was just renamed, removed or brought back.
-const cookieSignal = "staffkey-signal"
 
 func (p *Portal) editPage(r *request) error {
 	actor := r.current.Actor
@@ -204,12 +201,6 @@ func (p *Portal) edit(r *request) error {
 	return r.redirect("/me/tokens")
 }
 
-// signalName has the browser show a token by its nickname from now on.
-func (p *Portal) signalName(r *request, k staffkey.SecurityKey, nickname string) error {
-	signal := ui.Signal{Kind: "details", RPID: cmp.Or(k.RPID, p.RPID), UserID: encodeID(k.UserHandle), Name: r.current.Person.Username, DisplayName: nickname}
-	return r.putSealed(cookieSignal, signal, 0)
-}
-
 func (p *Portal) removePage(r *request) error { return p.showRemove(r, http.StatusOK) }
 
 func (p *Portal) showRemove(r *request, status int) error {
@@ -247,9 +238,6 @@ func (p *Portal) remove(r *request) error {
 	if err := p.Directory.RemoveKey(r.Context(), actor, actor.Person, id); err != nil {
 		return err
 	}
-	if err := r.putSealed(cookieSignal, ui.Signal{Kind: "accepted", RPID: cmp.Or(removal.Key.RPID, p.RPID), UserID: encodeID(removal.Key.UserHandle)}, 0); err != nil {
-		return err
-	}
 	f := flash{Kind: "success", ID: "flash.removed", Args: map[string]string{"Nickname": removal.Key.Nickname}, Undo: "/me/tokens/" + url.PathEscape(string(id)) + "/restore"}
 	if err := r.setFlash(f); err != nil {
 		return err
@@ -273,8 +261,7 @@ func (p *Portal) restore(r *request) error {
 	if err != nil {
 		return err
 	}
-	signal := ui.Signal{Kind: "accepted", RPID: cmp.Or(k.RPID, p.RPID), UserID: encodeID(k.UserHandle), Credential: encodeID(k.CredentialID)}
-	if err := r.putSealed(cookieSignal, signal, 0); err != nil {
+	if err := p.signalBack(r, k); err != nil {
 		return err
 	}
 	if err := r.setFlash(flash{Kind: "success", ID: "flash.restored", Args: map[string]string{"Nickname": k.Nickname}}); err != nil {

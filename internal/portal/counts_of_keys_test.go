@@ -64,7 +64,7 @@ func TestReplace_takes_all_nicknames(t *testing.T) {
 		s.giveKey(h, "Spare")
 		old := h.keyIDs[0]
 		path := "/me/tokens/" + string(old)
-		in.get(path+"/replace").shows(t, "before", http.StatusOK, "‘Helen key, Night shift’ are one key under several nicknames.", "it cannot be undone")
+		in.get(path+"/replace").shows(t, "before", http.StatusOK, "One key has several nicknames: Helen key, Night shift.", "it cannot be undone")
 		in.postJSON(path+"/replace", "{}").shows(t, "reset", http.StatusOK, `"options":"{`)
 		for _, template := range []string{"admin.key_stopped", "notice.key_stopped"} {
 			if n := s.sent(h, template); n != 0 {

@@ -106,7 +106,7 @@ func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyI
 		return err
 	}
 	o := outcome{Purpose: purpose, Message: refusal.Message.ID, Code: refusal.SupportCode, Token: token, Failures: r.failures(purpose) + 1}
-	if refusal.Message.ID == "key.unknown" || refusal.Message.ID == "key.removed" {
+	if p.forgets(refusal) {
 		o.Credential = credential
 	}
 	if n, ok := refusal.Message.Args["Count"].(int); ok {

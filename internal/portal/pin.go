@@ -140,15 +140,16 @@ func requestBlocked(k staffkey.SecurityKey) string {
 // showReplace shows how to reset a key, and the button that registers it again. Which of several tokens it is, the person says on the
 // same page.
 func (p *Portal) showReplace(r *request, list []staffkey.SecurityKey, chosen staffkey.SecurityKeyID) error {
-	page := ui.ReplacePage{Token: string(chosen), Tokens: p.allRows(r, list), System: systemOf(r), Back: "/pin", Next: "/me/tokens/{token}/replace"}
+	var together []string
 	for i, k := range list {
 		if first := slices.IndexFunc(list, func(o staffkey.SecurityKey) bool { return staffkey.AreOneKey(o, k) }); first != i {
 			continue
 		}
 		if same := sameKey(k, list); len(same) > 0 {
-			page.Together = append(page.Together, strings.Join(append([]string{k.Nickname}, same...), ", "))
+			together = append(together, strings.Join(append([]string{k.Nickname}, same...), ", "))
 		}
 	}
+	page := ui.ReplacePage{Token: string(chosen), Tokens: p.allRows(r, list), Together: together, System: systemOf(r), Back: "/pin", Next: "/me/tokens/{token}/replace"}
 	if chosen != "" {
 		page.Back = tokenPath(chosen, "pin")
 	}

@@ -4,12 +4,14 @@ import (
 	"encoding/base64"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"staffkey"
+	"staffkey/internal/ctap/softkey"
 	"staffkey/internal/signin"
 )
 
@@ -216,11 +218,80 @@ func TestUnknownKey_is_told_to_the_browser(t *testing.T) {
 	if _, err := s.signin.StopKey(t.Context(), s.session(h).actorOf(), h.keyID, staffkey.StopLost, signin.Kept{}); err != nil {
 		t.Fatal(err)
 	}
-	stopped := s.browser()
-	stopped.touch(h.key, "/signin/options", "/signin/passwordless")
-	if page := stopped.get("/signin/outcome"); strings.Contains(page.body, "data-signal") {
-		t.Error("the browser is told to forget a key on hold")
+	tried := func(what, shown string, forgotten bool) {
+		t.Helper()
+		out := s.browser()
+		out.touch(h.key, "/signin/options", "/signin/passwordless")
+		page := out.get("/signin/outcome")
+		page.shows(t, what, http.StatusOK, shown)
+		if strings.Contains(page.body, `data-signal="unknown"`) != forgotten {
+			t.Errorf("%s: the browser is told to forget it: %t, want %t", what, !forgotten, forgotten)
+		}
 	}
+	tried("a key on hold", "This token is on hold", false)
+	// One that waits for its nickname, and one that comes with another user handle than ours, may work yet.
+	owner := s.add("sian", "north")
+	s.giveKey(owner, "Lanyard")
+	in := s.session(owner)
+	var begun struct{ Ceremony, Options string }
+	unmarshal(t, in.get("/me/tokens/register/options").body, &begun)
+	pending := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}})
+	made, err := pending.Create(s.origin(), []byte(begun.Options))
+	if err != nil {
+		t.Fatal(err)
+	}
+	in.postJSON("/me/tokens/register", `{"ceremony":"`+begun.Ceremony+`","credential":`+string(made)+`}`)
+	for what, alter := range map[string]func(*browser) answer{
+		"a key that waits for its nickname": func(out *browser) answer { return out.touch(pending, "/signin/options", "/signin/passwordless") },
+		"a key with another user handle": func(out *browser) answer {
+			unmarshal(t, out.get("/signin/options").body, &begun)
+			credential, err := owner.key.Get(s.origin(), []byte(begun.Options))
+			if err != nil {
+				t.Fatal(err)
+			}
+			other := regexp.MustCompile(`"userHandle":"[^"]*"`).ReplaceAll(credential, []byte(`"userHandle":"b3RoZXI"`))
+			return out.postJSON("/signin/passwordless", `{"ceremony":"`+begun.Ceremony+`","credential":`+string(other)+`}`)
+		},
+	} {
+		out := s.browser()
+		alter(out).leads(t, what, "/signin/outcome")
+		out.get("/signin/outcome").shows(t, what, http.StatusOK, "We do not know this key")
+		out.get("/signin/outcome").lacks(t, what, "data-signal")
+	}
+}
+
+// A removal is told to the browser only when it cannot be undone any more: it may delete the passkey for good (A11, B28). Then it is told
+// on the next page with the list, once.
+func TestRemoval_is_told_to_the_browser_when_it_is_final(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		h := s.add("amara", "north")
+		s.giveKey(h, "Lanyard")
+		s.giveKey(h, "Desk")
+		b := s.sessionWith(h, 1)
+		user := base64.RawURLEncoding.EncodeToString(s.keys(h)[0].UserHandle)
+		gone := `data-signal="accepted" data-rp-id="signin.example" data-credential="" data-user-id="` + user + `"`
+		b.post("/me/tokens/"+string(h.keyIDs[0])+"/remove", url.Values{"remove": {"1"}}).leads(t, "removed", "/me/tokens")
+		tried := func(what string, forgotten bool) {
+			t.Helper()
+			out := s.browser()
+			out.touch(h.keys[0], "/signin/options", "/signin/passwordless").leads(t, what, "/signin/outcome")
+			page := out.get("/signin/outcome")
+			page.shows(t, what, http.StatusOK, "This token was removed")
+			if strings.Contains(page.body, `data-signal="unknown"`) != forgotten {
+				t.Errorf("%s: the browser is told to forget it: %t, want %t", what, !forgotten, forgotten)
+			}
+		}
+		for _, page := range []string{"/me/tokens", "/me"} {
+			b.get(page).lacks(t, page+" while it can be undone", "data-signal")
+		}
+		tried("used while it can be undone", false)
+		s.clock.Advance(staffkey.UndoRemovalFor + time.Second)
+		tried("used when it is final", true)
+		b.get("/me").shows(t, "home when it is final", http.StatusOK, gone)
+		b.get("/me").lacks(t, "home once more", "data-signal")
+		b.get("/me/tokens").lacks(t, "the list after it", "data-signal")
+	})
 }
 
 // What has changed on the list is told to the browser, once, so that it can tidy its own (WebAuthn Level 3 §5.1.10).
@@ -231,7 +302,7 @@ func TestChanges_are_told_to_the_browser(t *testing.T) {
 	s.giveKey(h, "Lanyard")
 	s.giveKey(h, "Desk")
 	b := s.session(h)
-	path := "/me/tokens/" + string(h.keyID)
+	path := "/me/tokens/" + string(h.keyIDs[0])
 	keys := s.keys(h)
 	k := keys[slices.IndexFunc(keys, func(k staffkey.SecurityKey) bool { return k.ID == h.keyID })]
 	about := func(kind, credential, name, displayName string) string {
@@ -248,7 +319,7 @@ func TestChanges_are_told_to_the_browser(t *testing.T) {
 		want       string
 	}{
 		{"renamed", path + "/edit", url.Values{"nickname": {" Locker "}}, about("details", "", "amara", "Locker")},
-		{"removed", path + "/remove", url.Values{}, about("accepted", "", "", "")},
+		{"removed", path + "/remove", url.Values{}, ""},
 		{"brought back", path + "/restore", url.Values{"undo": {"1"}}, about("accepted", "yes", "", "")},
 	} {
 		if a := b.post(change.path, change.form); a.location() != "/me/tokens" {

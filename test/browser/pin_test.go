@@ -76,7 +76,7 @@ func (b *tab) replace(nickname, heading string, reset *key) {
 	b.follow("#try-form button")
 	b.at("/me/tokens/*/done", "‘"+nickname+"’ is ready")
 	b.took("a forgotten PIN", 4, 4)
-	b.demo.mail(b.t, mailOf(b.account), "Replacement token: "+nickname)
+	b.demo.mail(b.t, mailOf(b.account), "Token registered again: "+nickname)
 }
 
 // A person who has forgotten the PIN comes in by a recovery code, resets the key and registers it in place of its old entry.

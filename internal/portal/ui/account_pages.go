@@ -51,6 +51,8 @@ type HomePage struct {
 	ToDo []ToDo
 	// SignIns are the most recent ones.
 	SignIns []ActivityItem
+	// Signals tell the browser what has changed.
+	Signals []Signal
 }
 
 func (HomePage) layout() (string, bool) { return "account/home", true }
@@ -131,8 +133,8 @@ type TokensPage struct {
 	Edit *EditForm
 	// Removed offers to take back the latest removal, or is nil.
 	Removed *UndoRemoval
-	// Signal tells the browser about a removed or renamed token, or is nil.
-	Signal *Signal
+	// Signals tell the browser what has changed.
+	Signals []Signal
 }
 
 // UndoRemoval is a token that was removed a few minutes ago.

@@ -59,7 +59,7 @@ func accountStates() []State {
 	wrong := tokens
 	wrong.Form, wrong.Edit = long, &ui.EditForm{ID: "t2", Nickname: "A nickname that is much longer than forty characters"}
 	renamed := tokens
-	renamed.Signal = &ui.Signal{Kind: "details", RPID: "localhost", UserID: "dXNlcg", Name: amara, DisplayName: "Blue lanyard key"}
+	renamed.Signals = []ui.Signal{{Kind: "details", RPID: "localhost", UserID: "dXNlcg", Name: amara, DisplayName: "Blue lanyard key"}}
 	todo := []ui.ToDo{{Kind: "backup", Href: "/me/tokens/register"}, {Kind: "recovery-codes", Href: "/me/recovery-codes"}}
 	return []State{
 		{"home", ending(person("home")), ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
