@@ -89,7 +89,15 @@ func (s *Service) open(sealed string, want expect) (*staffkey.Ceremony, error) {
 
 // spend uses a ceremony up inside the change that its answer makes.
 func spend(tx *store.Tx, c *staffkey.Ceremony) error {
-	err := tx.SpendCeremony(c.ID, c.ExpiresAt)
+	return spent(tx.SpendCeremony(c.ID, c.ExpiresAt))
+}
+
+// spendSoon is spend where nothing but the change itself depends on it.
+func spendSoon(tx *store.Tx, c *staffkey.Ceremony) error {
+	return tx.Soon(spent, func() error { return tx.SpendCeremony(c.ID, c.ExpiresAt) })
+}
+
+func spent(err error) error {
 	if errors.Is(err, staffkey.ErrConflict) {
 		return staffkey.Expired("ceremony_spent", "key.late").Because("this ceremony was used before")
 	}

@@ -134,15 +134,8 @@ func passwordChanged() error {
 func (s *Service) apply(tx *store.Tx, p *proof) error {
 	v := p.verified
 	if v.Use != nil {
-		basis, err := tx.UseSecurityKey(*v.Use)
-		if errors.Is(err, staffkey.ErrConflict) {
-			return staffkey.Refused("key_changed_meanwhile", "key.late").Because("the key was used, suspended or removed between look and use")
-		}
-		if err != nil {
+		if err := tx.Soon(usedMeanwhile, func() error { return tx.UseSecurityKey(*v.Use, p.basis) }); err != nil {
 			return err
-		}
-		if basis != p.basis {
-			return errLookAgain
 		}
 		if p.password != 0 {
 			if err := s.stillPassword(tx, Attempt{Person: p.person.ID, Password: p.password}); err != nil {
@@ -169,6 +162,17 @@ func (s *Service) apply(tx *store.Tx, p *proof) error {
 		return err
 	}
 	return s.decide(tx, p)
+}
+
+// usedMeanwhile says what an answer means that came too late to count.
+func usedMeanwhile(err error) error {
+	switch {
+	case errors.Is(err, staffkey.ErrConflict):
+		return staffkey.Refused("key_changed_meanwhile", "key.late").Because("the key was used, suspended or removed between look and use")
+	case errors.Is(err, store.ErrOtherBasis):
+		return errLookAgain
+	}
+	return err
 }
 
 // SignedIn is a session just opened.
@@ -214,7 +218,7 @@ func (s *Service) enter(ctx context.Context, origin staffkey.Origin, p proof, a 
 	seen := p
 	err := s.store.Change(ctx, event, func(tx *store.Tx) error {
 		p := seen
-		if err := spend(tx, a.ceremony); err != nil {
+		if err := spendSoon(tx, a.ceremony); err != nil {
 			return err
 		}
 		if err := s.apply(tx, &p); err != nil {
@@ -294,7 +298,7 @@ func (s *Service) renew(ctx context.Context, actor staffkey.Actor, seen proof, a
 	var in SignedIn
 	err := s.store.ChangeAs(ctx, actor, a.event, func(tx *store.Tx, _ staffkey.Authority) error {
 		p := seen
-		if err := spend(tx, a.ceremony); err != nil {
+		if err := spendSoon(tx, a.ceremony); err != nil {
 			return err
 		}
 		if err := s.apply(tx, &p); err != nil {

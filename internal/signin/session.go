@@ -54,14 +54,18 @@ func (s *Service) newSession(origin staffkey.Origin, h holder, proofs []staffkey
 // does not choose their language.
 func (s *Service) startSession(tx *store.Tx, origin staffkey.Origin, in SignedIn, before staffkey.Session) error {
 	if before.ID != "" {
-		if err := tx.EndSession(before.Person, before.ID); err != nil && !errors.Is(err, staffkey.ErrNotFound) {
+		err := tx.Soon(unlessGone, func() error { return tx.EndSession(before.Person, before.ID) })
+		if err != nil {
 			return err
 		}
 	}
-	err := tx.InsertSession(in.Session, in.Person.Organisation, in.Secret)
-	if errors.Is(err, staffkey.ErrNotFound) { // disabled, frozen or moved between look and entry
-		return errLookAgain
+	moved := func(err error) error {
+		if errors.Is(err, staffkey.ErrNotFound) { // disabled, frozen or moved between look and entry
+			return errLookAgain
+		}
+		return err
 	}
+	err := tx.Soon(moved, func() error { return tx.InsertSession(in.Session, in.Person.Organisation, in.Secret) })
 	if err != nil || !policy.LearnsLanguage(in.Person, origin) {
 		return err
 	}
@@ -70,6 +74,14 @@ func (s *Service) startSession(tx *store.Tx, origin staffkey.Origin, in SignedIn
 	}
 	tx.Event.Detail["language"] = origin.Language
 	return tx.LearnLanguage(in.Person.ID, origin.Language)
+}
+
+// unlessGone makes nothing of what is no longer there.
+func unlessGone(err error) error {
+	if errors.Is(err, staffkey.ErrNotFound) {
+		return nil
+	}
+	return err
 }
 
 func methodNames(kinds []staffkey.MethodKind) string {

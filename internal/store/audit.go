@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"strconv"
@@ -108,7 +107,7 @@ func (tx *Tx) ListAuditEvents(f AuditFilter) ([]staffkey.AuditEvent, error) {
 	args = append(args, f.Limit)
 	query += " LIMIT " + dollar(len(args))
 	var events []staffkey.AuditEvent
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var e staffkey.AuditEvent
 		var detail string
 		err := r.Scan(&e.ID, &e.At, &e.Kind, &e.Outcome, &e.Actor, &e.ActorName, &e.Person, &e.Organisation, &e.Subject, &e.SubjectName, &e.Message,

@@ -102,16 +102,18 @@ func signIn(s *store.Store, credential []byte) error {
 	}
 	ceremony := store.NewID[staffkey.CeremonyID]()
 	return s.Change(ctx, e, func(tx *store.Tx) error {
-		if err := tx.SpendCeremony(ceremony, tx.Now.Add(staffkey.CeremonyLife)); err != nil {
+		if err := tx.Soon(nil, func() error { return tx.SpendCeremony(ceremony, tx.Now.Add(staffkey.CeremonyLife)) }); err != nil {
 			return err
 		}
 		use := store.KeyUse{Key: key.ID, SeenCount: key.SignCount, Count: key.SignCount + 1, Where: "Chrome on Windows"}
-		if _, err := tx.UseSecurityKey(use); err != nil {
+		if err := tx.Soon(nil, func() error { return tx.UseSecurityKey(use, found.Basis) }); err != nil {
 			return err
 		}
 		session := newSession(person.ID, tx.Now)
 		tx.Event.Session = session.ID
-		return tx.InsertSession(session, person.Organisation, string(session.ID)+"."+rand.Text())
+		return tx.Soon(nil, func() error {
+			return tx.InsertSession(session, person.Organisation, string(session.ID)+"."+rand.Text())
+		})
 	})
 }
 

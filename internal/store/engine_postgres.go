@@ -12,7 +12,10 @@ import (
 )
 
 // postgresEngine uses the pool of database/sql over pgx, which prepares each statement once per connection.
-type postgresEngine struct{ pool *sql.DB }
+type postgresEngine struct {
+	pool    *sql.DB
+	changes *groupWriter
+}
 
 func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, error) {
 	cfg, err := pgx.ParseConfig(dsn)
@@ -33,14 +36,21 @@ func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, e
 	if err := pool.PingContext(pingCtx); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	return &postgresEngine{pool: pool}, nil
+	e := &postgresEngine{pool: pool}
+	e.changes = newGroupWriter(e.commitGroup, groupPatience)
+	return e, nil
 }
+
+func (e *postgresEngine) writer() *groupWriter { return e.changes }
 
 func (e *postgresEngine) db() *sql.DB { return e.pool }
 
 func (e *postgresEngine) begin(context.Context) error { return nil }
 
-func (e *postgresEngine) close() error { return e.pool.Close() }
+func (e *postgresEngine) close() error {
+	e.changes.stop()
+	return e.pool.Close()
+}
 
 func (e *postgresEngine) health(ctx context.Context) error { return e.pool.PingContext(ctx) }
 
@@ -52,7 +62,7 @@ func (e *postgresEngine) read(ctx context.Context, fn func(querier) error) error
 		return err
 	}
 	defer conn.Close()
-	return fn(poolQuerier{ctx: ctx, q: conn})
+	return onPgx(conn, func(c *pgx.Conn) error { return fn(&pipeline{ctx: ctx, conn: c}) })
 }
 
 // surveyTimeout ends a statement of a survey on the server. The driver asks the server to end it when its ctx is over, which comes too
@@ -78,42 +88,7 @@ func (e *postgresEngine) survey(ctx context.Context, fn func(querier) error) err
 }
 
 func (e *postgresEngine) change(ctx context.Context, fn func(querier) error) error {
-	var err error
-	for try := range maxTries {
-		if err = e.changeOnce(ctx, fn); !isRetryable(err) {
-			return err
-		}
-		select {
-		case <-time.After(retryPause(try)):
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-	return fmt.Errorf("given up after %d tries: %w", maxTries, err)
-}
-
-func (e *postgresEngine) changeOnce(ctx context.Context, fn func(querier) error) error {
-	conn, err := e.pool.Conn(ctx)
-	if err != nil {
-		return err
-	}
-	defer conn.Close()
-	defer func() { dropReadOnly(e.pool, conn, err) }() // after the transaction has ended
-	// The statements end with ctx, the commit does not: broken off on its way, it may have happened and be reported as not.
-	tx, err := conn.BeginTx(context.WithoutCancel(ctx), &sql.TxOptions{Isolation: sql.LevelSerializable})
-	if err != nil {
-		return err
-	}
-	defer tx.Rollback() //nolint:errcheck // after Commit it does nothing; before, the first error is the one that tells
-	err = guarded(fn, poolQuerier{ctx: ctx, q: tx})
-	if over := ctx.Err(); over != nil {
-		// The driver closes a connection whose statement was broken off; the next statement then tells of the connection only.
-		return errors.Join(over, err)
-	}
-	if err != nil {
-		return err
-	}
-	return tx.Commit()
+	return e.changes.do(ctx, fn)
 }
 
 type poolQuerier struct {
@@ -125,14 +100,16 @@ type poolQuerier struct {
 	}
 }
 
-func (p poolQuerier) exec(query string, args ...any) (sql.Result, error) {
-	return p.q.ExecContext(p.ctx, query, args...)
+func (p poolQuerier) exec(query string, args ...any) (int64, error) {
+	return touched(p.q.ExecContext(p.ctx, query, args...))
 }
 
-func (p poolQuerier) query(query string, args ...any) (*sql.Rows, error) {
-	return p.q.QueryContext(p.ctx, query, args...)
+func (p poolQuerier) query(query string, args ...any) (cursor, error) {
+	return rowsOf(p.q.QueryContext(p.ctx, query, args...))
 }
 
-func (p poolQuerier) queryRow(query string, args ...any) *sql.Row {
+func (p poolQuerier) queryRow(query string, args ...any) scanner {
 	return p.q.QueryRowContext(p.ctx, query, args...)
 }
+
+func (p poolQuerier) soon(s later) error { return atOnce(p, s) }

@@ -23,7 +23,7 @@ type sqliteEngine struct {
 	pool      *sql.DB
 	readers   chan *preparedConn
 	surveyors chan *preparedConn // as many as there are surveys at once
-	writer    *groupWriter
+	changes   *groupWriter
 	conns     []*preparedConn
 	first     bool // nobody else had it open
 }
@@ -81,7 +81,7 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	if versionLess(version, minimumSQLite) {
 		return nil, errors.Join(fmt.Errorf("SQLite %s can corrupt its write-ahead log; %s or later is needed", version, minimumSQLite), e.close())
 	}
-	e.writer = newGroupWriter(e.conns[readers+surveysAtOnce])
+	e.changes = newGroupWriter(sqliteGroups{e.conns[readers+surveysAtOnce]}.commit, 0)
 	return e, nil
 }
 
@@ -116,6 +116,8 @@ func versionLess(a, b string) bool {
 	return false
 }
 
+func (e *sqliteEngine) writer() *groupWriter { return e.changes }
+
 func (e *sqliteEngine) db() *sql.DB { return e.pool }
 
 func (e *sqliteEngine) read(ctx context.Context, fn func(querier) error) error {
@@ -140,7 +142,7 @@ func (e *sqliteEngine) survey(ctx context.Context, fn func(querier) error) error
 }
 
 func (e *sqliteEngine) change(ctx context.Context, fn func(querier) error) error {
-	return e.writer.do(ctx, fn)
+	return e.changes.do(ctx, fn)
 }
 
 func (e *sqliteEngine) health(ctx context.Context) error {
@@ -176,8 +178,8 @@ func (e *sqliteEngine) integrity(ctx context.Context) error {
 }
 
 func (e *sqliteEngine) close() error {
-	if e.writer != nil {
-		e.writer.stop()
+	if e.changes != nil {
+		e.changes.stop()
 	}
 	var errs []error
 	for _, c := range e.conns {
@@ -216,23 +218,23 @@ func (c *preparedConn) prepare(query string) (*sql.Stmt, error) {
 	return s, err
 }
 
-func (c *preparedConn) exec(query string, args ...any) (sql.Result, error) {
+func (c *preparedConn) exec(query string, args ...any) (int64, error) {
+	s, err := c.prepare(query)
+	if err != nil {
+		return 0, err
+	}
+	return touched(s.ExecContext(context.Background(), args...))
+}
+
+func (c *preparedConn) query(query string, args ...any) (cursor, error) {
 	s, err := c.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	return s.ExecContext(context.Background(), args...)
+	return rowsOf(s.QueryContext(context.Background(), args...))
 }
 
-func (c *preparedConn) query(query string, args ...any) (*sql.Rows, error) {
-	s, err := c.prepare(query)
-	if err != nil {
-		return nil, err
-	}
-	return s.QueryContext(context.Background(), args...)
-}
-
-func (c *preparedConn) queryRow(query string, args ...any) *sql.Row {
+func (c *preparedConn) queryRow(query string, args ...any) scanner {
 	s, err := c.prepare(query)
 	if err != nil { // an unprepared query reports the same error through Row
 		return c.conn.QueryRowContext(context.Background(), query, args...)
@@ -258,18 +260,21 @@ type boundConn struct {
 	ctx context.Context
 }
 
-func (c boundConn) query(query string, args ...any) (*sql.Rows, error) {
+func (c boundConn) query(query string, args ...any) (cursor, error) {
 	s, err := c.prepare(query)
 	if err != nil {
 		return nil, err
 	}
-	return s.QueryContext(c.ctx, args...)
+	return rowsOf(s.QueryContext(c.ctx, args...))
 }
 
-func (c boundConn) queryRow(query string, args ...any) *sql.Row {
+func (c boundConn) queryRow(query string, args ...any) scanner {
 	s, err := c.prepare(query)
 	if err != nil { // an unprepared query reports the same error through Row
 		return c.conn.QueryRowContext(c.ctx, query, args...)
 	}
 	return s.QueryRowContext(c.ctx, args...)
 }
+
+// soon runs a statement at once: it takes no round trip.
+func (c *preparedConn) soon(s later) error { return atOnce(c, s) }

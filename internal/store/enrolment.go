@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"time"
 
 	"staffkey"
@@ -77,7 +78,7 @@ func (tx *Tx) CountAnswer(person staffkey.PersonID, method staffkey.MethodKind, 
 		RETURNING failures, own_failures, disabled_at IS NOT NULL,
 			EXISTS (SELECT 1 FROM security_keys k WHERE k.person_id = enrolments.person_id AND k.state = $3)`, person, method, staffkey.SecurityKeyActive).
 		Scan(&c.Strangers, &c.Own, &c.Off, &c.HasKey)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return CountedAnswers{}, nil
 	}
 	return c, err
@@ -126,7 +127,7 @@ func (tx *Tx) DeleteEnrolmentsChangedSince(person staffkey.PersonID, since time.
 // ListEnrolments returns the methods that a person has set up, with their states opened.
 func (tx *Tx) ListEnrolments(person staffkey.PersonID) ([]staffkey.Enrolment, error) {
 	var list []staffkey.Enrolment
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		e, err := tx.scanEnrolment(r)
 		list = append(list, e)
 		return err
@@ -139,7 +140,7 @@ func (tx *Tx) FindEnrolment(person staffkey.PersonID, method staffkey.MethodKind
 	return tx.scanEnrolment(tx.q.queryRow("SELECT "+enrolmentColumns+" FROM enrolments WHERE person_id = $1 AND method = $2", person, method))
 }
 
-func (tx *Tx) scanEnrolment(row interface{ Scan(...any) error }) (staffkey.Enrolment, error) {
+func (tx *Tx) scanEnrolment(row scanner) (staffkey.Enrolment, error) {
 	var e staffkey.Enrolment
 	var sealed []byte
 	var last, disabled, changed sql.NullTime

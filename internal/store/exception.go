@@ -1,8 +1,6 @@
 package store
 
 import (
-	"database/sql"
-
 	"staffkey"
 )
 
@@ -15,7 +13,7 @@ func (tx *Tx) InsertException(e staffkey.Exception) error {
 // ListExceptions returns the exceptions that count for a person at the transaction's instant.
 func (tx *Tx) ListExceptions(person staffkey.PersonID) ([]staffkey.Exception, error) {
 	var list []staffkey.Exception
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var e staffkey.Exception
 		err := r.Scan(&e.ID, &e.Person, &e.Reason, &e.Owner, &e.OwnerName, &e.GrantedAt, &e.ExpiresAt)
 		e.GrantedAt, e.ExpiresAt = e.GrantedAt.UTC(), e.ExpiresAt.UTC()

@@ -57,3 +57,11 @@ func ForeignLog(path string) error { return foreignLog(path) }
 
 // GenerationSteps are the statements by which a start gives a database its generation.
 func GenerationSteps(before, next int32) []string { return generationSteps(before, next) }
+
+// Waiting is how many changes wait for their turn.
+func Waiting(s *Store) int {
+	w := s.engine.writer()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return len(w.waiting)
+}

@@ -1,15 +1,13 @@
 package store
 
 import (
-	"database/sql"
-
 	"staffkey"
 )
 
 // EachKeyInUse calls fn for each key in use of people who may sign in, in an organisation and below, a person's keys one after the other,
 // with what rules for keys look at. Other fields of the key are zero.
 func (tx *Tx) EachKeyInUse(below staffkey.OrganisationID, fn func(organisation staffkey.OrganisationID, k staffkey.SecurityKey) error) error {
-	return tx.rows(func(rows *sql.Rows) error {
+	return tx.rows(func(rows scanner) error {
 		k := staffkey.SecurityKey{State: staffkey.SecurityKeyActive}
 		var organisation staffkey.OrganisationID
 		if err := rows.Scan(&organisation, &k.Person, &k.AAGUID, &k.Firmware, &k.Trust, &k.BackupEligible, &k.UserVerified, &k.MinPINLength); err != nil {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"time"
 
 	"staffkey"
@@ -22,7 +23,7 @@ func (tx *Tx) InsertLinkAbout(purpose string, person staffkey.PersonID, detail, 
 func (tx *Tx) FindLinkDetail(purpose, secret string) (detail string, err error) {
 	err = tx.q.queryRow("SELECT detail FROM one_time_links WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3",
 		hashSecret(secret), purpose, tx.Now).Scan(&detail)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return "", staffkey.ErrExpired
 	}
 	return detail, err
@@ -33,7 +34,7 @@ func (tx *Tx) FindLink(purpose, secret string) (staffkey.PersonID, error) {
 	var person sql.NullString
 	err := tx.q.queryRow("SELECT person_id FROM one_time_links WHERE hash = $1 AND purpose = $2 AND used_at IS NULL AND expires_at > $3",
 		hashSecret(secret), purpose, tx.Now).Scan(&person)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return "", staffkey.ErrExpired
 	}
 	return staffkey.PersonID(person.String), err
@@ -44,7 +45,7 @@ func (tx *Tx) TakeLink(purpose, secret string) (staffkey.PersonID, error) {
 	var person sql.NullString
 	err := tx.q.queryRow(`UPDATE one_time_links SET used_at = $1 WHERE hash = $2 AND purpose = $3 AND used_at IS NULL AND expires_at > $1
 		RETURNING person_id`, tx.Now, hashSecret(secret), purpose).Scan(&person)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return "", staffkey.ErrExpired
 	}
 	return staffkey.PersonID(person.String), err

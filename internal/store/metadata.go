@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"slices"
 	"strings"
 	"time"
@@ -54,7 +53,7 @@ func (tx *Tx) NoteMetadataProblem(problem string) error {
 // is judged by: the model, when it was registered, and the registration's bytes.
 func (tx *Tx) ListKeysToJudge(number, limit int) ([]staffkey.SecurityKey, error) {
 	var keys []staffkey.SecurityKey
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var k staffkey.SecurityKey
 		err := r.Scan(&k.ID, &k.Person, &k.Nickname, &k.AAGUID, &k.Trust, &k.Firmware, &k.RegisteredAt, &k.AttestationObject, &k.ClientDataJSON)
 		k.RegisteredAt = k.RegisteredAt.UTC()
@@ -82,7 +81,7 @@ func (tx *Tx) NoteTrust(trust staffkey.Trust, number int, ids ...staffkey.Securi
 			args = append(args, id)
 			marks[i] = dollar(len(args))
 		}
-		err := tx.rows(func(r *sql.Rows) error {
+		err := tx.rows(func(r scanner) error {
 			var id staffkey.SecurityKeyID
 			err := r.Scan(&id)
 			noted = append(noted, id)
@@ -127,7 +126,7 @@ func (tx *Tx) CountModels(scope []staffkey.OrganisationID, aaguid string) ([]Mod
 		query += " AND k.aaguid = " + dollar(len(args))
 	}
 	var list []ModelUse
-	err = tx.rows(func(r *sql.Rows) error {
+	err = tx.rows(func(r scanner) error {
 		var u ModelUse
 		err := r.Scan(&u.AAGUID, &u.Keys, &u.People)
 		list = append(list, u)
@@ -157,7 +156,7 @@ func (tx *Tx) ListKeysInReview(scope []staffkey.OrganisationID, limit int) (list
 	if err := tx.q.queryRow("SELECT COUNT(*)"+from, args...).Scan(&all); err != nil || all == 0 {
 		return nil, all, err
 	}
-	err = tx.rows(func(r *sql.Rows) error {
+	err = tx.rows(func(r scanner) error {
 		var w WaitingKey
 		k, p := &w.Key, &w.Person
 		err := r.Scan(&k.ID, &k.Nickname, &k.AAGUID, &k.Firmware, &k.Trust, &k.Serial, &k.RegisteredAt, &p.ID, &p.Name, &p.Organisation)

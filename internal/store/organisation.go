@@ -3,13 +3,14 @@ package store
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 
 	"staffkey"
 )
 
 const organisationColumns = "o.id, o.parent_id, o.code, o.name, o.phone, o.created_at"
 
-func scanOrganisation(row interface{ Scan(...any) error }) (staffkey.Organisation, error) {
+func scanOrganisation(row scanner) (staffkey.Organisation, error) {
 	var o staffkey.Organisation
 	var parent sql.NullString
 	err := row.Scan(&o.ID, &parent, &o.Code, &o.Name, &o.Phone, &o.CreatedAt)
@@ -64,7 +65,7 @@ type OrganisationLine struct {
 // ListOrganisations returns a node and all below it, parents before children.
 func (tx *Tx) ListOrganisations(below staffkey.OrganisationID) ([]OrganisationLine, error) {
 	var list []OrganisationLine
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var l OrganisationLine
 		var parent sql.NullString
 		if err := r.Scan(&l.ID, &parent, &l.Code, &l.Name, &l.Phone, &l.CreatedAt, &l.Depth, &l.People); err != nil {
@@ -90,7 +91,7 @@ func (tx *Tx) IsWithin(organisation, node staffkey.OrganisationID) (bool, error)
 // ListAncestors returns an organisation and all above it, nearest first.
 func (tx *Tx) ListAncestors(id staffkey.OrganisationID) ([]staffkey.OrganisationID, error) {
 	var list []staffkey.OrganisationID
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var a staffkey.OrganisationID
 		list = append(list, "")
 		err := r.Scan(&a)
@@ -103,7 +104,7 @@ func (tx *Tx) ListAncestors(id staffkey.OrganisationID) ([]staffkey.Organisation
 // ListPolicyChain returns the settings that count for an organisation, nearest first.
 func (tx *Tx) ListPolicyChain(id staffkey.OrganisationID) ([]staffkey.PolicySettings, error) {
 	var chain []staffkey.PolicySettings
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var text string
 		if err := r.Scan(&text); err != nil {
 			return err
@@ -124,7 +125,7 @@ func (tx *Tx) ListPolicyChain(id staffkey.OrganisationID) ([]staffkey.PolicySett
 func (tx *Tx) EachPolicyChain(below staffkey.OrganisationID, fn func(id staffkey.OrganisationID, chain []staffkey.OrganisationID) error) error {
 	var last staffkey.OrganisationID
 	var chain []staffkey.OrganisationID
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var id, ancestor staffkey.OrganisationID
 		if err := r.Scan(&id, &ancestor); err != nil {
 			return err
@@ -152,7 +153,7 @@ func (tx *Tx) FindPolicySettings(id staffkey.OrganisationID) (staffkey.PolicySet
 	var text string
 	var s staffkey.PolicySettings
 	err := tx.q.queryRow("SELECT settings FROM policies WHERE organisation_id = $1", id).Scan(&text)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return s, nil
 	}
 	if err != nil {

@@ -66,7 +66,7 @@ func (tx *Tx) scanOutgoing(r interface{ Scan(...any) error }) (staffkey.Outgoing
 // when whoever took them must have failed.
 func (tx *Tx) TakeOutgoing(channel staffkey.ChannelKind, lease time.Duration, limit int) ([]staffkey.Outgoing, error) {
 	var list []staffkey.Outgoing
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		m, err := tx.scanOutgoing(r)
 		list = append(list, m)
 		return err
@@ -143,7 +143,7 @@ type OutgoingFilter struct {
 // ListOutgoing returns the messages of a filter, oldest first, at most 1,000. Those that have gone have no address and text left.
 func (tx *Tx) ListOutgoing(f OutgoingFilter) ([]staffkey.Outgoing, error) {
 	var list []staffkey.Outgoing
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		m, err := tx.scanOutgoing(r)
 		list = append(list, m)
 		return err
@@ -175,7 +175,7 @@ func (tx *Tx) FindLatestDelivery(person staffkey.PersonID, channel staffkey.Chan
 // CountOutgoing returns how many messages wait on each channel, for metrics.
 func (tx *Tx) CountOutgoing() (map[staffkey.ChannelKind]int, error) {
 	counts := map[staffkey.ChannelKind]int{}
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var channel staffkey.ChannelKind
 		var n int
 		err := r.Scan(&channel, &n)

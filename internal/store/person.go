@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"strconv"
 	"strings"
 	"time"
@@ -11,7 +12,7 @@ import (
 
 const personColumns = "p.id, p.organisation_id, p.username, p.email, p.name, p.employee_number, p.phone, p.state, p.created_at, p.language, p.asked_at, p.frozen_at, p.set_up_at"
 
-func scanPerson(row interface{ Scan(...any) error }, more ...any) (staffkey.Person, error) {
+func scanPerson(row scanner, more ...any) (staffkey.Person, error) {
 	var p staffkey.Person
 	var asked, frozen, setUp sql.NullTime
 	err := row.Scan(append([]any{
@@ -95,7 +96,7 @@ func (tx *Tx) FindOwnerByLogin(keys []staffkey.SecurityKeyID, login string) (own
 	state, name := strconv.Itoa(len(keys)+1), strconv.Itoa(len(keys)+2)
 	err = tx.q.queryRow("SELECT p.id FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.id IN "+placeholders(1, len(keys))+
 		" AND k.state = $"+state+" AND p."+column+" = $"+name+" LIMIT 1", append(args, staffkey.SecurityKeyActive, login)...).Scan(&owner)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return "", nil
 	}
 	return owner, err
@@ -110,7 +111,7 @@ func (tx *Tx) FindPeopleByUsername(usernames []string) (map[string]staffkey.Pers
 		for i, u := range usernames[:n] {
 			args[i] = Fold(u)
 		}
-		err := tx.rows(func(r *sql.Rows) error {
+		err := tx.rows(func(r scanner) error {
 			p, err := scanPerson(r)
 			people[Fold(p.Username)] = p
 			return err
@@ -146,7 +147,7 @@ func (tx *Tx) ListPeople(scope []staffkey.OrganisationID, prefix string, after *
 		strings.Trim(placeholders(1, n), "()") + `)) AND (p.name_folded > ` + dollar(n+1) + ` OR (p.name_folded = ` + dollar(n+1) + ` AND p.id > ` + dollar(n+2) + `))
 		AND (p.name_folded LIKE ` + dollar(n+3) + ` ESCAPE '!' OR p.username_folded LIKE ` + dollar(n+4) + ` ESCAPE '!' OR p.email_folded LIKE ` + dollar(n+4) + ` ESCAPE '!')
 		ORDER BY p.name_folded, p.id LIMIT ` + dollar(n+5)
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		p, err := scanPerson(r)
 		people = append(people, p)
 		return err
@@ -186,7 +187,7 @@ func (tx *Tx) DeleteRoleGrant(person staffkey.PersonID, role staffkey.Role, orga
 // ListRoleGrants returns a person's roles.
 func (tx *Tx) ListRoleGrants(person staffkey.PersonID) ([]staffkey.RoleGrant, error) {
 	var grants []staffkey.RoleGrant
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var g staffkey.RoleGrant
 		err := r.Scan(&g.Person, &g.Role, &g.Organisation, &g.GrantedAt, &g.GrantedBy)
 		g.GrantedAt = g.GrantedAt.UTC()
@@ -206,7 +207,7 @@ func (tx *Tx) CountOperators() (n int, err error) {
 // listOperators returns active people with an address who hold the operator role anywhere.
 func (tx *Tx) listOperators(limit int) ([]staffkey.Person, error) {
 	var people []staffkey.Person
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		p, err := scanPerson(r)
 		people = append(people, p)
 		return err
@@ -226,7 +227,7 @@ func (tx *Tx) ListNearestAdministrators(organisation staffkey.OrganisationID, li
 func (tx *Tx) nearestAdministrators(organisation staffkey.OrganisationID, limit int, condition string, args ...any) ([]staffkey.Person, error) {
 	var people []staffkey.Person
 	nearest := -1
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var depth int
 		p, err := scanPerson(r, &depth)
 		if nearest < 0 {

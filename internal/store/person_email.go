@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"strings"
 
 	"staffkey"
@@ -16,7 +15,7 @@ func (tx *Tx) FindPeopleByEmail(emails []string) (map[string]staffkey.Person, er
 		for i, e := range emails[:n] {
 			args[i] = Fold(e)
 		}
-		err := tx.rows(func(r *sql.Rows) error {
+		err := tx.rows(func(r scanner) error {
 			p, err := scanPerson(r)
 			people[Fold(p.Email)] = p
 			return err

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"strings"
 
 	"staffkey"
@@ -47,7 +46,7 @@ func (tx *Tx) FindPeopleByEmployeeNumber(numbers []string) (map[string][]staffke
 		for i, number := range numbers[:n] {
 			args[i] = number
 		}
-		err := tx.rows(func(r *sql.Rows) error {
+		err := tx.rows(func(r scanner) error {
 			p, err := scanPerson(r)
 			people[p.EmployeeNumber] = append(people[p.EmployeeNumber], p)
 			return err

@@ -24,7 +24,7 @@ func (tx *Tx) FindRecall(id staffkey.RecallID) (staffkey.Recall, error) {
 	return scanRecall(tx.q.queryRow("SELECT "+recallColumns+" FROM recalls WHERE id = $1", id))
 }
 
-func scanRecall(row interface{ Scan(...any) error }) (staffkey.Recall, error) {
+func scanRecall(row scanner) (staffkey.Recall, error) {
 	var r staffkey.Recall
 	var undone sql.NullTime
 	err := row.Scan(&r.ID, &r.AAGUID, &r.FirmwareFrom, &r.FirmwareBelow, &r.Organisation, &r.Reason, &r.StartedAt, &r.StartedBy, &r.StartedName,
@@ -45,7 +45,7 @@ func (tx *Tx) ListRecallsToTell() ([]staffkey.Recall, error) {
 
 func (tx *Tx) recalls(query string, args ...any) ([]staffkey.Recall, error) {
 	var list []staffkey.Recall
-	err := tx.rows(func(rows *sql.Rows) error {
+	err := tx.rows(func(rows scanner) error {
 		r, err := scanRecall(rows)
 		list = append(list, r)
 		return err
@@ -90,7 +90,7 @@ func (tx *Tx) EachRecalledKey(r staffkey.Recall, scope []staffkey.OrganisationID
 		args = append(args, id)
 	}
 	args = append(args, r.AAGUID, instant(r.StartedAt))
-	return tx.rows(func(rows *sql.Rows) error {
+	return tx.rows(func(rows scanner) error {
 		var k RecalledKey
 		if err := rows.Scan(&k.Person, &k.Organisation, &k.Nickname, &k.Firmware, &k.OnList); err != nil {
 			return err
@@ -107,7 +107,7 @@ func (tx *Tx) EachRecalledKey(r staffkey.Recall, scope []staffkey.OrganisationID
 // ids, at most so many: of the last person maybe not all.
 func (tx *Tx) ListRecalledKeys(r staffkey.Recall, limit int) ([]RecalledKey, error) {
 	var keys []RecalledKey
-	err := tx.rows(func(rows *sql.Rows) error {
+	err := tx.rows(func(rows scanner) error {
 		k := RecalledKey{OnList: true}
 		err := rows.Scan(&k.Person, &k.Organisation, &k.Nickname, &k.Firmware)
 		keys = append(keys, k)

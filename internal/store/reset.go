@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"time"
 
 	"staffkey"
@@ -32,7 +31,7 @@ func (tx *Tx) InsertResetRequest(q ResetRequest) error {
 // ListResetRequests returns the oldest wishes; one that cannot be opened has no Login.
 func (tx *Tx) ListResetRequests(limit int) ([]ResetRequest, error) {
 	var list []ResetRequest
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var q ResetRequest
 		var sealed []byte
 		if err := r.Scan(&q.ID, &sealed, &q.Origin.Language, &q.Origin.IP, &q.Origin.Browser, &q.Source, &q.OwnOf, &q.CreatedAt); err != nil {

@@ -1,7 +1,6 @@
 package store
 
 import (
-	"database/sql"
 	"strings"
 
 	"staffkey"
@@ -28,7 +27,7 @@ func (tx *Tx) ListRolesWithin(scope []staffkey.OrganisationID) ([]RoleLine, erro
 		args[i] = id
 	}
 	var list []RoleLine
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		var l RoleLine
 		err := r.Scan(&l.Person, &l.Role, &l.Organisation, &l.GrantedAt, &l.GrantedBy, &l.PersonName, &l.Username, &l.PersonState, &l.OrganisationCode, &l.OrganisationName)
 		l.GrantedAt = l.GrantedAt.UTC()

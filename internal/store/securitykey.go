@@ -16,7 +16,7 @@ const keyColumns = `id, person_id, state, nickname, credential_id, public_key, u
 	last_used_at, last_used_where, removed_at, stopped_at, stop_reason, replaces_id,
 	attestation_type, trust, judged_by, serial, firmware, cred_protect, min_pin_length, prf, lineage, suspected_at, rp_id`
 
-func scanKey(row interface{ Scan(...any) error }) (staffkey.SecurityKey, error) {
+func scanKey(row scanner) (staffkey.SecurityKey, error) {
 	var k staffkey.SecurityKey
 	var count int64
 	var transports, lineage string
@@ -120,7 +120,7 @@ func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
 // ListSecurityKeys returns a person's keys in the given states, oldest first.
 func (tx *Tx) ListSecurityKeys(person staffkey.PersonID, states ...staffkey.SecurityKeyState) ([]staffkey.SecurityKey, error) {
 	var keys []staffkey.SecurityKey
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		k, err := scanKey(r)
 		if err != nil {
 			return err
@@ -160,18 +160,24 @@ type KeyUse struct {
 	Reached string
 }
 
+// ErrOtherBasis says that a decision was made on what is no longer so.
+var ErrOtherBasis = errors.New("what the decision stood on has changed")
+
 // UseSecurityKey records a use. It applies only while the key is active and the counter is the one that was compared,
-// so that of two answers with the same counter one is refused: ErrConflict. It returns what a decision about it stands on now, in the same
-// statement, which costs a sign-in less than reading it again.
-func (tx *Tx) UseSecurityKey(u KeyUse) (Basis, error) {
-	var b Basis
-	var changed []byte
-	err := tx.q.queryRow(useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount), u.RPID, u.Reached).Scan(&b.Trust, &changed)
-	if errors.Is(err, sql.ErrNoRows) {
-		return b, staffkey.ErrConflict
-	}
-	b.Policies = string(changed)
-	return b, err
+// so that of two answers with the same counter one is refused: ErrConflict. When a decision about it would stand on something else now than what was
+// seen, it is ErrOtherBasis. The same statement tells both, which costs a sign-in less than reading it again.
+func (tx *Tx) UseSecurityKey(u KeyUse, seen Basis) error {
+	return tx.oneRow(staffkey.ErrConflict, func(row scanner) error {
+		var now Basis
+		var changed []byte
+		if err := row.Scan(&now.Trust, &changed); err != nil {
+			return err
+		}
+		if now.Policies = string(changed); now != seen {
+			return ErrOtherBasis
+		}
+		return nil
+	}, useSecurityKey, int64(u.Count), u.BackupState, tx.Now, u.Where, u.Key, int64(u.SeenCount), u.RPID, u.Reached)
 }
 
 // SuspectKey notes that a key has answered with a counter that had gone back, and reports whether that is news: it is told once a day.

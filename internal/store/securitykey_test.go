@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -251,14 +252,12 @@ func TestUseSecurityKey_finds_what_has_changed(t *testing.T) {
 		look := func() store.KeyHolder {
 			return get(t, s, func(tx *store.Tx) (store.KeyHolder, error) { return tx.FindKeyHolder(key.CredentialID) })
 		}
-		use := func(h store.KeyHolder) (found store.Basis) {
-			change(t, s, func(tx *store.Tx) (err error) {
-				found, err = tx.UseSecurityKey(store.KeyUse{Key: key.ID, SeenCount: h.Key.SignCount, Count: h.Key.SignCount + 1})
-				return err
+		use := func(h store.KeyHolder) error {
+			return s.Change(t.Context(), event, func(tx *store.Tx) error {
+				return tx.UseSecurityKey(store.KeyUse{Key: key.ID, SeenCount: h.Key.SignCount, Count: h.Key.SignCount + 1}, h.Basis)
 			})
-			return found
 		}
-		if h := look(); use(h) != h.Basis {
+		if h := look(); use(h) != nil {
 			t.Errorf("with nothing changed: the use finds something else than %+v", h.Basis)
 		}
 		for what, fn := range map[string]func(*store.Tx) error{
@@ -275,8 +274,11 @@ func TestUseSecurityKey_finds_what_has_changed(t *testing.T) {
 		} {
 			h := look()
 			change(t, s, fn)
-			if found := use(h); found == h.Basis {
-				t.Errorf("%s: the use finds what was there before: %+v", what, found)
+			if err := use(h); !errors.Is(err, store.ErrOtherBasis) {
+				t.Errorf("%s: got error %v, want ErrOtherBasis", what, err)
+			}
+			if now := look(); now.Key.SignCount != h.Key.SignCount {
+				t.Errorf("%s: the counter is %d, want %d as before", what, now.Key.SignCount, h.Key.SignCount)
 			}
 		}
 	})
@@ -289,8 +291,7 @@ func TestUseSecurityKey(t *testing.T) {
 		key := addKey(t, s, amara.ID, "Blue")
 		use := func(k staffkey.SecurityKey, seen, count uint32) func(*store.Tx) error {
 			return func(tx *store.Tx) error {
-				_, err := tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux", RPID: k.RPID})
-				return err
+				return tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: seen, Count: count, BackupState: true, Where: "Firefox on Linux", RPID: k.RPID}, store.Basis{Trust: k.Trust})
 			}
 		}
 		change(t, s, use(key, 41, math.MaxUint32))
@@ -347,8 +348,7 @@ func TestUseSecurityKey_learns_how_a_key_is_reached(t *testing.T) {
 				if err := tx.InsertSecurityKey(k); err != nil {
 					return err
 				}
-				_, err := tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: 41, Count: 42, RPID: "example.org", Reached: test.reached})
-				return err
+				return tx.UseSecurityKey(store.KeyUse{Key: k.ID, SeenCount: 41, Count: 42, RPID: "example.org", Reached: test.reached}, store.Basis{Trust: k.Trust})
 			})
 			if got := get(t, s, findKey(k)); !slices.Equal(got.Transports, test.want) || got.RPID != "example.org" {
 				t.Errorf("%v, reached by %q: transports %v of %q, want %v of example.org", test.before, test.reached, got.Transports, got.RPID, test.want)

@@ -21,7 +21,7 @@ func hashSecret(secret string) []byte {
 	return sum[:]
 }
 
-func scanSession(row interface{ Scan(...any) error }, more ...any) (staffkey.Session, error) {
+func scanSession(row scanner, more ...any) (staffkey.Session, error) {
 	var s staffkey.Session
 	var methods, lineage string
 	var idle int64
@@ -81,7 +81,7 @@ func (tx *Tx) FindSession(secret string) (staffkey.Session, staffkey.Person, err
 // latest first.
 func (tx *Tx) ListSessions(person staffkey.PersonID) ([]staffkey.Session, error) {
 	var list []staffkey.Session
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		s, err := scanSession(r)
 		if err == nil && s.Alive(tx.Now) {
 			list = append(list, s)

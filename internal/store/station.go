@@ -9,7 +9,7 @@ import (
 
 const stationColumns = "s.id, s.organisation_id, s.name, s.created_at, s.created_by, s.revoked_at"
 
-func scanStation(row interface{ Scan(...any) error }) (staffkey.Station, error) {
+func scanStation(row scanner) (staffkey.Station, error) {
 	var s staffkey.Station
 	var revoked sql.NullTime
 	err := row.Scan(&s.ID, &s.Organisation, &s.Name, &s.CreatedAt, &s.CreatedBy, &revoked)
@@ -38,7 +38,7 @@ func (tx *Tx) ListStations(scope []staffkey.OrganisationID) ([]staffkey.Station,
 		args[i] = id
 	}
 	var list []staffkey.Station
-	err := tx.rows(func(r *sql.Rows) error {
+	err := tx.rows(func(r scanner) error {
 		s, err := scanStation(r)
 		list = append(list, s)
 		return err

@@ -60,19 +60,13 @@ type engine interface {
 	read(ctx context.Context, fn func(querier) error) error
 	survey(ctx context.Context, fn func(querier) error) error
 	change(ctx context.Context, fn func(querier) error) error
+	writer() *groupWriter
 	db() *sql.DB
 	// begin is what a server does first, before its schema.
 	begin(ctx context.Context) error
 	health(ctx context.Context) error
 	integrity(ctx context.Context) error
 	close() error
-}
-
-// querier runs statements of one transaction.
-type querier interface {
-	exec(query string, args ...any) (sql.Result, error)
-	query(query string, args ...any) (*sql.Rows, error)
-	queryRow(query string, args ...any) *sql.Row
 }
 
 // Open opens the database. It does not migrate: call [Store.Migrate], or [Store.CheckSchema] to refuse an old schema.
@@ -122,6 +116,10 @@ func (s *Store) CheckIntegrity(ctx context.Context) error {
 	return s.engine.integrity(ctx)
 }
 
+// ChangesRunAgain is how many transactions were in conflict with another node's, or with a long one of this node, and ran again: few, unless many
+// nodes change the same. There are none on SQLite.
+func (s *Store) ChangesRunAgain() uint64 { return s.engine.writer().runAgain.Load() }
+
 // Sealer returns the sealer of this installation, for what is sealed into pages and cookies.
 func (s *Store) Sealer() *Sealer { return s.sealer }
 
@@ -140,6 +138,8 @@ type Tx struct {
 	Event staffkey.AuditEvent
 	// broken is the first error of a statement that was to change something.
 	broken error
+	// refine is set while [Tx.Soon] runs a statement.
+	refine func(error) error
 }
 
 // Read runs fn with a consistent view on SQLite, and statement by statement on PostgreSQL: whatever must still hold when
@@ -164,7 +164,7 @@ func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*
 		if err := tx.run(fn); err != nil {
 			return err
 		}
-		return tx.Record(tx.Event)
+		return tx.Soon(nil, func() error { return tx.Record(tx.Event) })
 	})
 }
 
@@ -204,73 +204,4 @@ func nullText(s string) any {
 		return nil
 	}
 	return s
-}
-
-// one runs a statement that must touch exactly one row; missing is returned when it touches none.
-func (tx *Tx) one(missing error, query string, args ...any) error {
-	n, err := tx.affected(query, args...)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return missing
-	}
-	return nil
-}
-
-func (tx *Tx) affected(query string, args ...any) (int64, error) {
-	res, err := tx.q.exec(query, args...)
-	if err != nil {
-		err = constraint(err)
-		if tx.broken == nil {
-			tx.broken = err
-		}
-		return 0, err
-	}
-	return res.RowsAffected()
-}
-
-// exec runs a statement whose number of rows does not matter.
-func (tx *Tx) exec(query string, args ...any) error {
-	_, err := tx.affected(query, args...)
-	return err
-}
-
-// constraint turns a broken unique or foreign key into its error kind.
-func constraint(err error) error {
-	switch {
-	case err == nil:
-		return nil
-	case isUnique(err):
-		return fmt.Errorf("%w: %w", staffkey.ErrConflict, err)
-	case isForeignKey(err):
-		return fmt.Errorf("%w: %w", staffkey.ErrNotFound, err)
-	}
-	return err
-}
-
-// rows runs a query and calls scan for each row.
-func (tx *Tx) rows(scan func(*sql.Rows) error, query string, args ...any) error {
-	rows, err := tx.q.query(query, args...)
-	if err != nil {
-		return err
-	}
-	defer rows.Close()
-	for rows.Next() {
-		if tx.over != nil && tx.over.Err() != nil {
-			return tx.over.Err()
-		}
-		if err := scan(rows); err != nil {
-			return err
-		}
-	}
-	return rows.Err()
-}
-
-// found maps sql.ErrNoRows to ErrNotFound.
-func found(err error) error {
-	if errors.Is(err, sql.ErrNoRows) {
-		return staffkey.ErrNotFound
-	}
-	return err
 }

@@ -2,6 +2,7 @@ package store
 
 import (
 	"database/sql"
+	"errors"
 	"time"
 )
 
@@ -22,7 +23,7 @@ func (tx *Tx) FindThrottle(subject string) (Throttle, error) {
 	var t Throttle
 	err := tx.q.queryRow("SELECT failures, blocked_until, forget_at FROM throttles WHERE subject = $1 AND forget_at > $2", subject, tx.Now).
 		Scan(&t.Failures, &t.BlockedUntil, &t.ForgetAt)
-	if err == sql.ErrNoRows {
+	if errors.Is(err, sql.ErrNoRows) {
 		return Throttle{}, nil
 	}
 	t.BlockedUntil, t.ForgetAt = t.BlockedUntil.UTC(), t.ForgetAt.UTC()
