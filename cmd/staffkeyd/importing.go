@@ -24,15 +24,25 @@ type progressLine struct {
 	env         *environment
 	began, last time.Time
 	drawn       bool
+	// analyseAt is the row from which on the database is to look at what it holds.
+	analyseAt int
 }
+
+// firstAnalysis is the row of an import after which the database looks at what it holds, and again at each tenfold: as long as it takes the tables
+// for small ones, each row costs more than the one before.
+const firstAnalysis = 2000
 
 func newProgressLine(env *environment) *progressLine {
 	now := env.now()
-	return &progressLine{env: env, began: now, last: now}
+	return &progressLine{env: env, began: now, last: now, analyseAt: firstAnalysis}
 }
 
 // report is called after each batch with the rows done.
 func (p *progressLine) report(done int) {
+	if done >= p.analyseAt {
+		p.analyseAt *= 10
+		analyse(p.env)
+	}
 	now := p.env.now()
 	if now.Sub(p.last) < time.Second {
 		return
@@ -51,6 +61,13 @@ func (p *progressLine) report(done int) {
 func (p *progressLine) clear() {
 	if p.drawn {
 		fmt.Fprint(p.env.terminal, "\r\x1b[K")
+	}
+}
+
+// analyse has the database look at what it holds. Without that it is slower for a while, and nothing else.
+func analyse(env *environment) {
+	if err := env.store.Analyse(env.ctx); err != nil && env.ctx.Err() == nil {
+		fmt.Fprintln(env.stderr, "staffkeyd: the database will be slow until it has looked at its tables by itself:", lastCause(err))
 	}
 }
 
@@ -84,6 +101,9 @@ func listed(problems []directory.Problem) []importProblem {
 // finishImport prints what an import did, with its notes, and returns how the command ends: with 1 when rows were refused, with the error
 // that stopped the import otherwise.
 func finishImport(env *environment, report directory.Report, asJSON bool, stopped error) error {
+	if report.Added+report.Changed > 0 {
+		analyse(env)
+	}
 	if asJSON {
 		result := importResult{Rows: report.Rows, Added: report.Added, Changed: report.Changed, Unchanged: report.Unchanged, Refused: report.Refused, Problems: listed(report.Problems), Notes: listed(report.Notes)}
 		if stopped != nil {

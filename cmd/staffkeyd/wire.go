@@ -25,6 +25,8 @@ import (
 	"staffkey/internal/signin/telephone"
 	"staffkey/internal/signin/totp"
 	"staffkey/internal/store"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // openStore opens the database of a configuration and says how to mend what keeps it from opening. The server makes what
@@ -138,6 +140,9 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
+	metrics.Registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{
+		Name: "staffkey_store_retries_total", Help: "Transactions of the database that were in conflict with another and ran again.",
+	}, func() float64 { return float64(s.ChangesRunAgain()) }))
 	delivery, err := set.messages.newService(notify.Deps{
 		Store: s, Address: set.address, Location: set.location, ServiceName: cfg.RPName, Log: log, Observe: observeMessages(metrics.Registry),
 	})

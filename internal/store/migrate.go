@@ -28,7 +28,11 @@ func (s *Store) Migrate(ctx context.Context) error {
 		return err
 	}
 	for try := 0; ; try++ {
-		if _, err = p.Up(ctx); err == nil {
+		applied, err := p.Up(ctx)
+		if err == nil {
+			if len(applied) > 0 {
+				s.analyseMigrated(ctx)
+			}
 			break
 		}
 		// On SQLite another process may have migrated in between: then there is nothing left to do. Look again.
@@ -42,6 +46,13 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 	}
 	return s.tieKey(ctx)
+}
+
+// analyseMigrated is Analyse where nothing is lost without it: PostgreSQL does it by itself a while later.
+func (s *Store) analyseMigrated(ctx context.Context) {
+	if err := s.Analyse(ctx); err != nil {
+		s.log.Warn("the tables were migrated and not analysed", "error", err)
+	}
 }
 
 // CheckSchema reports an error unless the schema is the one of this release and the sealing key is the database's.
