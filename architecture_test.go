@@ -280,6 +280,25 @@ func TestSQL_is_recognised(t *testing.T) {
 	}
 }
 
+// Every CSV file that leaves the programs begins as spreadsheets need it: tables are begun in two places, and the sample is a file for tests.
+func TestCSV_begins_in_two_places(t *testing.T) {
+	t.Parallel()
+	sources, err := tree()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var found []string
+	for _, s := range sources {
+		if !s.test && bytes.Contains(s.text, []byte("csv.NewWriter(")) {
+			found = append(found, s.name)
+		}
+	}
+	want := []string{"cmd/staffkeyd/listing.go", "cmd/staffkeyd/sample.go", "internal/portal/request.go"}
+	if slices.Sort(found); !slices.Equal(found, want) {
+		t.Errorf("tables of CSV begin in %v, want %v: use newCSV or request.csvFile", found, want)
+	}
+}
+
 func TestPackages_say_what_they_are_for(t *testing.T) {
 	t.Parallel()
 	empty := []string{"util", "utils", "common", "helper", "helpers", "types", "models", "service", "services", "manager", "base", "core", "misc"}

@@ -159,6 +159,9 @@ func tagsOfFlag(s string) int {
 // formulas begin what a spreadsheet takes for a formula; some read the wide forms too.
 const formulas = "=+-@\uFF1D\uFF0B\uFF0D\uFF20"
 
+// CSVMark begins a CSV file that people open in a spreadsheet: by the byte order mark, Excel knows UTF-8 (without it, "Siân" is "SiÃ¢n").
+const CSVMark = "\uFEFF"
+
 // CSVCell is a text as it may stand in a file that is opened in a spreadsheet: [CleanText], with an apostrophe, which spreadsheets hide,
 // before what would be taken for a formula.
 func CSVCell(s string) string {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bufio"
-	"encoding/csv"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -101,7 +100,7 @@ func (c *auditExport) Run(env *environment) error {
 	out := bufio.NewWriter(env.stdout)
 	write, finish := exportLines(out)
 	if c.Format == "csv" {
-		if write, finish, err = exportTable(out); err != nil {
+		if write, finish, err = exportTable(env, out); err != nil {
 			return err
 		}
 	}
@@ -122,8 +121,8 @@ func exportLines(out *bufio.Writer) (write func(staffkey.AuditEvent) error, fini
 }
 
 // exportTable writes events as CSV.
-func exportTable(out *bufio.Writer) (write func(staffkey.AuditEvent) error, finish func() error, err error) {
-	table := csv.NewWriter(out)
+func exportTable(env *environment, out *bufio.Writer) (write func(staffkey.AuditEvent) error, finish func() error, err error) {
+	table := newCSV(env, out)
 	var names []string
 	for _, c := range auditColumns {
 		names = append(names, c.name)

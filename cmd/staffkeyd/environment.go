@@ -30,6 +30,8 @@ type environment struct {
 	now     func() time.Time
 	// isTerminal says that somebody watches: lists are cut to the width of a terminal, and progress is drawn in place.
 	isTerminal bool
+	// file is stdout without what takes invisible characters out, where it is a file, or nil: see newCSV.
+	file io.Writer
 	// terminal takes the commands that draw in place; stdout and stderr take text only.
 	terminal io.Writer
 }

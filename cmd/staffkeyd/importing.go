@@ -11,12 +11,23 @@ import (
 	"staffkey/internal/directory"
 )
 
-// importFile opens the file of an import; "-" is standard input.
-func importFile(env *environment, name string) (io.ReadCloser, error) {
-	if name == "-" {
-		return io.NopCloser(env.stdin), nil
+// fileForm says how the file of an import is written.
+type fileForm struct {
+	Encoding string `help:"Encoding of a file that is not UTF-8 and does not say so: windows-1252 (Excel on Windows), iso-8859-14, ibm850, macintosh or utf-16." default:"utf-8" enum:"utf-8,utf-16,windows-1252,iso-8859-14,ibm850,macintosh" placeholder:"NAME" env:"-"`
+}
+
+// open opens the file of an import; "-" is standard input.
+func (f fileForm) open(env *environment, name string) (r io.Reader, closeFile func(), err error) {
+	r, closeFile = env.stdin, func() {}
+	if name != "-" {
+		file, err := os.Open(name)
+		if err != nil {
+			return nil, nil, err
+		}
+		r, closeFile = file, func() { _ = file.Close() } // it was only read
 	}
-	return os.Open(name)
+	r, err = directory.Decode(r, f.Encoding)
+	return r, closeFile, err
 }
 
 // progressLine tells on standard error, once a second, how far an import has come and how fast it is.

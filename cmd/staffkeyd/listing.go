@@ -44,7 +44,7 @@ func newListing(env *environment, format listFormat, noun string, columns ...col
 		_, err := fmt.Fprintf(l.out, "{%q:[", noun)
 		return l, err
 	case format.CSV:
-		l.csv = csv.NewWriter(l.out)
+		l.csv = newCSV(env, l.out)
 		for _, c := range columns {
 			titles = append(titles, c.name)
 		}
@@ -125,6 +125,15 @@ func writeObject(w io.Writer, columns []column, values []any) error {
 	}
 	_, err := io.WriteString(w, "}")
 	return err
+}
+
+// newCSV begins a table on stdout, which out writes to. In a file it begins with the mark by which spreadsheets know UTF-8; programs at the
+// other end of a pipe would take that for a part of the first name. The file is read again by the import, which knows it, too.
+func newCSV(env *environment, out *bufio.Writer) *csv.Writer {
+	if env.file != nil {
+		_, _ = io.WriteString(env.file, staffkey.CSVMark) // where the file cannot be written, the rows tell
+	}
+	return csv.NewWriter(out)
 }
 
 // writeCSV writes a record whose cells no spreadsheet takes for a formula. Names and browsers come from people we do not know, and the file

@@ -3,6 +3,9 @@ package main
 import (
 	"bytes"
 	"encoding/csv"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -51,6 +54,53 @@ func TestProgressLine_once_a_second(t *testing.T) {
 		p.clear()
 		if got := out.String(); got != want {
 			t.Errorf("terminal %v: want %q, got %q", terminal, want, got)
+		}
+	}
+}
+
+// A list in a file begins with the mark by which spreadsheets know UTF-8, and one for a program does not; the import reads both.
+func TestCSV_in_files_is_marked(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	if out, code := capture(t, "migrate", "--data", data); code != 0 {
+		t.Fatal(out)
+	}
+	for _, args := range [][]string{
+		{"organisation", "add", "top", "--name", "Tŷ Mawr"}, {"person", "add", "sian", "--name", "Siân", "--organisation", "top", "--no-link"},
+	} {
+		if out, code := capture(t, append(args, "--data", data)...); code != 0 {
+			t.Fatal(out)
+		}
+	}
+	for _, args := range [][]string{{"person", "list", "--csv"}, {"organisation", "list", "--csv"}, {"audit", "list", "--csv"}, {"audit", "export"}} {
+		name := filepath.Join(t.TempDir(), "list.csv")
+		file, err := os.Create(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stderr, pipe bytes.Buffer
+		all := append(args, "--data", data)
+		if code := run(t.Context(), all, strings.NewReader(""), file, &stderr); code != 0 {
+			t.Fatal(stderr.String())
+		}
+		if err := file.Close(); err != nil {
+			t.Fatal(err)
+		}
+		stored, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if code := run(t.Context(), all, strings.NewReader(""), &pipe, &stderr); code != 0 {
+			t.Fatal(stderr.String())
+		}
+		if string(stored) != "\xEF\xBB\xBF"+pipe.String() || !strings.Contains(pipe.String(), ",") {
+			t.Errorf("%v: the file has %q, the pipe %q", args, stored, pipe.String())
+		}
+		if args[1] != "list" || args[0] == "audit" {
+			continue
+		}
+		if out, code := capture(t, args[0], "import", name, "--data", data); code != 0 || !strings.Contains(out, "unchanged 1, refused 0") {
+			t.Errorf("%s import of it: %d %s", args[0], code, out)
 		}
 	}
 }

@@ -131,6 +131,9 @@ func run(ctx context.Context, args []string, stdin io.Reader, rawOut, rawErr io.
 		return exitUsage
 	}
 	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, config: &c.Database, isTerminal: isTerminal(rawOut), terminal: rawErr}
+	if isFile(rawOut) {
+		env.file = rawOut
+	}
 	defer env.close()
 	if err := env.prepare(kctx.Command()); err != nil {
 		return report(stderr, err)
@@ -156,11 +159,17 @@ func report(stderr io.Writer, err error) int {
 }
 
 // isTerminal reports whether somebody sees the stream, rather than a file or a program.
-func isTerminal(stream any) bool {
-	f, ok := stream.(*os.File)
-	if !ok {
-		return false
+func isTerminal(stream any) bool { return modeOf(stream)&os.ModeCharDevice != 0 }
+
+// isFile reports whether the stream is stored, rather than read by a program.
+func isFile(stream any) bool { return modeOf(stream).IsRegular() }
+
+// modeOf is what kind of file a stream is; that of no file is neither.
+func modeOf(stream any) os.FileMode {
+	if f, ok := stream.(*os.File); ok {
+		if info, err := f.Stat(); err == nil {
+			return info.Mode()
+		}
 	}
-	info, err := f.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	return os.ModeIrregular
 }

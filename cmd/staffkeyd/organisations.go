@@ -35,15 +35,16 @@ func (c *organisationAdd) Run(env *environment) error {
 type organisationImport struct {
 	File string `arg:"" help:"CSV file with a header: code, name, parent (a code; empty for the one above all) and optionally phone. \"-\" reads standard input."`
 	JSON bool   `help:"Print the result as one JSON object." env:"-"`
+	fileForm
 }
 
 // Run imports the file.
 func (c *organisationImport) Run(env *environment) error {
-	file, err := importFile(env, c.File)
+	file, closeFile, err := c.open(env, c.File)
 	if err != nil {
-		return err
+		return explain(err)
 	}
-	defer file.Close()
+	defer closeFile()
 	progress := newProgressLine(env)
 	report, err := env.directory.ImportOrganisations(env.ctx, staffkey.ConsoleActor(), file, progress.report)
 	progress.clear()

@@ -71,7 +71,9 @@ func printLink(env *environment, actor staffkey.Actor, p staffkey.Person) error 
 type personImport struct {
 	File string `arg:"" help:"CSV file with a header: username, name and organisation (a code), and optionally email, employee_number, phone and state (active or disabled). \"-\" reads standard input."`
 	JSON bool   `help:"Print the result as one JSON object." env:"-"`
+	fileForm
 
+	IgnoreColumn   []string `help:"Column of the file that is not for Staffkey. May be repeated." placeholder:"COLUMN" env:"-"`
 	NewHolder      []string `help:"The username is another person's now: whoever had it before is put aside, with all that they signed in with. May be repeated." placeholder:"USERNAME" env:"-"`
 	SamePerson     []string `help:"The row of this username is about who had it, or its employee number, before: they keep what they sign in with. May be repeated." placeholder:"USERNAME" env:"-"`
 	Renumbered     bool     `help:"The employee numbers are new ones: who has the same name or e-mail address is who they were." env:"-"`
@@ -80,13 +82,13 @@ type personImport struct {
 
 // Run imports the file.
 func (c *personImport) Run(env *environment) error {
-	file, err := importFile(env, c.File)
+	file, closeFile, err := c.open(env, c.File)
 	if err != nil {
-		return err
+		return explain(err)
 	}
-	defer file.Close()
+	defer closeFile()
 	progress := newProgressLine(env)
-	said := directory.Confirmed{NewHolders: c.NewHolder, SamePeople: c.SamePerson, Renumbered: c.Renumbered, RenameByNumber: c.RenameByNumber}
+	said := directory.Confirmed{IgnoreColumns: c.IgnoreColumn, NewHolders: c.NewHolder, SamePeople: c.SamePerson, Renumbered: c.Renumbered, RenameByNumber: c.RenameByNumber}
 	report, err := env.directory.ImportPeopleConfirmed(env.ctx, staffkey.ConsoleActor(), file, said, progress.report)
 	progress.clear()
 	return finishImport(env, report, c.JSON, err)

@@ -110,10 +110,25 @@ var english = map[string]string{
 	"import.quote":          "a quotation mark is missing or in the wrong place",
 	"import.row_long":       "a row after line {Line} is longer than 64 KB: is a quotation mark not closed? Nothing after that line was read",
 	"import.header.empty":   "the file is empty: the first line names the columns",
-	"import.header.unknown": "unknown columns: {Columns} (known: {Known})",
+	"import.header.unknown": "unknown columns: {Columns} (known: {Known}); take them out, or name them, for people, with --ignore-column",
 	"import.header.missing": "missing columns: {Columns}",
 	"import.header.twice":   "columns named twice: {Columns}",
-	"import.encoding":       "save the file as UTF-8: this is another encoding",
+	"import.no_row":         "is no row, but a line of the program that wrote the file: take it out",
+	"import.unnamed":        "has a value in column {Column}, which has no name in the header",
+	"import.no_value":       "is “{Value}”, which a spreadsheet or database wrote in place of a value: leave it empty, or put the value there",
+	"import.scientific":     "is “{Value}”, a number that a spreadsheet has shortened: make the column text, and put the number there again",
+	"import.lost":           "is “{Value}”, in which a letter was lost when the file was written: save it again as UTF-8",
+
+	"import.twice_encoded": "“{Value}” was taken as it is, and may be “{Meant}”: the file may have been read in another encoding before it was saved",
+	"import.question_mark": "“{Value}” was taken as it is: did the question mark take the place of a letter such as ŵ when the file was saved? Save it as UTF-8",
+	"import.domain":        "“{Username}” was taken as it is: people have to type all of it to sign in, with what is before the \\",
+	"import.phone":         "“{Value}” was taken as it is, and may be no telephone number",
+	"import.same_number":   "has the same number as line {Line}: two accounts, which is right if they are one person's",
+
+	"import.encoding":         "is not UTF-8 (line {Line}): save the file as “CSV UTF-8”, or say its encoding with --encoding",
+	"import.encoding.windows": "is not UTF-8: save the file as “CSV UTF-8”. If line {Line} should read “{Text}”, import it with --encoding windows-1252",
+	"import.encoding.utf32":   "is UTF-32: save the file as “CSV UTF-8”",
+	"import.encoding.unknown": "there is no encoding “{Encoding}”: use utf-8, utf-16, windows-1252, iso-8859-14, ibm850 or macintosh",
 }
 
 // English returns a message in plain English, as part of a sentence that has named the field: lower-case, without a full

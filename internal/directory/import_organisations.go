@@ -14,6 +14,7 @@ import (
 var (
 	requiredOrganisationColumns = []string{"code", "name", "parent"}
 	optionalOrganisationColumns = []string{"phone"}
+	ignoredOrganisationColumns  = []string{"people"} // of our own lists, which count them
 )
 
 // organisationRow is a row of the file with what it says.
@@ -21,6 +22,7 @@ type organisationRow struct {
 	line         int
 	organisation staffkey.Organisation
 	hasPhone     bool
+	read         row
 }
 
 // ImportOrganisations adds and changes organisations from a CSV file with a header: code, name, parent (a code; empty for
@@ -29,7 +31,7 @@ type organisationRow struct {
 // [Directory.ImportPeople].
 func (d *Directory) ImportOrganisations(ctx context.Context, actor staffkey.Actor, file io.Reader, progress func(done int)) (Report, error) {
 	var report Report
-	table, err := openTable(file, requiredOrganisationColumns, optionalOrganisationColumns)
+	table, err := openTable(file, requiredOrganisationColumns, optionalOrganisationColumns, ignoredOrganisationColumns)
 	if err != nil {
 		return report, fmt.Errorf("import organisations: %w", err)
 	}
@@ -83,7 +85,7 @@ func readOrganisations(t *table, report *Report) ([]organisationRow, error) {
 }
 
 func readOrganisation(r row) (organisationRow, error) {
-	o := organisationRow{line: r.line}
+	o := organisationRow{line: r.line, read: r}
 	o.organisation.Code, _ = r.get("code")
 	o.organisation.Name, _ = r.get("name")
 	o.organisation.Phone, o.hasPhone = r.get("phone")
@@ -170,6 +172,7 @@ func (d *Directory) loadOrganisationsOnce(ctx context.Context, actor staffkey.Ac
 				return fmt.Errorf("line %d: %w", r.line, err)
 			default:
 				events = append(events, event)
+				done.doubt(r.read)
 			}
 		}
 		if len(events) == 0 {

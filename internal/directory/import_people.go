@@ -35,6 +35,8 @@ type Confirmed struct {
 	// RenameByNumber: a username that is not known, with the employee number of somebody of the same organisation whose own is not in the
 	// file, is their new one. The file must be of everybody.
 	RenameByNumber bool
+	// IgnoreColumns are columns of the file that are not for us.
+	IgnoreColumns []string
 }
 
 // ImportPeople adds and changes people from a CSV file with a header: username, name and organisation (a code), and
@@ -49,7 +51,7 @@ type Confirmed struct {
 // ErrInvalid says that the file as a whole cannot be read; any error comes with the report of what was done before it.
 // progress, if not nil, is called after each transaction with the rows read so far.
 //
-// Memory does not grow with the file, except by 40 bytes for each name in it, which find the ones that occur twice.
+// Memory does not grow with the file, except by 40 bytes for each name and number in it, which find the ones that occur twice.
 func (d *Directory) ImportPeople(ctx context.Context, actor staffkey.Actor, file io.Reader, progress func(done int)) (Report, error) {
 	return d.ImportPeopleConfirmed(ctx, actor, file, Confirmed{}, progress)
 }
@@ -60,7 +62,7 @@ func (d *Directory) ImportPeopleConfirmed(ctx context.Context, actor staffkey.Ac
 		d: d, actor: actor, said: said.folded(), seen: map[[16]byte]int32{},
 		organisations: map[string]staffkey.OrganisationID{}, chains: map[staffkey.OrganisationID]policy.Chain{},
 	}
-	table, err := openTable(file, requiredPersonColumns, optionalPersonColumns)
+	table, err := openTable(file, requiredPersonColumns, optionalPersonColumns, said.IgnoreColumns)
 	if err != nil {
 		return im.report, fmt.Errorf("import people: %w", err)
 	}
@@ -80,7 +82,7 @@ func (d *Directory) ImportPeopleConfirmed(ctx context.Context, actor staffkey.Ac
 		default:
 			im.report.Rows++
 			if err == nil {
-				err = im.checkOnce(r)
+				err = im.checkOnce(&r)
 			}
 			if err != nil {
 				im.report.refuse(r.line, err)
@@ -112,7 +114,7 @@ type peopleImport struct {
 	actor  staffkey.Actor
 	said   confirmed
 	report Report
-	// seen holds the line of each username and e-mail address of the file, by a hash of their folded form: enough of a
+	// seen holds the line of each username, e-mail address and employee number of the file, by a hash of their folded form: enough of a
 	// cryptographic one that two names never meet, and shorter than the names.
 	seen map[[16]byte]int32
 	// organisations by folded code, and what is above each: the same few occur in all rows.
@@ -132,8 +134,8 @@ type batchReport struct {
 	waiting []row
 }
 
-// checkOnce refuses a row whose username or e-mail address is in the file already.
-func (im *peopleImport) checkOnce(r row) error {
+// checkOnce refuses a row whose username or e-mail address is in the file already. A number that is goes into the row, to be told.
+func (im *peopleImport) checkOnce(r *row) error {
 	for _, column := range []string{"username", "email"} {
 		value, _ := r.get(column)
 		if value == "" {
@@ -144,6 +146,15 @@ func (im *peopleImport) checkOnce(r row) error {
 			return staffkey.Invalid(column, "import.duplicate", "Line", int(line))
 		}
 		im.seen[key] = int32(r.line)
+	}
+	if number, _ := r.get("employee_number"); number != "" {
+		code, _ := r.get("organisation")
+		key := seenKey("employee_number", number+"\x00"+store.Fold(code))
+		if line, again := im.seen[key]; again {
+			r.sameNumber = int(line)
+		} else {
+			im.seen[key] = int32(r.line)
+		}
 	}
 	return nil
 }
@@ -213,7 +224,7 @@ func (im *peopleImport) loadOnce(ctx context.Context, rows []row) (batchReport, 
 			return err
 		}
 		for _, r := range rows {
-			notes := len(done.Notes)
+			notes, taken := len(done.Notes), done.Added+done.Changed
 			err := im.take(tx, may, b, r, &done)
 			if err != nil && !errors.Is(err, staffkey.ErrInvalid) && !errors.Is(err, staffkey.ErrRefused) {
 				return fmt.Errorf("line %d: %w", r.line, err)
@@ -221,6 +232,9 @@ func (im *peopleImport) loadOnce(ctx context.Context, rows []row) (batchReport, 
 			if err != nil {
 				done.Notes = done.Notes[:notes]
 				done.refuse(r.line, err)
+			}
+			if done.Added+done.Changed > taken { // not of each row again each night
+				done.doubt(r)
 			}
 		}
 		if err := b.flush(tx); err != nil {

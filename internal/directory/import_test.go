@@ -157,7 +157,9 @@ func TestImportPeople_refuses_whole_files(t *testing.T) {
 		for _, c := range []struct{ file, message string }{
 			{"", "import.header.empty"}, {"\uFEFF", "import.header.empty"}, {"username,name\n", "import.header.missing"},
 			{"username,name,organisation,colour\n", "import.header.unknown"}, {"username,name,organisation,Name\n", "import.header.twice"},
-			{"\xFF\xFEu\x00s\x00", "import.encoding"}, {"username,\"name,organisation\n", "import.quote"},
+			{"\xFF\xFEu\x00s\x00", "import.header.unknown"},
+			{"\xFF\xFE\x00\x00u\x00\x00\x00", "import.encoding.utf32"}, {"username,name,organisation\nr,Ren\xe9,A\n", "import.encoding.windows"},
+			{"username,name,organisation\nr,Ren\x81,A\n", "import.encoding"}, {"username,name,organisation,department\n", "import.header.unknown"}, {";;\n", "import.header.empty"}, {"username,\"name,organisation\n", "import.quote"},
 		} {
 			_, err := w.ImportPeople(t.Context(), console, strings.NewReader(c.file), nil)
 			wantInvalid(t, err, "file", c.message)

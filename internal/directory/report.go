@@ -47,6 +47,13 @@ func (r *Report) note(line int, column string, m staffkey.Message) {
 	}
 }
 
+// doubt notes what the row that was taken should be looked at for.
+func (r *Report) doubt(of row) {
+	for _, d := range doubtsOf(of) {
+		r.note(of.line, d.column, d.message)
+	}
+}
+
 // problemOf turns the error of a row into a problem: ErrInvalid, a refusal, or else a conflict with somebody's change.
 func problemOf(line int, err error) Problem {
 	p := Problem{Line: line}

@@ -1,7 +1,6 @@
 package portal
 
 import (
-	"encoding/csv"
 	"net/http"
 	"strings"
 
@@ -151,11 +150,10 @@ func (p *Portal) recallFile(r *request) error {
 	if err != nil {
 		return err
 	}
-	h := r.w.Header()
-	h.Set("Content-Type", "text/csv; charset=utf-8")
-	h.Set("Content-Disposition", `attachment; filename="recall.csv"`)
-	h.Set("Cache-Control", "no-store")
-	out := csv.NewWriter(r.w)
+	out, err := r.csvFile("recall.csv")
+	if err != nil {
+		return err
+	}
 	lines := [][]string{{"code", "organisation", "affected", "replaced", "left"}}
 	for _, c := range progress.Organisations {
 		lines = append(lines, []string{staffkey.CSVCell(c.Organisation.Code), staffkey.CSVCell(c.Organisation.Name), decimal(c.Affected), decimal(c.Affected - c.Left), decimal(c.Left)})

@@ -332,7 +332,7 @@ func TestOperators_recall(t *testing.T) {
 		op.get(path).shows(t, "the recall", http.StatusOK, "The recall has started", "0% replaced.", "1 person of 1 still has such a key.", "Name of operator")
 		op.get("/ops").shows(t, "the overview", http.StatusOK, "1 person still has a recalled key")
 		file := op.get(path + "/organisations.csv")
-		if file.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(file.body, "code,organisation,affected,replaced,left\nnorth,") || !strings.HasSuffix(file.body, ",1,0,1\n") {
+		if file.Header.Get("Content-Type") != "text/csv; charset=utf-8" || !strings.HasPrefix(file.body, "\uFEFFcode,organisation,affected,replaced,left\nnorth,") || !strings.HasSuffix(file.body, ",1,0,1\n") {
 			t.Errorf("the file: %v %q", file.Header, file.body)
 		}
 		op.get(path+"/undo").shows(t, "before it is taken back", http.StatusOK, "Take this recall back?", "The key of 1 person counts as before")

@@ -2,6 +2,7 @@ package portal
 
 import (
 	"encoding/base64"
+	"encoding/csv"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -221,6 +222,16 @@ func (r *request) writeJSON(status int, value any) error {
 	r.w.WriteHeader(status)
 	_, err = r.w.Write(body)
 	return err
+}
+
+// csvFile begins a file of CSV for the browser to keep, under a name.
+func (r *request) csvFile(name string) (*csv.Writer, error) {
+	h := r.w.Header()
+	h.Set("Content-Type", "text/csv; charset=utf-8")
+	h.Set("Content-Disposition", `attachment; filename="`+name+`"`)
+	h.Set("Cache-Control", "no-store")
+	_, err := io.WriteString(r.w, staffkey.CSVMark)
+	return csv.NewWriter(r.w), err
 }
 
 // statusError is a request that HTTP itself has a word for.
