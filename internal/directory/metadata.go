@@ -20,8 +20,8 @@ type Models interface {
 	Loaded() staffkey.Metadata
 	Model(aaguid string) staffkey.Model
 	Models() []staffkey.Model
-	// Icon is the picture of a model as PNG, if there is one.
-	Icon(aaguid string) (png []byte, ok bool)
+	// Icon is the picture of a model with its media type, if there is one.
+	Icon(aaguid string) (picture []byte, mediaType string, ok bool)
 	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
 	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
 	// SetRecalls says which recalls hold.

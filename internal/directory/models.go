@@ -100,8 +100,10 @@ func (d *Directory) FindModel(ctx context.Context, actor staffkey.Actor, organis
 	return m, nil
 }
 
-// ModelPicture returns the picture of a model as PNG, if the metadata has one.
-func (d *Directory) ModelPicture(aaguid string) (png []byte, ok bool) { return d.models.Icon(aaguid) }
+// ModelPicture returns the picture of a model with its media type, if the metadata has one.
+func (d *Directory) ModelPicture(aaguid string) (picture []byte, mediaType string, ok bool) {
+	return d.models.Icon(aaguid)
+}
 
 // Model returns what is known of a model as such.
 func (d *Directory) Model(aaguid string) staffkey.Model { return d.models.Model(aaguid) }

@@ -32,16 +32,16 @@ func (p *Portal) picture(r *request) error {
 	if !policy.IsAAGUID(aaguid) {
 		return staffkey.ErrNotFound
 	}
-	png, ok := p.Directory.ModelPicture(aaguid)
+	picture, mediaType, ok := p.Directory.ModelPicture(aaguid)
 	if !ok {
 		return staffkey.ErrNotFound
 	}
 	h := r.w.Header()
-	h.Set("Content-Type", "image/png")
+	h.Set("Content-Type", mediaType)
 	h.Set("Content-Security-Policy", "default-src 'none'; sandbox")
 	h.Set("Cache-Control", "private, max-age=3600")
-	h.Set("Content-Length", decimal(len(png)))
-	_, err := r.w.Write(png)
+	h.Set("Content-Length", decimal(len(picture)))
+	_, err := r.w.Write(picture)
 	return err
 }
 

@@ -162,6 +162,23 @@ func TestAlliance_proves_real_devices(t *testing.T) {
 	}
 }
 
+// Every picture of the issue is shown, but of the three models that have none.
+func TestAlliance_pictures(t *testing.T) {
+	t.Parallel()
+	c := openAlliance(t).load(t)
+	kinds := map[string]int{}
+	for _, m := range c.Models() {
+		_, mediaType, ok := c.Icon(m.AAGUID)
+		if ok != m.Icon {
+			t.Errorf("%s: a picture %t, told %t", m.FullName(), ok, m.Icon)
+		}
+		kinds[mediaType]++
+	}
+	if diff := cmp.Diff(map[string]int{"image/png": 295, "image/svg+xml": 47, "image/jpeg": 3, "": 3}, kinds); diff != "" {
+		t.Errorf("pictures (-want +got):\n%s", diff)
+	}
+}
+
 // Operators can tell all models of the issue apart.
 func TestAlliance_names(t *testing.T) {
 	t.Parallel()

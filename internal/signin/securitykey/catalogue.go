@@ -118,12 +118,12 @@ func (c *Catalogue) Transports(aaguid string) []string {
 	return nil
 }
 
-// Icon returns the picture of a model as PNG, if there is one.
-func (c *Catalogue) Icon(aaguid string) (png []byte, ok bool) {
+// Icon returns the picture of a model with its media type, if there is one.
+func (c *Catalogue) Icon(aaguid string) (picture []byte, mediaType string, ok bool) {
 	if m := c.find(aaguid); m.entry != nil {
 		return m.entry.Icon()
 	}
-	return nil, false
+	return nil, "", false
 }
 
 func (c *Catalogue) find(aaguid string) *model {
@@ -148,7 +148,7 @@ func (c *Catalogue) read(s *shelf, e *mds.Entry) *model {
 	m := &model{entry: e, plain: staffkey.Model{AAGUID: e.AAGUID, Name: nameOf(e), Apart: s.apart[e.AAGUID], Known: true, Verifies: e.VerifiesPerson()}}
 	roots, _ := e.AttestationRoots() // those that cannot be read are no anchors
 	m.plain.Attestation = len(roots) > 0
-	_, m.plain.Icon = e.Icon()
+	_, _, m.plain.Icon = e.Icon()
 	m.transports = e.Transports()
 	m.plain.Level, m.plain.Findings = c.weigh(e, mds.Key{})
 	for _, r := range e.Reports {

@@ -115,7 +115,7 @@ func TestCatalogue_facts(t *testing.T) {
 	if !m.Known || m.Name != "YubiKey 5" || m.Apart != "" || m.Level != staffkey.Level2 || !m.Verifies || !m.Attestation || !m.Icon {
 		t.Errorf("model %+v, want a known one of level 2 that checks its person, with attestation and a picture", m)
 	}
-	if png, ok := c.Icon(testModel); !ok || len(png) == 0 {
+	if png, mediaType, ok := c.Icon(testModel); !ok || len(png) == 0 || mediaType != "image/png" {
 		t.Error("there is no picture")
 	}
 	kinds := func(firmware string, trust staffkey.Trust) (list []staffkey.FindingKind) {

@@ -1,7 +1,6 @@
 package mds
 
 import (
-	"bytes"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -147,24 +146,6 @@ func parseCertificate(text string) (*x509.Certificate, error) {
 		return nil, err
 	}
 	return x509.ParseCertificate(der)
-}
-
-// MaxIcon bounds the picture of a model, in bytes. The Alliance asks for few kilobytes; some send photographs.
-const MaxIcon = 1 << 20
-
-// Icon returns the picture of the model as PNG, if there is one. An SVG, which a statement may hold since v3.1, is none: it can
-// carry scripts and addresses of others, and nobody has to look after that for the sake of a picture.
-func (e *Entry) Icon() (png []byte, ok bool) {
-	var uri string
-	if json.Unmarshal(e.icon, &uri) != nil {
-		return nil, false
-	}
-	text, ok := strings.CutPrefix(uri, "data:image/png;base64,")
-	if !ok || base64.StdEncoding.DecodedLen(len(text)) > MaxIcon {
-		return nil, false
-	}
-	png, err := base64.StdEncoding.DecodeString(text)
-	return png, err == nil && bytes.HasPrefix(png, []byte("\x89PNG\r\n\x1a\n"))
 }
 
 // fields are the members of an entry and of its statement, as they stand.
