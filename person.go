@@ -1,8 +1,10 @@
 package staffkey
 
 import (
+	"net/mail"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // PersonID identifies a person.
@@ -79,8 +81,8 @@ func ValidatePerson(p Person) error {
 	return ValidateOptionalText("phone", p.Phone, MaxPhone)
 }
 
-// ValidateEmail checks the shape of an address: one @ with something on both sides and no spaces. Whether it reaches
-// anybody only a message can tell.
+// ValidateEmail checks the shape of an address: one that mail takes (RFC 5322 §3.4.1), with nothing around it and no quoted part. Whether it
+// reaches anybody only a message can tell.
 func ValidateEmail(field, s string) error {
 	if err := ValidateText(field, s, MaxEmail); err != nil {
 		return err
@@ -88,6 +90,14 @@ func ValidateEmail(field, s string) error {
 	local, domain, ok := strings.Cut(s, "@")
 	if !ok || local == "" || domain == "" || strings.ContainsAny(s, " \t<>,;\"") || strings.Contains(domain, "@") {
 		return Invalid(field, "email.shape")
+	}
+	if parsed, err := mail.ParseAddress(s); err != nil || parsed.Address != s {
+		return Invalid(field, "email.shape")
+	}
+	if strings.ContainsFunc(domain, func(r rune) bool { return r >= utf8.RuneSelf }) {
+		if _, err := HostName(domain); err != nil { // mail travels to its form in DNS
+			return Invalid(field, "email.shape")
+		}
 	}
 	return nil
 }

@@ -329,3 +329,13 @@ func TestImportPeople_with_what_nobody_sees(t *testing.T) {
 		wantReport(t, report, err, "3 rows: added 0, changed 0, unchanged 1, refused 2", "3 username import.duplicate", "4 username field.empty")
 	})
 }
+
+// An address that no mail reaches is told with its row, not stored for notices that would be lost.
+func TestImportPeople_refuses_addresses_that_mail_does_not_take(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *world) {
+		file := "username,name,organisation,email\ntwo.dots,Two Dots,A,a..b@x.example\nlast.dot,Last Dot,A,a.@x.example\nwelsh,Welsh,A,post@ŵy.example\n"
+		report, err := w.ImportPeople(t.Context(), console, strings.NewReader(file), nil)
+		wantReport(t, report, err, "3 rows: added 1, changed 0, unchanged 0, refused 2", "2 email email.shape", "3 email email.shape")
+	})
+}
