@@ -37,6 +37,8 @@ type Outgoing struct {
 	CreatedAt time.Time
 	// Attempts is how often sending was tried, this time included.
 	Attempts int
+	// Unsure is how often it may have gone out, without anybody saying so.
+	Unsure int
 }
 
 // DeliveryState is how far a message has come.
@@ -48,4 +50,6 @@ const (
 	DeliverySent      DeliveryState = "sent"      // the provider has taken it
 	DeliveryDelivered DeliveryState = "delivered" // the provider says that it arrived
 	DeliveryFailed    DeliveryState = "failed"
+	// DeliveryUnsure is the end of a message that providers had and gave no answer about: it may have arrived, perhaps more than once.
+	DeliveryUnsure DeliveryState = "unsure"
 )

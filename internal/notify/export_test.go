@@ -1,13 +1,28 @@
 package notify
 
 import (
+	"slices"
 	"time"
 
 	"staffkey"
 )
 
 // SetPatience changes how long a provider may take over a message.
-func (s *Service) SetPatience(d time.Duration) { s.patience = d }
+func (s *Service) SetPatience(d time.Duration) {
+	for kind := range s.patience {
+		s.patience[kind] = d
+	}
+}
+
+// SetKeepEvery changes how often the lease of a message that is being sent is renewed.
+func (s *Service) SetKeepEvery(d time.Duration) { s.keepEvery = d }
+
+// Forget makes the service one of a release that does not know a template.
+func (s *Service) Forget(template string) {
+	for kind, names := range s.known {
+		s.known[kind] = slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == template })
+	}
+}
 
 // Write writes a message out.
 func (s *Service) Write(m staffkey.Outgoing) (Message, error) { return s.write(m) }

@@ -11,7 +11,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
+	"slices"
 	"time"
 
 	"staffkey"
@@ -27,7 +29,7 @@ type Channel interface {
 	// Name is stored with what the provider has taken: "smtp", "http", "twilio", "notify".
 	Name() string
 	// Send hands a message over and returns the provider's reference of it, by which receipts come back; it may be empty. An
-	// error that trying again would not mend is wrapped by [Permanent].
+	// error that trying again would not mend is wrapped by [Permanent], and one after which the message may have gone by [Unsure].
 	Send(ctx context.Context, m Message) (reference string, err error)
 }
 
@@ -55,13 +57,29 @@ type permanent struct{ error }
 
 func (p permanent) Unwrap() error { return p.error }
 
-// Permanent wraps an error that trying again, here or with another provider, would not mend: the number is none, or whoever
-// keeps the mailbox refuses it. What is wrong between us and a provider (a password, a limit) is not permanent for a message.
+// Permanent wraps an error that trying again, here or with another provider, would not mend, because it is surely about whom the message is
+// for: the number is none, or there is no such mailbox. What is wrong between us and a provider (a password, a limit, a name that it does
+// not like), and what may be, is not permanent: whoever runs the service mends it, and then the message goes.
 func Permanent(err error) error { return permanent{err} }
 
 // IsPermanent reports whether an error is one of [Permanent].
 func IsPermanent(err error) bool {
 	_, ok := errors.AsType[permanent](err)
+	return ok
+}
+
+// unsure is an error after which the message may have gone.
+type unsure struct{ error }
+
+func (u unsure) Unwrap() error { return u.error }
+
+// Unsure wraps the error of a provider that had the whole message and did not say what became of it: the message may arrive. It is tried
+// again few times and after long pauses, or one message would become many.
+func Unsure(err error) error { return unsure{err} }
+
+// IsUnsure reports whether an error is one of [Unsure].
+func IsUnsure(err error) bool {
+	_, ok := errors.AsType[unsure](err)
 	return ok
 }
 
@@ -78,8 +96,8 @@ type Deps struct {
 	ServiceName string
 	Now         func() time.Time
 	Log         *slog.Logger
-	// Observe, if there is one, is told of each attempt: "sent", "failed" (tried again), "refused", "expired", "no_provider" or
-	// "unknown_text". The provider is empty where none was asked.
+	// Observe, if there is one, is told of each attempt: "sent", "failed" (tried again), "unsure" (it may have gone), "refused" (by its
+	// recipient's provider, for good) or "expired". The provider is empty where none was asked.
 	Observe func(channel staffkey.ChannelKind, provider, outcome string)
 }
 
@@ -90,7 +108,9 @@ type Service struct {
 	texts     *locale.Catalogue
 	providers map[staffkey.ChannelKind][]*provider
 	lines     []*line
-	patience  time.Duration // of one provider over one message
+	known     map[staffkey.ChannelKind][]string // the templates of each channel
+	keepEvery time.Duration                     // how often the lease of a message that is being sent is renewed
+	patience  map[staffkey.ChannelKind]time.Duration
 }
 
 // New returns a service that delivers by the channels of d.
@@ -103,7 +123,14 @@ func New(d Deps) (*Service, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load message texts: %w", err)
 	}
-	s := &Service{Deps: d, host: address.Hostname(), texts: texts, providers: map[staffkey.ChannelKind][]*provider{}, patience: patience}
+	s := &Service{Deps: d, host: address.Hostname(), texts: texts, providers: map[staffkey.ChannelKind][]*provider{}, known: map[staffkey.ChannelKind][]string{},
+		keepEvery: lease / 3, patience: maps.Clone(patience)}
+	for name, t := range templates {
+		s.known[t.channel] = append(s.known[t.channel], name)
+	}
+	for _, names := range s.known {
+		slices.Sort(names) // one statement for all times
+	}
 	if s.Location == nil {
 		s.Location = time.UTC
 	}

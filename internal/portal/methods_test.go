@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/store"
 )
 
 func TestApp_is_set_up_and_signs_in(t *testing.T) {
@@ -126,6 +127,22 @@ func TestNumber_is_set_up_and_changed(t *testing.T) {
 		in.post("/signin/text/send", nil).leads(t, "a code to it a day later", "/signin/text")
 		in.typeCode("/signin/text", s.code(h)).leads(t, "its code", "/me")
 	})
+}
+
+// A provider that had a code and gave no answer: what nobody knows is not said.
+func TestNumber_of_whose_code_nobody_knows(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	s.allow("north", everyMethod...)
+	h := s.add("amara", "north")
+	b := s.byPassword(h)
+	b.post("/me/mfa/text", url.Values{"number": {"07700 900123"}}).leads(t, "a number", "/me/mfa/text/code")
+	sent := s.messages(h)[0]
+	err := s.store.Housekeep(t.Context(), func(tx *store.Tx) error { return tx.EndOutgoing(sent.ID, staffkey.DeliveryUnsure, "no answer") })
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.get("/me/mfa/text/code").shows(t, "the page", http.StatusOK, "We do not know whether the code was sent.")
 }
 
 func TestCall_reads_the_code(t *testing.T) {

@@ -12,6 +12,11 @@ func RawEnrolmentState(tx *Tx, id staffkey.EnrolmentID) (raw []byte, err error) 
 	return raw, err
 }
 
+// SpoilPayload makes what a row of the outbox holds of its message unreadable.
+func SpoilPayload(tx *Tx, id staffkey.OutgoingID) error {
+	return tx.exec("UPDATE outbox SET payload = $1 WHERE id = $2", []byte("spoilt"), id)
+}
+
 // RawPayload returns what a row of the outbox holds of its message.
 func RawPayload(tx *Tx, id staffkey.OutgoingID) (raw []byte, err error) {
 	err = tx.q.queryRow("SELECT payload FROM outbox WHERE id = $1", id).Scan(&raw)

@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -40,12 +41,15 @@ func (tx *Tx) InsertOutgoing(messages ...staffkey.Outgoing) error {
 	return nil
 }
 
-const outboxColumns = "id, channel, template, person_id, organisation_id, payload, attempts, created_at, expires_at"
+const outboxColumns = "id, channel, template, person_id, organisation_id, payload, attempts, unsure, created_at, expires_at"
+
+// errSealed is a message that the sealing key does not open.
+var errSealed = errors.New("a message cannot be opened")
 
 func (tx *Tx) scanOutgoing(r interface{ Scan(...any) error }) (staffkey.Outgoing, error) {
 	var m staffkey.Outgoing
 	var sealed []byte
-	if err := r.Scan(&m.ID, &m.Channel, &m.Template, &m.Person, &m.Organisation, &sealed, &m.Attempts, &m.CreatedAt, &m.ExpiresAt); err != nil {
+	if err := r.Scan(&m.ID, &m.Channel, &m.Template, &m.Person, &m.Organisation, &sealed, &m.Attempts, &m.Unsure, &m.CreatedAt, &m.ExpiresAt); err != nil {
 		return m, found(err)
 	}
 	m.CreatedAt, m.ExpiresAt = m.CreatedAt.UTC(), m.ExpiresAt.UTC()
@@ -54,7 +58,7 @@ func (tx *Tx) scanOutgoing(r interface{ Scan(...any) error }) (staffkey.Outgoing
 	}
 	plain, err := tx.sealer.Open("outbox/"+string(m.ID), sealed)
 	if err != nil {
-		return m, err
+		return m, fmt.Errorf("%w: %w", errSealed, err)
 	}
 	var payload outboxPayload
 	err = json.Unmarshal(plain, &payload)
@@ -62,18 +66,50 @@ func (tx *Tx) scanOutgoing(r interface{ Scan(...any) error }) (staffkey.Outgoing
 	return m, err
 }
 
-// TakeOutgoing returns the oldest messages that are due on one channel, and keeps them from every other node until the lease ends,
-// when whoever took them must have failed.
-func (tx *Tx) TakeOutgoing(channel staffkey.ChannelKind, lease time.Duration, limit int) ([]staffkey.Outgoing, error) {
+// TakeOutgoing returns the oldest messages that are due on one channel and have one of some templates, and keeps them from every other node
+// until the lease ends, when whoever took them must have failed. A message that this sealing key does not open has no address.
+func (tx *Tx) TakeOutgoing(channel staffkey.ChannelKind, templates []string, lease time.Duration, limit int) ([]staffkey.Outgoing, error) {
+	if len(templates) == 0 {
+		return nil, nil
+	}
+	n := len(templates)
+	args := make([]any, 0, n+4)
+	for _, t := range templates {
+		args = append(args, t)
+	}
+	args = append(args, instant(tx.Now.Add(lease)), tx.Now, channel, limit)
 	var list []staffkey.Outgoing
 	err := tx.rows(func(r scanner) error {
 		m, err := tx.scanOutgoing(r)
+		if errors.Is(err, errSealed) { // it must not keep the others waiting
+			err = nil
+		}
 		list = append(list, m)
 		return err
-	}, `UPDATE outbox SET attempts = attempts + 1, next_at = $1 WHERE state = 'waiting' AND next_at <= $2 AND id IN
-		(SELECT id FROM outbox WHERE state = 'waiting' AND channel = $3 AND next_at <= $2 ORDER BY next_at, id LIMIT $4) RETURNING `+outboxColumns,
-		instant(tx.Now.Add(lease)), tx.Now, channel, limit)
+	}, fmt.Sprintf(`UPDATE outbox SET attempts = attempts + 1, next_at = $%d WHERE state = 'waiting' AND next_at <= $%d AND id IN
+		(SELECT id FROM outbox WHERE state = 'waiting' AND channel = $%d AND next_at <= $%d AND template IN %s ORDER BY next_at, id LIMIT $%d) RETURNING `+outboxColumns,
+		n+1, n+2, n+3, n+2, placeholders(1, n), n+4), args...)
 	slices.SortFunc(list, func(a, b staffkey.Outgoing) int { return strings.Compare(string(a.ID), string(b.ID)) })
+	return list, err
+}
+
+// KeepOutgoing makes the lease of a message that is being sent begin anew. ErrNotFound: it is somebody else's by now.
+func (tx *Tx) KeepOutgoing(m staffkey.Outgoing, lease time.Duration) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE outbox SET next_at = $1 WHERE id = $2 AND state = 'waiting' AND attempts = $3", instant(tx.Now.Add(lease)), m.ID, m.Attempts)
+}
+
+// ExpireOutgoing ends what is due on a channel and of no use any more, whether anybody here could send it or not, and returns it.
+func (tx *Tx) ExpireOutgoing(channel staffkey.ChannelKind) ([]Delivery, error) {
+	var list []Delivery
+	err := tx.rows(func(r scanner) error {
+		d := Delivery{Channel: channel, FinishedAt: tx.Now}
+		err := r.Scan(&d.Template, &d.State, &d.CreatedAt, &d.Problem)
+		d.CreatedAt = d.CreatedAt.UTC()
+		list = append(list, d)
+		return err
+	}, `UPDATE outbox SET state = CASE WHEN unsure > 0 THEN 'unsure' ELSE 'failed' END, problem = CASE WHEN problem = '' THEN 'expired' ELSE 'expired; ' || problem END,
+		finished_at = $1, payload = $2 WHERE state = 'waiting' AND channel = $3 AND next_at <= $1 AND expires_at <= $1 RETURNING template, state, created_at, problem`,
+		tx.Now, []byte{}, channel)
 	return list, err
 }
 
@@ -98,27 +134,29 @@ func (tx *Tx) FinishOutgoing(id staffkey.OutgoingID, provider, reference string)
 	return tx.NoteReceipt(provider, reference, state, problem)
 }
 
-// RetryOutgoing puts a message back until a later instant. The problem is a short text without secrets.
-func (tx *Tx) RetryOutgoing(id staffkey.OutgoingID, at time.Time, problem string) error {
-	return tx.one(staffkey.ErrNotFound, "UPDATE outbox SET next_at = $1, problem = $2 WHERE id = $3 AND state = 'waiting'", instant(at), text(problem), id)
+// RetryOutgoing puts a message back until a later instant, with how often it may have gone out. The problem is a short text without secrets.
+// ErrNotFound: it is not waiting any more, or somebody else has it.
+func (tx *Tx) RetryOutgoing(m staffkey.Outgoing, at time.Time, problem string) error {
+	return tx.one(staffkey.ErrNotFound, "UPDATE outbox SET next_at = $1, problem = $2, unsure = $3 WHERE id = $4 AND state = 'waiting' AND attempts = $5",
+		instant(at), text(problem), m.Unsure, m.ID, m.Attempts)
 }
 
-// FailOutgoing gives a message up and erases its text.
-func (tx *Tx) FailOutgoing(id staffkey.OutgoingID, problem string) error {
-	return tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = 'failed', problem = $1, finished_at = $2, payload = $3
-		WHERE id = $4 AND state = 'waiting'`, text(problem), tx.Now, []byte{}, id)
+// EndOutgoing gives a message up, as failed or unsure, and erases its text.
+func (tx *Tx) EndOutgoing(id staffkey.OutgoingID, state staffkey.DeliveryState, problem string) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = $1, problem = $2, finished_at = $3, payload = $4
+		WHERE id = $5 AND state = 'waiting'`, state, text(problem), tx.Now, []byte{}, id)
 }
 
 // receiptLife is how long a receipt waits for the note that its message was taken. That note is written as soon as the provider has
 // answered; after a crash between the two it never is, because the message is then sent again under another reference.
 const receiptLife = time.Hour
 
-// NoteReceipt notes what a provider says later about a message that it took: delivered, or failed. Providers can be faster than our own
-// note that they took it, and few say it twice: a receipt of a message that is not known yet is kept for [Tx.FinishOutgoing].
-// ErrNotFound: what became of the message was known.
+// NoteReceipt notes what a provider says later about a message that it took: delivered, or failed. What it said first holds, but for a
+// message that arrives after all. Providers can be faster than our own note that they took it, and few say it twice: a receipt of a message
+// that is not known yet is kept for [Tx.FinishOutgoing]. ErrNotFound: what became of the message was known.
 func (tx *Tx) NoteReceipt(provider, reference string, state staffkey.DeliveryState, problem string) error {
-	err := tx.one(staffkey.ErrNotFound, "UPDATE outbox SET state = $1, problem = $2, finished_at = $3 WHERE provider = $4 AND provider_ref = $5 AND state = 'sent'",
-		state, text(problem), tx.Now, provider, text(reference))
+	err := tx.one(staffkey.ErrNotFound, `UPDATE outbox SET state = $1, problem = $2, finished_at = $3 WHERE provider = $4 AND provider_ref = $5
+		AND (state = 'sent' OR state = 'failed' AND $1 = 'delivered')`, string(state), text(problem), tx.Now, provider, text(reference))
 	if !errors.Is(err, staffkey.ErrNotFound) {
 		return err
 	}
@@ -130,7 +168,8 @@ func (tx *Tx) NoteReceipt(provider, reference string, state staffkey.DeliverySta
 		return staffkey.ErrNotFound
 	}
 	return tx.exec(`INSERT INTO receipts (provider, provider_ref, state, problem, received_at) VALUES ($1, $2, $3, $4, $5)
-		ON CONFLICT (provider, provider_ref) DO NOTHING`, provider, text(reference), state, text(problem), tx.Now)
+		ON CONFLICT (provider, provider_ref) DO UPDATE SET state = excluded.state, problem = excluded.problem
+		WHERE receipts.state = 'failed' AND excluded.state = 'delivered'`, provider, text(reference), state, text(problem), tx.Now)
 }
 
 // OutgoingFilter narrows a list of messages. Zero fields do not narrow.
@@ -172,15 +211,30 @@ func (tx *Tx) FindLatestDelivery(person staffkey.PersonID, channel staffkey.Chan
 	return d, found(err)
 }
 
-// CountOutgoing returns how many messages wait on each channel, for metrics.
-func (tx *Tx) CountOutgoing() (map[staffkey.ChannelKind]int, error) {
-	counts := map[staffkey.ChannelKind]int{}
+// Waiting is what waits on a channel.
+type Waiting struct {
+	Messages int
+	// Since is when the oldest of them was put there.
+	Since time.Time
+}
+
+// CountOutgoing returns what waits on each channel, for metrics.
+func (tx *Tx) CountOutgoing() (map[staffkey.ChannelKind]Waiting, error) {
+	counts := map[staffkey.ChannelKind]Waiting{}
 	err := tx.rows(func(r scanner) error {
 		var channel staffkey.ChannelKind
-		var n int
-		err := r.Scan(&channel, &n)
-		counts[channel] = n
+		var w Waiting
+		err := r.Scan(&channel, &w.Messages)
+		counts[channel] = w
 		return err
 	}, "SELECT channel, COUNT(*) FROM outbox WHERE state = 'waiting' GROUP BY channel")
+	for channel, w := range counts {
+		if err != nil {
+			break
+		}
+		err = tx.q.queryRow("SELECT created_at FROM outbox WHERE state = 'waiting' AND channel = $1 ORDER BY created_at LIMIT 1", channel).Scan(&w.Since)
+		w.Since = w.Since.UTC()
+		counts[channel] = w
+	}
 	return counts, err
 }

@@ -32,7 +32,7 @@ func insertOutgoing(t testing.TB, s *store.Store, messages ...staffkey.Outgoing)
 func takeOutgoing(t testing.TB, s *store.Store, channel staffkey.ChannelKind, limit int) (list []staffkey.Outgoing) {
 	t.Helper()
 	change(t, s, func(tx *store.Tx) (err error) {
-		list, err = tx.TakeOutgoing(channel, lease, limit)
+		list, err = tx.TakeOutgoing(channel, []string{"code.text"}, lease, limit)
 		return err
 	})
 	return list
@@ -112,7 +112,7 @@ func TestOutboxTakersAtOnce(t *testing.T) {
 		taken := make([][]staffkey.Outgoing, takers)
 		for _, err := range parallel(takers, func(i int) error {
 			return s.Housekeep(context.Background(), func(tx *store.Tx) (err error) {
-				taken[i], err = tx.TakeOutgoing(staffkey.ChannelText, lease, 2)
+				taken[i], err = tx.TakeOutgoing(staffkey.ChannelText, []string{"code.text"}, lease, 2)
 				return err
 			})
 		}) {
@@ -162,8 +162,8 @@ func TestOutboxFinish(t *testing.T) {
 		expect("when it is sent", want)
 		for name, again := range map[string]func(*store.Tx) error{
 			"finish": func(tx *store.Tx) error { return tx.FinishOutgoing(m.ID, "twilio", "SM2") },
-			"retry":  func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, created, "late") },
-			"fail":   func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "late") },
+			"retry":  func(tx *store.Tx) error { return tx.RetryOutgoing(m, created, "late") },
+			"fail":   func(tx *store.Tx) error { return tx.EndOutgoing(m.ID, staffkey.DeliveryFailed, "late") },
 		} {
 			t.Log(name)
 			refused(t, s, staffkey.ErrNotFound, again)
@@ -179,8 +179,18 @@ func TestOutboxFinish(t *testing.T) {
 		want.State, want.FinishedAt, want.Problem = staffkey.DeliveryFailed, clock.Now(), "no such number"
 		expect("after the receipt", want)
 		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error {
-			return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryDelivered, "")
+			return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryFailed, "again")
 		})
+		expect("after another", want)
+		// A telephone that was switched off gets the message in the end, and that holds.
+		clock.Advance(time.Second)
+		change(t, s, func(tx *store.Tx) error { return tx.NoteReceipt("twilio", "SM1", staffkey.DeliveryDelivered, "") })
+		want.State, want.FinishedAt, want.Problem = staffkey.DeliveryDelivered, clock.Now(), ""
+		expect("when it has arrived after all", want)
+		for _, state := range []staffkey.DeliveryState{staffkey.DeliveryFailed, staffkey.DeliveryDelivered} {
+			refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.NoteReceipt("twilio", "SM1", state, "late") })
+		}
+		expect("when it had arrived", want)
 		clock.Advance(24 * time.Hour)
 		if got := takeOutgoing(t, s, staffkey.ChannelText, 1); len(got) != 0 {
 			t.Error("took a message that was sent")
@@ -212,13 +222,20 @@ func TestReceiptBeforeTheNote(t *testing.T) {
 		id := take()
 		receipt("http", staffkey.DeliveryDelivered, "")
 		receipt("twilio", staffkey.DeliveryFailed, "unreachable\x00")
-		receipt("twilio", staffkey.DeliveryDelivered, "") // what came first holds, as it does after the note
+		receipt("twilio", staffkey.DeliveryFailed, "again") // what came first holds, as it does after the note
 		clock.Advance(time.Second)
 		if d := finish(id, "SM1"); d.State != staffkey.DeliveryFailed || d.Problem != "unreachable\uFFFD" || !d.FinishedAt.Equal(clock.Now()) {
 			t.Errorf("after the note: %+v, want it failed now, as the receipt said", d)
 		}
 		if d := finish(take(), "SM1"); d.State != staffkey.DeliverySent {
 			t.Errorf("another message of that reference: %+v, want it sent; the receipt was used", d)
+		}
+		id = take()
+		for _, said := range []staffkey.DeliveryState{staffkey.DeliveryFailed, staffkey.DeliveryDelivered, staffkey.DeliveryFailed} { // it arrives after all
+			change(t, s, func(tx *store.Tx) error { return tx.NoteReceipt("twilio", "SM2", said, "") })
+		}
+		if d := finish(id, "SM2"); d.State != staffkey.DeliveryDelivered || d.Problem != "" {
+			t.Errorf("failed, then delivered, before the note: %+v, want it delivered", d)
 		}
 		if d := finish(take(), ""); d.State != staffkey.DeliverySent {
 			t.Errorf("a message without a reference: %+v, want it sent", d)
@@ -271,7 +288,7 @@ func TestOutboxRetryAndFail(t *testing.T) {
 		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
 		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
 		m := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
-		change(t, s, func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, clock.Now().Add(5*time.Second), "busy\x00") })
+		change(t, s, func(tx *store.Tx) error { return tx.RetryOutgoing(m, clock.Now().Add(5*time.Second), "busy\x00") })
 		if got := takeOutgoing(t, s, staffkey.ChannelText, 1); len(got) != 0 {
 			t.Error("took a message before its time")
 		}
@@ -280,9 +297,9 @@ func TestOutboxRetryAndFail(t *testing.T) {
 		if len(again) != 1 || again[0].Attempts != 2 || again[0].To != m.To {
 			t.Fatalf("took %+v, want the message on its second attempt", again)
 		}
-		change(t, s, func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "no such number") })
-		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.FailOutgoing(m.ID, "again") })
-		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RetryOutgoing(m.ID, clock.Now(), "again") })
+		change(t, s, func(tx *store.Tx) error { return tx.EndOutgoing(m.ID, staffkey.DeliveryFailed, "no such number") })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.EndOutgoing(m.ID, staffkey.DeliveryUnsure, "again") })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RetryOutgoing(again[0], clock.Now(), "again") })
 		d := get(t, s, func(tx *store.Tx) (store.Delivery, error) {
 			return tx.FindLatestDelivery(amara.ID, staffkey.ChannelText)
 		})
@@ -295,14 +312,107 @@ func TestOutboxRetryAndFail(t *testing.T) {
 	})
 }
 
+// A node takes only what it can write, and what nobody takes ends with its time: a message of a newer release waits for a node of it.
+func TestOutboxTakesWhatItKnows(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		newer := sent(amara, staffkey.ChannelText, clock.Now().Add(time.Hour))
+		newer.Template = "code.newer"
+		insertOutgoing(t, s, newer)
+		take := func(templates ...string) (list []staffkey.Outgoing) {
+			change(t, s, func(tx *store.Tx) (err error) {
+				list, err = tx.TakeOutgoing(staffkey.ChannelText, templates, lease, 10)
+				return err
+			})
+			return list
+		}
+		if got := len(take("code.text")) + len(take()); got != 0 {
+			t.Errorf("took %d messages of a template that is not known", got)
+		}
+		expire := func(channel staffkey.ChannelKind) (list []store.Delivery) {
+			change(t, s, func(tx *store.Tx) (err error) {
+				list, err = tx.ExpireOutgoing(channel)
+				return err
+			})
+			return list
+		}
+		clock.Advance(time.Hour - time.Microsecond)
+		if got := expire(staffkey.ChannelText); len(got) != 0 {
+			t.Errorf("ended before its time: %+v", got)
+		}
+		clock.Advance(time.Microsecond)
+		if got := expire(staffkey.ChannelEmail); len(got) != 0 {
+			t.Errorf("ended on another channel: %+v", got)
+		}
+		got := expire(staffkey.ChannelText)
+		if len(got) != 1 || got[0].State != staffkey.DeliveryFailed || got[0].Template != "code.newer" || got[0].Problem != "expired" {
+			t.Errorf("ended %+v, want the message, failed", got)
+		}
+		if left := take("code.newer"); len(left) != 0 {
+			t.Errorf("took %+v, which has ended", left)
+		}
+
+		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, clock.Now().Add(time.Hour)))
+		m := take("code.text", "code.newer")[0]
+		m.Unsure = 1
+		change(t, s, func(tx *store.Tx) error { return tx.RetryOutgoing(m, clock.Now().Add(time.Minute), "no answer") })
+		clock.Advance(time.Hour)
+		if got := expire(staffkey.ChannelText); len(got) != 1 || got[0].State != staffkey.DeliveryUnsure || got[0].Problem != "expired; no answer" {
+			t.Errorf("ended %+v, want the message, of which nobody knows whether it arrived", got)
+		}
+	})
+}
+
+// Whoever sends a message keeps it while it does, unless somebody else has taken it.
+func TestOutboxKeep(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, clock *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
+		first := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
+		for range 3 {
+			clock.Advance(lease - time.Second)
+			change(t, s, func(tx *store.Tx) error { return tx.KeepOutgoing(first, lease) })
+			if got := takeOutgoing(t, s, staffkey.ChannelText, 1); len(got) != 0 {
+				t.Fatal("took a message that is kept")
+			}
+		}
+		clock.Advance(lease)
+		second := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.KeepOutgoing(first, lease) })
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.RetryOutgoing(first, clock.Now(), "late") })
+		change(t, s, func(tx *store.Tx) error { return tx.KeepOutgoing(second, lease) })
+		change(t, s, func(tx *store.Tx) error { return tx.FinishOutgoing(first.ID, "twilio", "") }) // it was sent, whoever has it now
+		refused(t, s, staffkey.ErrNotFound, func(tx *store.Tx) error { return tx.KeepOutgoing(second, lease) })
+	})
+}
+
+// A message that cannot be opened keeps no other waiting.
+func TestOutboxOfAnotherKey(t *testing.T) {
+	t.Parallel()
+	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
+		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
+		insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd), sent(amara, staffkey.ChannelText, odd))
+		first := listOutgoing(t, s, store.OutgoingFilter{})[0]
+		change(t, s, func(tx *store.Tx) error { return store.SpoilPayload(tx, first.ID) })
+		got := takeOutgoing(t, s, staffkey.ChannelText, 10)
+		if len(got) != 2 || got[0].ID != first.ID || got[0].To != "" || got[0].Args != nil || got[1].Args["Code"] != "274911" {
+			t.Errorf("took %+v, want both, the first without what it says", got)
+		}
+	})
+}
+
 // A thief of the database finds no numbers and no codes, and nobody finds them when the message has gone.
 func TestOutboxPayload(t *testing.T) {
 	t.Parallel()
 	storetest.Each(t, func(t *testing.T, s *store.Store, _ *storetest.Clock) {
 		amara := addPerson(t, s, plant(t, s).trust.ID, "amara")
 		for name, end := range map[string]func(*store.Tx, staffkey.OutgoingID) error{
-			"sent":   func(tx *store.Tx, id staffkey.OutgoingID) error { return tx.FinishOutgoing(id, "http", "") },
-			"failed": func(tx *store.Tx, id staffkey.OutgoingID) error { return tx.FailOutgoing(id, "expired") },
+			"sent": func(tx *store.Tx, id staffkey.OutgoingID) error { return tx.FinishOutgoing(id, "http", "") },
+			"failed": func(tx *store.Tx, id staffkey.OutgoingID) error {
+				return tx.EndOutgoing(id, staffkey.DeliveryFailed, "expired")
+			},
 		} {
 			insertOutgoing(t, s, sent(amara, staffkey.ChannelText, odd))
 			m := takeOutgoing(t, s, staffkey.ChannelText, 1)[0]
@@ -352,7 +462,7 @@ func TestListAndCountOutgoing(t *testing.T) {
 			}
 		}
 		counts := get(t, s, (*store.Tx).CountOutgoing)
-		if diff := cmp.Diff(map[staffkey.ChannelKind]int{staffkey.ChannelText: 2}, counts); diff != "" {
+		if diff := cmp.Diff(map[staffkey.ChannelKind]store.Waiting{staffkey.ChannelText: {Messages: 2, Since: clock.Now()}}, counts, exactTimes); diff != "" {
 			t.Errorf("waiting (-want +got)\n%s", diff)
 		}
 

@@ -84,7 +84,7 @@ type Resend struct {
 	Action string
 	// Wait is for how many seconds it is too early; the button says so and works without script too.
 	Wait int
-	// State says how the last message fares: code.state.waiting, .sent, .delivered or .failed.
+	// State says how the last message fares: code.state.waiting, .sent, .delivered, .unsure or .failed.
 	State Text
 }
 

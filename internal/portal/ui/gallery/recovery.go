@@ -44,6 +44,8 @@ func otherWayStates() []State {
 	text.Last2, text.Resend, text.Options = "77", resend("text", "sent", 40), []ui.OtherOption{{Kind: "key", Href: "/signin/key"}}
 	failed := text
 	failed.Resend = resend("text", "failed", 0)
+	unsure := text
+	unsure.Resend = resend("text", "unsure", 0)
 	phone.Last2, phone.Resend = "08", resend("phone", "waiting", 1)
 	confirm := code("text")
 	confirm.Action, confirm.Last2, confirm.Resend, confirm.Username = "/me/confirm/text", "77", resend("text", "delivered", 0), Markup
@@ -59,6 +61,7 @@ func otherWayStates() []State {
 		{"code-app", visitor(), app},
 		{"code-text", visitor(), text},
 		{"code-text-failed", visitor(), failed},
+		{"code-text-unsure", visitor(), unsure},
 		{"code-phone", visitor(), phone},
 		{"code-pass", visitor(), pass},
 		{"code-confirm", hostile("selfservice"), confirm},
