@@ -3,20 +3,16 @@ package email
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/mail"
-	"strconv"
 	"strings"
 	"time"
 
 	"staffkey"
 	"staffkey/internal/notify"
-
-	gomail "github.com/wneessen/go-mail"
 )
 
 // How a connection is protected.
@@ -26,8 +22,17 @@ const (
 	None     = "none"     // not at all: only to this machine
 )
 
-// defaultTimeout is how long a mail server may take over one message when the configuration does not say.
-const defaultTimeout = 15 * time.Second
+const (
+	// stepWithin is how long a mail server may take over one step, and beginWithin over all before the end of the message, when the
+	// configuration does not say. Servers keep strangers waiting at the greeting and at the recipient, some for 20 seconds.
+	stepWithin  = 45 * time.Second
+	beginWithin = 2 * time.Minute
+	// endWithin is how long it may take to say that it has the message: it looks through it first, and who leaves earlier has it delivered
+	// and sends it again (RFC 5321 §4.5.3.2.6 and §6.1).
+	endWithin = 10 * time.Minute
+	// byeWithin is for the goodbye, on which nothing depends.
+	byeWithin = 2 * time.Second
+)
 
 // Config says which mail server, and who writes.
 type Config struct {
@@ -41,16 +46,22 @@ type Config struct {
 	Security string
 	// From is who writes: "noreply@signin.example", or with a name before it, "Staffkey <noreply@signin.example>".
 	From string
-	// Timeout bounds the sending of one message; 15 s when 0.
-	Timeout time.Duration
+	// Hello is the name by which we greet the mail server (RFC 5321 §4.1.1.1): that of this machine in the DNS, or its address in brackets.
+	// The domain of From when empty.
+	Hello string
+	// Step, Begin and End bound the sending of one message: each step before its end, all of them, and the wait for the last answer. 45 s,
+	// 2 min and 10 min when 0.
+	Step, Begin, End time.Duration
 	// Roots are the authorities that the mail server's certificate may come from; those of the machine when nil.
 	Roots *x509.CertPool
 }
 
 // Channel sends e-mail.
 type Channel struct {
-	cfg  Config
-	from *mail.Address
+	cfg Config
+	// from has its domain in the form of DNS.
+	from  *mail.Address
+	taken *recipients
 }
 
 // New returns a channel, or says what is wrong with its configuration. It does not connect.
@@ -65,7 +76,8 @@ func New(cfg Config) (*Channel, error) {
 		port = 465
 	case None:
 		if !isLoopback(cfg.Host) {
-			return nil, fmt.Errorf("mail server %q: security %q is for this machine only", cfg.Host, None)
+			return nil, fmt.Errorf("mail server %q: without TLS, mail goes to this machine only. Have the mail server offer STARTTLS (its certificate may come from an authority of your own), "+
+				"or run a relay on this machine that passes mail on to it, and name that: localhost", cfg.Host)
 		}
 	default:
 		return nil, fmt.Errorf("mail server %q: security %q is none of %q, %q and %q", cfg.Host, cfg.Security, StartTLS, TLS, None)
@@ -73,11 +85,23 @@ func New(cfg Config) (*Channel, error) {
 	if cfg.Host == "" {
 		return nil, errors.New("mail server: no host")
 	}
+	if net.ParseIP(cfg.Host) == nil {
+		host, err := staffkey.HostName(cfg.Host)
+		if err != nil {
+			return nil, fmt.Errorf("mail server: %w", err)
+		}
+		cfg.Host = host
+	}
 	if cfg.Port == 0 {
 		cfg.Port = port
 	}
-	if cfg.Timeout == 0 {
-		cfg.Timeout = defaultTimeout
+	for _, limit := range []struct {
+		value    *time.Duration
+		standard time.Duration
+	}{{&cfg.Step, stepWithin}, {&cfg.Begin, beginWithin}, {&cfg.End, endWithin}} {
+		if *limit.value == 0 {
+			*limit.value = limit.standard
+		}
 	}
 	if err := oneLine("sender", cfg.From); err != nil {
 		return nil, err
@@ -89,8 +113,36 @@ func New(cfg Config) (*Channel, error) {
 	if err := oneLine("name of the sender", from.Name); err != nil {
 		return nil, err
 	}
-	return &Channel{cfg, from}, nil
+	if from.Address, err = inDNS(from.Address); err != nil || !isASCII(from.Address) {
+		return nil, fmt.Errorf("sender of e-mail %q: its domain is none, or it has letters outside ASCII before the @", cfg.From)
+	}
+	if cfg.Hello == "" {
+		cfg.Hello = domainOf(from.Address)
+	}
+	if cfg.Hello, err = hello(cfg.Hello); err != nil {
+		return nil, err
+	}
+	return &Channel{cfg, from, &recipients{}}, nil
 }
+
+// hello returns the name of a greeting: a name of a host, or an address in brackets (RFC 5321 §4.1.3), "[192.0.2.1]" or "[IPv6:2001:db8::1]".
+func hello(name string) (string, error) {
+	literal, ok := strings.CutPrefix(name, "[")
+	if ip := net.ParseIP(strings.TrimPrefix(strings.TrimSuffix(literal, "]"), "IPv6:")); ok && ip != nil && strings.HasSuffix(name, "]") {
+		if ip.To4() == nil {
+			return "[IPv6:" + ip.String() + "]", nil
+		}
+		return "[" + ip.String() + "]", nil
+	}
+	host, err := staffkey.HostName(name)
+	if err != nil {
+		return "", fmt.Errorf("greeting of the mail server: %w", err)
+	}
+	return host, nil
+}
+
+// Hello is the name by which the mail server is greeted.
+func (c *Channel) Hello() string { return c.cfg.Hello }
 
 // Kind is e-mail.
 func (c *Channel) Kind() staffkey.ChannelKind { return staffkey.ChannelEmail }
@@ -101,53 +153,62 @@ func (c *Channel) Name() string { return "smtp" }
 // Send hands a message to the mail server. Its reference is the Message-ID, which is the same each time, so that a mailbox may
 // recognise a message that comes twice.
 func (c *Channel) Send(ctx context.Context, m notify.Message) (string, error) {
-	message, err := c.compose(m)
+	to, err := recipient(m.To)
 	if err != nil {
 		return "", notify.Permanent(err)
 	}
-	ctx, cancel := context.WithTimeout(ctx, c.cfg.Timeout)
-	defer cancel()
-	client, closeAll, err := c.client()
+	message, id, err := c.compose(m, to)
+	if err != nil {
+		return "", notify.Permanent(err)
+	}
+	s, err := c.open(ctx)
 	if err != nil {
 		return "", err
 	}
-	defer closeAll()
-	// A server that has the message may still stumble over the goodbye: then the message is sent all the same.
-	err = client.DialAndSendWithContext(ctx, message)
-	if message.IsDelivered() {
-		return message.GetMessageID(), nil
+	defer s.close()
+	if err := s.envelope(to); err != nil {
+		return "", c.verdict(to, err)
 	}
-	if ctx.Err() != nil {
-		return "", fmt.Errorf("the mail server did not answer in time: %w", ctx.Err())
+	c.taken.note(domainOf(to), time.Now())
+	if err := s.message(message); err != nil {
+		return "", c.verdict(to, err)
 	}
-	return "", refusal(err)
+	return id, nil
 }
 
-// compose makes the message as it travels. What would end a header line is refused before any library sees it.
-func (c *Channel) compose(m notify.Message) (*gomail.Msg, error) {
-	for name, value := range map[string]string{"recipient": m.To, "subject": m.Subject, "language": m.Language, "id": string(m.ID)} {
-		if err := oneLine(name, value); err != nil {
-			return nil, err
-		}
+// recipient returns an address as it travels, with its domain in the form of DNS: servers and mailboxes that know nothing of other letters
+// (RFC 6531) get it, too.
+func recipient(to string) (string, error) {
+	if err := oneLine("recipient", to); err != nil {
+		return "", err
 	}
-	to, err := mail.ParseAddress(m.To)
-	if err != nil || to.Address != m.To {
-		return nil, errors.New("the recipient is no e-mail address")
+	parsed, err := mail.ParseAddress(to)
+	if err != nil || parsed.Address != to {
+		return "", errors.New("the recipient is no e-mail address")
 	}
-	message := gomail.NewMsg(gomail.WithNoDefaultUserAgent(), gomail.WithCharset(gomail.CharsetUTF8), gomail.WithEncoding(gomail.EncodingQP))
-	message.FromMailAddress(c.from)
-	message.ToMailAddress(to)
-	message.Subject(m.Subject)
-	message.SetDate()
-	domain := c.from.Address[strings.LastIndex(c.from.Address, "@")+1:]
-	message.SetMessageIDWithValue(string(m.ID) + "@" + domain)
-	// Nobody's out-of-office note is to answer (RFC 3834 §5); Exchange wants to be told in its own way.
-	message.SetGenHeader("Auto-Submitted", "auto-generated")
-	message.SetGenHeader("X-Auto-Response-Suppress", "All")
-	message.SetGenHeader("Content-Language", m.Language)
-	message.SetBodyString(gomail.TypeTextPlain, m.Text)
-	return message, nil
+	address, err := inDNS(to)
+	if err != nil {
+		return "", errors.New("the recipient's domain is none")
+	}
+	return address, nil
 }
+
+// inDNS returns an address with its domain in the form of DNS. A domain in ASCII is left alone: there are some that are no names of hosts.
+func inDNS(address string) (string, error) {
+	domain := domainOf(address)
+	if isASCII(domain) {
+		return address, nil
+	}
+	host, err := staffkey.HostName(domain)
+	if err != nil {
+		return "", err
+	}
+	return strings.TrimSuffix(address, domain) + host, nil
+}
+
+func domainOf(address string) string { return address[strings.LastIndex(address, "@")+1:] }
+
+func isASCII(s string) bool { return strings.IndexFunc(s, func(r rune) bool { return r > '~' }) < 0 }
 
 // oneLine refuses a header value with CR, LF or NUL. The error does not repeat the value.
 func oneLine(name, value string) error {
@@ -157,80 +218,8 @@ func oneLine(name, value string) error {
 	return nil
 }
 
-// client returns a client for one message, and what ends its connection whatever happens: the library leaves it open when the mail
-// server turns out to be unfit before the first message.
-func (c *Channel) client() (client *gomail.Client, closeAll func(), err error) {
-	var open net.Conn
-	closeAll = func() {
-		if open != nil {
-			_ = open.Close() // usually closed already
-		}
-	}
-	config := &tls.Config{ServerName: c.cfg.Host, MinVersion: tls.VersionTLS12, RootCAs: c.cfg.Roots}
-	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
-		raw, err := new(net.Dialer).DialContext(ctx, network, address)
-		if err != nil {
-			return nil, err
-		}
-		open = raw
-		end, _ := ctx.Deadline()
-		limited := &limitedConn{raw, end}
-		if c.cfg.Security != TLS {
-			return limited, nil
-		}
-		secure := tls.Client(limited, config)
-		return secure, secure.HandshakeContext(ctx)
-	}
-	policy := gomail.NoTLS
-	if c.cfg.Security == StartTLS {
-		policy = gomail.TLSMandatory
-	}
-	options := []gomail.Option{
-		gomail.WithPort(c.cfg.Port), gomail.WithTimeout(c.cfg.Timeout), gomail.WithTLSPolicy(policy), gomail.WithTLSConfig(config),
-		gomail.WithDialContextFunc(dial), gomail.WithoutNoop(),
-	}
-	if c.cfg.User != "" {
-		options = append(options, gomail.WithSMTPAuthCustom(&signIn{c.cfg, nil}))
-	}
-	client, err = gomail.NewClient(c.cfg.Host, options...)
-	if err != nil {
-		return nil, nil, fmt.Errorf("mail server %s: %w", net.JoinHostPort(c.cfg.Host, strconv.Itoa(c.cfg.Port)), err)
-	}
-	return client, closeAll, nil
-}
-
-// limitedConn is a connection that ends when the time for the message is over, however often the library grants more.
-type limitedConn struct {
-	net.Conn
-	end time.Time
-}
-
-func (c *limitedConn) SetDeadline(t time.Time) error {
-	if t.IsZero() || t.After(c.end) {
-		t = c.end
-	}
-	return c.Conn.SetDeadline(t)
-}
-
 // isLoopback reports whether a host is this machine.
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-// refusal is what a mail server's answer means for the message. Only a recipient who is refused for good is permanent: whether we may
-// send at all (530, and 5.7 of RFC 3463 §3.8) and how full a mailbox is (552) may change, and everything else is between the server
-// and us. The server's own words are left out, because they repeat the address.
-func refusal(err error) error {
-	sent, ok := errors.AsType[*gomail.SendError](err)
-	if !ok {
-		return err
-	}
-	code := sent.ErrorCode()
-	answer := errors.New(strings.TrimSpace(fmt.Sprintf("%s: %d %s", sent.Reason, code, sent.EnhancedStatusCode())))
-	switch {
-	case sent.Reason != gomail.ErrSMTPRcptTo, code < 500, code == 530, code == 552, strings.HasPrefix(sent.EnhancedStatusCode(), "5.7."):
-		return answer
-	}
-	return notify.Permanent(answer)
 }

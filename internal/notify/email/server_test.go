@@ -31,6 +31,9 @@ type received struct {
 	raw  string
 	user string // who had signed in
 	tls  bool
+	// hello is the name in the greeting, and utf8 whether letters outside ASCII were announced.
+	hello string
+	utf8  bool
 }
 
 // server is a mail server in this process that does what a test says.
@@ -38,9 +41,13 @@ type server struct {
 	// secure is "starttls", "tls" or "none", and mechanisms what it lets people sign in by; none when empty.
 	secure     string
 	mechanisms []string
-	// rcpt, data and reset answer those commands; all is well when nil.
-	rcpt, data func() error
-	reset      func(*smtp.Conn)
+	// from, rcpt and data answer those commands, and the end of the message; all is well when nil. last is the latest recipient.
+	from, rcpt, data func() error
+	last             string
+	// broken servers take the message and break the connection before they say so, and rude ones before they say goodbye.
+	broken, rude bool
+	// beyond servers take addresses with letters outside ASCII.
+	beyond bool
 
 	mu   sync.Mutex
 	got  []received
@@ -56,6 +63,7 @@ func (s *server) start(t *testing.T, a authority) *server {
 	}
 	s.port = listener.Addr().(*net.TCPAddr).Port
 	backend := smtp.NewServer(smtp.BackendFunc(func(c *smtp.Conn) (smtp.Session, error) { return &session{server: s, conn: c}, nil }))
+	backend.EnableSMTPUTF8 = s.beyond
 	backend.Domain, backend.AllowInsecureAuth, backend.ErrorLog = "mail.example", true, log.New(io.Discard, "", 0)
 	switch s.secure {
 	case email.StartTLS:
@@ -76,7 +84,7 @@ func (s *server) start(t *testing.T, a authority) *server {
 
 // config is how to reach the server.
 func (s *server) config(a authority) email.Config {
-	return email.Config{Host: "127.0.0.1", Port: s.port, Security: s.secure, From: "Staffkey <noreply@signin.example>", Timeout: 10 * time.Second, Roots: a.roots}
+	return email.Config{Host: "127.0.0.1", Port: s.port, Security: s.secure, From: "Staffkey <noreply@signin.example>", Step: 10 * time.Second, End: 10 * time.Second, Roots: a.roots}
 }
 
 // messages are what the server has got.
@@ -97,21 +105,25 @@ func (s *session) Logout() error { return nil }
 
 func (s *session) Reset() {
 	s.now = received{}
-	if s.server.reset != nil {
-		s.server.reset(s.conn)
+	if s.server.rude && len(s.server.messages()) > 0 {
+		_ = s.conn.Conn().Close() // it is the client that is tested
 	}
 }
 
-func (s *session) Mail(from string, _ *smtp.MailOptions) error {
+func (s *session) Mail(from string, o *smtp.MailOptions) error {
 	if len(s.server.mechanisms) > 0 && s.user == "" {
 		return smtp.ErrAuthRequired
 	}
-	s.now.from = from
+	s.now.from, s.now.utf8, s.now.hello = from, o.UTF8, s.conn.Hostname()
+	if s.server.from != nil {
+		return s.server.from()
+	}
 	return nil
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
 	s.now.to = append(s.now.to, to)
+	s.server.last = to
 	if s.server.rcpt != nil {
 		return s.server.rcpt()
 	}
@@ -133,6 +145,9 @@ func (s *session) Data(r io.Reader) error {
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
 	s.server.got = append(s.server.got, s.now)
+	if s.server.broken {
+		return s.conn.Conn().Close()
+	}
 	return nil
 }
 
