@@ -123,13 +123,17 @@ func TestReceipt_reaches_the_message(t *testing.T) {
 			hooks.ServeHTTP(w, r)
 			return w.Code
 		}
-		for _, receipt := range []struct{ reference, state string }{{"r-2", "failed"}, {"r-1", "failed"}, {"r-1", "delivered"}} { // unknown, the first, and one too late
+		for _, receipt := range []struct{ reference, state string }{{"r-2", "failed"}, {"r-1", "failed"}, {"r-1", "failed"}} { // unknown, the first, and one too late
 			if got := send(receipt.reference, receipt.state); got != http.StatusNoContent {
 				t.Errorf("%v: want 204, got %d", receipt, got)
 			}
 		}
 		if d := delivery(t, s, "amara"); d.State != staffkey.DeliveryFailed || d.Problem != "switched_off" {
 			t.Errorf("after the receipts: %+v", d)
+		}
+		// What arrives after all has arrived.
+		if got, d := send("r-1", "delivered"), delivery(t, s, "amara"); got != http.StatusNoContent || d.State != staffkey.DeliveryDelivered {
+			t.Errorf("delivered after all: %d, %+v", got, d)
 		}
 	})
 }

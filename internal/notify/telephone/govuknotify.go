@@ -97,15 +97,16 @@ func (n *govukNotify) Send(ctx context.Context, m notify.Message) (string, error
 		return reference(taken.ID), nil
 	}
 	var refused struct {
-		Errors []struct{ Error string }
+		Errors []struct{ Error, Message string }
 	}
 	a.decode(&refused)
 	err = fmt.Errorf("the service answered %d", a.status)
-	// ValidationError blames the number; BadRequestError the template, the key, or the countries that the service is for.
-	if a.status == http.StatusBadRequest && len(refused.Errors) > 0 && refused.Errors[0].Error == "ValidationError" {
+	// A ValidationError names the field that it is about, first; a BadRequestError blames the template, the key, or the countries that the
+	// service is for.
+	if a.status == http.StatusBadRequest && len(refused.Errors) == 1 && refused.Errors[0].Error == "ValidationError" && strings.HasPrefix(refused.Errors[0].Message, "phone_number ") {
 		return "", notify.Permanent(err)
 	}
-	return "", err
+	return "", a.failed(err)
 }
 
 // token makes the JSON Web Token (RFC 7519) of one request.

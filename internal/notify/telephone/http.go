@@ -41,7 +41,7 @@ type httpMessage struct {
 
 // NewHTTP returns the provider of texts or calls that posts JSON to a gateway. Each request carries the message's id as Idempotency-Key,
 // so that the gateway knows a message that it has had before. Any answer of 2xx means that the gateway has the message; its JSON may
-// name a reference. Of 4xx, all but 401, 403, 408 and 429 blame the message and are permanent.
+// name a reference. 422 blames the number and is permanent: all others may be about an address, a token or a form that somebody will mend.
 func NewHTTP(kind staffkey.ChannelKind, c HTTPConfig) (notify.Channel, error) {
 	if err := checkURL(c.URL); err != nil {
 		return nil, err
@@ -74,8 +74,8 @@ func (c *httpChannel) Send(ctx context.Context, m notify.Message) (string, error
 		return reference(taken.Reference), nil
 	}
 	err = fmt.Errorf("the gateway answered %d", a.status)
-	if a.blamesUs() {
-		return "", err
+	if a.status == http.StatusUnprocessableEntity {
+		return "", notify.Permanent(err)
 	}
-	return "", notify.Permanent(err)
+	return "", a.failed(err)
 }

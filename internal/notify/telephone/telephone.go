@@ -2,7 +2,7 @@
 // that speaks our small JSON over HTTP ([NewHTTP]), a service that speaks as Twilio does ([NewTwilio]), or one that speaks as
 // GOV.UK Notify does ([NewNotify]). [Receipts] takes what they say later about messages that they took.
 //
-// An attempt is one request. Its error is permanent (notify.Permanent) only when the number is to blame; a wrong password, a limit, a
+// An attempt is one request. Its error is permanent (notify.Permanent) only when the number is surely to blame; a wrong password, a limit, a
 // template that is not there or a service that is down is between us and that provider, and another may do better. A provider's
 // Retry-After is not followed: the outbox tries the next provider at once, and waits longer each time that all have failed. Errors hold
 // status and code and never the provider's words, because those repeat the number.
@@ -16,9 +16,13 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"staffkey/internal/notify"
 )
 
 const (
@@ -62,31 +66,37 @@ type answer struct {
 // again would send the message twice.
 func (a answer) taken() bool { return a.status >= 200 && a.status < 300 }
 
-// blamesUs reports whether a status is about us or the provider, whatever the message is.
-func (a answer) blamesUs() bool {
-	switch a.status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return true
+// failed is what an answer that does not take the message means. A gateway before the provider that waited in vain for it (504) leaves
+// open what became of the message.
+func (a answer) failed(err error) error {
+	if a.status == http.StatusGatewayTimeout {
+		return notify.Unsure(err)
 	}
-	return a.status < 400 || a.status >= 500
+	return err
 }
 
 // decode reads the answer as JSON into v, and leaves v as it is where there is none.
 func (a answer) decode(v any) { _ = json.Unmarshal(a.body, v) }
 
-// post sends one request and reads the answer.
+// post sends one request and reads the answer. Without one the message may have gone (notify.Unsure), unless the request never went out.
 func post(ctx context.Context, client *http.Client, address, contentType, body string, authorise func(*http.Request)) (answer, error) {
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(body))
 	if err != nil {
 		return answer{}, errors.New("the provider's address cannot be used")
 	}
+	var wrote atomic.Bool
+	r = r.WithContext(httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{WroteRequest: func(i httptrace.WroteRequestInfo) { wrote.Store(wrote.Load() || i.Err == nil) }}))
 	r.Header.Set("Content-Type", contentType)
 	r.Header.Set("Accept", "application/json")
 	r.Header.Set("User-Agent", "Staffkey")
 	authorise(r)
 	res, err := client.Do(r)
 	if err != nil {
-		return answer{}, fmt.Errorf("the provider does not answer: %w", withoutAddress(err))
+		err = fmt.Errorf("the provider does not answer: %w", withoutAddress(err))
+		if wrote.Load() {
+			err = notify.Unsure(err)
+		}
+		return answer{}, err
 	}
 	defer func() { _ = res.Body.Close() }() // what was needed of it has been read
 	a := answer{status: res.StatusCode}

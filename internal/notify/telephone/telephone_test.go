@@ -147,35 +147,41 @@ func TestNotify_sends_a_text(t *testing.T) {
 // TestRefusals are permanent only where the number is to blame, and never tell number, code or the provider's words.
 func TestRefusals(t *testing.T) {
 	t.Parallel()
-	notifyError := func(kind string) string {
-		return `{"status_code":400,"errors":[{"error":"` + kind + `","message":"phone_number ` + number + ` is not valid"}]}`
+	notifyError := func(kind, field string) string {
+		return `{"status_code":400,"errors":[{"error":"` + kind + `","message":"` + field + ` ` + number + ` is not valid"}]}`
 	}
 	twilioError := func(code string) string {
 		return `{"code":` + code + `,"message":"The 'To' number ` + number + ` is not a valid phone number.","status":400}`
 	}
 	for name, c := range map[string]struct {
-		status    int
-		answer    string
-		permanent string // names of the providers for whom it is
+		status int
+		answer string
+		// permanent and unsure are the names of the providers for whom it is.
+		permanent, unsure string
 	}{
-		"bad request":         {400, "", "http"},
-		"not found":           {404, "no " + number, "http"},
-		"unprocessable":       {422, "", "http"},
-		"wrong token":         {401, "", ""},
-		"forbidden":           {403, notifyError("AuthError"), ""},
-		"late":                {408, "", ""},
-		"too many":            {429, twilioError("20429"), ""},
-		"down":                {503, "<html>" + number, ""},
-		"redirect":            {302, "", ""},
-		"not changed":         {304, "", ""},
-		"number is none":      {400, twilioError("21211"), "http twilio"},
-		"asked for no more":   {400, twilioError("21610"), "http twilio"},
-		"no mobile":           {400, twilioError("21614"), "http twilio"},
-		"sender is not ours":  {400, twilioError("21606"), "http"},
-		"bad number, but 429": {429, twilioError("21211"), ""},
-		"notify: number":      {400, notifyError("ValidationError"), "http notify"},
-		"notify: template":    {400, notifyError("BadRequestError"), "http"},
-		"broken JSON":         {400, `{"errors":[`, "http"},
+		"bad request":         {400, "", "", ""},
+		"not found":           {404, "no " + number, "", ""},
+		"not allowed":         {405, "", "", ""},
+		"too large":           {413, "", "", ""},
+		"unprocessable":       {422, "", "http", ""},
+		"wrong token":         {401, "", "", ""},
+		"forbidden":           {403, notifyError("AuthError", "phone_number"), "", ""},
+		"late":                {408, "", "", ""},
+		"too many":            {429, twilioError("20429"), "", ""},
+		"down":                {503, "<html>" + number, "", ""},
+		"waited in vain":      {504, "", "", "http twilio notify"},
+		"redirect":            {302, "", "", ""},
+		"not changed":         {304, "", "", ""},
+		"number is none":      {400, twilioError("21211"), "twilio", ""},
+		"asked for no more":   {400, twilioError("21610"), "twilio", ""},
+		"no mobile":           {400, twilioError("21614"), "twilio", ""},
+		"sender is not ours":  {400, twilioError("21606"), "", ""},
+		"no such country":     {400, twilioError("21408"), "", ""},
+		"bad number, but 429": {429, twilioError("21211"), "", ""},
+		"notify: number":      {400, notifyError("ValidationError", "phone_number"), "notify", ""},
+		"notify: template":    {400, notifyError("BadRequestError", "phone_number"), "", ""},
+		"notify: template id": {400, notifyError("ValidationError", "template_id"), "", ""},
+		"broken JSON":         {400, `{"errors":[`, "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -189,6 +195,9 @@ func TestRefusals(t *testing.T) {
 				}
 				if got, want := notify.IsPermanent(err), strings.Contains(c.permanent, ch.Name()); got != want {
 					t.Errorf("%s: permanent %t, want %t: %v", ch.Name(), got, want, err)
+				}
+				if got, want := notify.IsUnsure(err), strings.Contains(c.unsure, ch.Name()); got != want {
+					t.Errorf("%s: unsure %t, want %t: %v", ch.Name(), got, want, err)
 				}
 				for _, secret := range []string{"7700900123", "123456", "127.0.0.1", "AC1"} {
 					if strings.Contains(err.Error(), secret) {
@@ -221,8 +230,9 @@ func TestTaken_whatever_the_answer_says(t *testing.T) {
 
 func TestSilence(t *testing.T) {
 	t.Parallel()
-	release := make(chan struct{})
+	release, arrived := make(chan struct{}), make(chan bool)
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		arrived <- true
 		select {
 		case <-release:
 		case <-r.Context().Done():
@@ -234,11 +244,18 @@ func TestSilence(t *testing.T) {
 	gone.Close()
 	for _, address := range []string{server.URL, gone.URL} {
 		for _, ch := range each(t, address) {
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				select {
+				case <-arrived:
+					cancel() // as when its time is over
+				case <-ctx.Done():
+				}
+			}()
 			_, err := ch.Send(ctx, codeMessage())
 			cancel()
-			if err == nil || notify.IsPermanent(err) || strings.Contains(err.Error(), "http://") {
-				t.Errorf("%s: %v", ch.Name(), err)
+			if err == nil || notify.IsPermanent(err) || strings.Contains(err.Error(), "http://") || notify.IsUnsure(err) != (address == server.URL) {
+				t.Errorf("%s: %v, want it unsure where the provider had the message", ch.Name(), err)
 			}
 		}
 	}

@@ -91,10 +91,10 @@ func (t *twilio) Send(ctx context.Context, m notify.Message) (string, error) {
 	var refused struct{ Code int }
 	a.decode(&refused)
 	err = fmt.Errorf("the service answered %d, code %d", a.status, refused.Code)
-	if !a.blamesUs() && slices.Contains(badNumbers, refused.Code) {
+	if a.status == http.StatusBadRequest && slices.Contains(badNumbers, refused.Code) {
 		return "", notify.Permanent(err)
 	}
-	return "", err
+	return "", a.failed(err)
 }
 
 func (t *twilio) form(m notify.Message) (url.Values, error) {
