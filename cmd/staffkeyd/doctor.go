@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -41,6 +42,10 @@ func (c *doctorCommand) Run(env *environment) error {
 			fmt.Fprintf(env.stdout, "!   messages: %s. And %s.\n    %s\n", set.messages, p.cause, p.fix)
 		} else {
 			check("messages: "+set.messages.String(), nil)
+			if set.messages.mail != nil {
+				seen, err := set.messages.checkMail(env.ctx)
+				check(cmp.Or(seen, "mail server"), err)
+			}
 		}
 	}
 	check("port", portFree(env, c.Listen))

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
-	"net/mail"
-	"net/netip"
+	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -15,6 +17,7 @@ import (
 	"staffkey/internal/notify"
 	"staffkey/internal/notify/email"
 	"staffkey/internal/notify/telephone"
+	"staffkey/internal/store"
 
 	"github.com/prometheus/client_golang/prometheus"
 )
@@ -26,6 +29,8 @@ type messageConfig struct {
 	SMTPUser         string   `help:"User name at the mail server. Without it, it is not signed in to." placeholder:"NAME"`
 	SMTPPasswordFile string   `help:"File that holds the password at the mail server." type:"path" placeholder:"FILE"`
 	SMTPSecurity     string   `help:"starttls, tls (from the first byte), or none, which is for a mail server on this machine." default:"starttls" enum:"starttls,tls,none" placeholder:"KIND"`
+	SMTPHelo         string   `help:"Name by which the mail server is greeted: that of this machine in the DNS, or its address in brackets. Default: the host of --address. Mail servers refuse names that they do not know." placeholder:"NAME"`
+	SMTPRoots        string   `help:"File with the certificates (PEM) of the authorities that the mail server's may come from, instead of those of this machine." type:"path" placeholder:"FILE"`
 	MailFrom         string   `help:"Address that e-mails come from." placeholder:"ADDRESS"`
 	TextProvider     []string `help:"Who sends text messages: http, twilio or govuk-notify. Given more than once, the next is asked when one fails." enum:"http,twilio,govuk-notify" placeholder:"PROVIDER"`
 	VoiceProvider    []string `help:"Who makes phone calls: http or twilio. May be given more than once, too." enum:"http,twilio" placeholder:"PROVIDER"`
@@ -50,6 +55,8 @@ type messageConfig struct {
 type messages struct {
 	channels                             []notify.Channel
 	httpSecret, twilioToken, notifyToken string
+	// mail is the mail server, which is one of the channels; nil when there is none.
+	mail *email.Channel
 }
 
 // settle checks the settings, reads the secrets and makes the channels. address is the public one, empty when it is wrong itself.
@@ -81,16 +88,24 @@ func (c *messageConfig) settle(address string, add func(format string, args ...a
 		m.channels = append(m.channels, channel)
 	}
 	if c.SMTPHost != "" {
-		host, err := hostOrAddress(c.SMTPHost)
-		if err != nil {
-			add("smtp-host: %v", err)
-		}
-		server := email.Config{
-			Host: host, Port: c.SMTPPort, User: c.SMTPUser, Security: c.SMTPSecurity, From: asciiDomain(c.MailFrom),
+		mail := email.Config{
+			Host: c.SMTPHost, Port: c.SMTPPort, User: c.SMTPUser, Security: c.SMTPSecurity, From: c.MailFrom, Hello: c.SMTPHelo,
 			Password: secret("smtp-password-file", c.SMTPPasswordFile, c.SMTPUser != ""),
 		}
-		channel, err := email.New(server)
-		keep("smtp-host", channel, err)
+		var err error
+		if mail.Roots, err = c.mailRoots(); err != nil {
+			add("smtp-roots: %v", err)
+		}
+		if u, err := url.Parse(address); mail.Hello == "" && err == nil && strings.Contains(u.Hostname(), ".") {
+			mail.Hello = u.Hostname()
+		}
+		if mail.From == "" {
+			add("mail-from: say which address e-mails come from")
+		} else if m.mail, err = email.New(mail); err != nil {
+			add("smtp-host: %v", err)
+		} else {
+			m.channels = append(m.channels, m.mail)
+		}
 	} else if c.SMTPUser != "" || c.MailFrom != "" {
 		add("smtp-host: say which mail server takes e-mail, or leave out smtp-user and mail-from")
 	}
@@ -139,29 +154,37 @@ func (c *messageConfig) settle(address string, add func(format string, args ...a
 	return m
 }
 
-// hostOrAddress is a host by its name or its address.
-func hostOrAddress(s string) (string, error) {
-	if _, err := netip.ParseAddr(s); err == nil {
-		return s, nil
+// mailRoots are the authorities of --smtp-roots; nil when it is not set.
+func (c *messageConfig) mailRoots() (*x509.CertPool, error) {
+	if c.SMTPRoots == "" {
+		return nil, nil
 	}
-	return staffkey.HostName(s)
+	raw, err := os.ReadFile(c.SMTPRoots)
+	if err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %s", c.SMTPRoots, reason(err))
+	}
+	roots := x509.NewCertPool()
+	if one, err := x509.ParseCertificate(raw); err == nil { // DER
+		roots.AddCert(one)
+	} else if !roots.AppendCertsFromPEM(raw) {
+		return nil, fmt.Errorf("%s holds no certificate: give those of the authorities in PEM", c.SMTPRoots)
+	}
+	return roots, nil
 }
 
-// asciiDomain is the address of a sender with its domain as mail servers know it. What is no address stays, to be refused as such.
-func asciiDomain(sender string) string {
-	a, err := mail.ParseAddress(sender)
-	if err != nil {
-		return sender
+// checkMail asks the mail server whether it takes mail from here. It returns what was seen.
+func (m messages) checkMail(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, mailCheckWithin)
+	defer cancel()
+	seen, err := m.mail.Check(ctx)
+	if trouble, ok := errors.AsType[*email.Trouble](err); ok {
+		return "", &problem{cause: trouble.Cause, fix: trouble.Fix, err: err}
 	}
-	local, domain, _ := strings.Cut(a.Address, "@")
-	if domain, err = staffkey.HostName(domain); err != nil {
-		return sender
-	}
-	if a.Address = local + "@" + domain; a.Name == "" {
-		return a.Address
-	}
-	return a.String()
+	return seen, err
 }
+
+// mailCheckWithin is for the whole conversation: a mail server may keep a stranger waiting.
+const mailCheckWithin = 30 * time.Second
 
 // String says which channels there are, for the doctor: "e-mail by smtp, text messages by http, twilio, no calls".
 func (m messages) String() string {
@@ -223,6 +246,53 @@ func observeMessages(registry *prometheus.Registry) func(staffkey.ChannelKind, s
 	registry.MustRegister(attempts)
 	return func(channel staffkey.ChannelKind, provider, outcome string) {
 		attempts.WithLabelValues(string(channel), provider, outcome).Inc()
+	}
+}
+
+// observeOutbox adds what waits, so that an alarm can tell of what nobody sends: a channel that is not set up, a mail server that takes none.
+// Every node says the same.
+func observeOutbox(registry *prometheus.Registry, s *store.Store, log *slog.Logger) {
+	registry.MustRegister(&outboxMetrics{s, log,
+		prometheus.NewDesc("staffkey_messages_waiting", "Messages that wait to be sent, by channel.", []string{"channel"}, nil),
+		prometheus.NewDesc("staffkey_messages_oldest_timestamp_seconds", "When the oldest message that waits was written, by channel.", []string{"channel"}, nil),
+	})
+}
+
+// outboxMetrics looks when it is asked.
+type outboxMetrics struct {
+	store          *store.Store
+	log            *slog.Logger
+	waiting, since *prometheus.Desc
+}
+
+// Describe implements prometheus.Collector.
+func (o *outboxMetrics) Describe(descs chan<- *prometheus.Desc) {
+	descs <- o.waiting
+	descs <- o.since
+}
+
+// collectWithin bounds the look, so that a slow database does not cost the other metrics.
+const collectWithin = 3 * time.Second
+
+// Collect implements prometheus.Collector.
+func (o *outboxMetrics) Collect(metrics chan<- prometheus.Metric) {
+	ctx, cancel := context.WithTimeout(context.Background(), collectWithin)
+	defer cancel()
+	var counts map[staffkey.ChannelKind]store.Waiting
+	err := o.store.Read(ctx, func(tx *store.Tx) (err error) {
+		counts, err = tx.CountOutgoing()
+		return err
+	})
+	if err != nil {
+		o.log.Warn("messages not counted for metrics", "error", err)
+		return
+	}
+	for _, channel := range []staffkey.ChannelKind{staffkey.ChannelEmail, staffkey.ChannelText, staffkey.ChannelVoice} {
+		w := counts[channel]
+		metrics <- prometheus.MustNewConstMetric(o.waiting, prometheus.GaugeValue, float64(w.Messages), string(channel))
+		if w.Messages > 0 {
+			metrics <- prometheus.MustNewConstMetric(o.since, prometheus.GaugeValue, float64(w.Since.Unix()), string(channel))
+		}
 	}
 }
 

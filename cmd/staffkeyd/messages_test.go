@@ -14,8 +14,12 @@ import (
 	"testing"
 	"time"
 
+	"staffkey"
 	"staffkey/internal/notify"
+	"staffkey/internal/store"
 	"staffkey/internal/store/storetest"
+
+	"github.com/prometheus/client_golang/prometheus"
 )
 
 // secretFile makes a file with a secret.
@@ -42,10 +46,19 @@ func TestMessages_problems_are_reported_at_once(t *testing.T) {
 				"--http-provider-url", "http://gateway.example", "--twilio-token-file", empty, "--govuk-notify-key-file", key, "--twilio-from", "Northmoor",
 			},
 			[]string{
-				"smtp-password-file: say which file", "smtp-host:", "http-provider-token-file: say which file", "http-provider-url:", "over https only", "is empty",
+				"smtp-password-file: say which file", "mail-from: say which", "http-provider-token-file: say which file", "http-provider-url:", "over https only", "is empty",
 				"text-provider govuk-notify: the API key", "text-provider http: is named twice", "voice-provider twilio:", "calls come from a number",
 			},
 		},
+		"a plain relay elsewhere": {
+			[]string{"--smtp-host", "mail.example", "--smtp-security", "none", "--mail-from", "a@signin.example"},
+			[]string{"smtp-host:", "this machine only", "STARTTLS", "run a relay on this machine", "localhost"},
+		},
+		"greeting and roots": {
+			[]string{"--smtp-host", "mail.example", "--mail-from", "a@signin.example", "--smtp-helo", "a b", "--smtp-roots", empty},
+			[]string{"smtp-roots: " + empty + " holds no certificate", "smtp-host: greeting", "no name of a host"},
+		},
+		"roots not there":   {[]string{"--smtp-host", "mail.example", "--mail-from", "a@signin.example", "--smtp-roots", "/nope"}, []string{"smtp-roots: /nope cannot be read"}},
 		"file not there":    {[]string{"--text-provider", "twilio", "--twilio-token-file", "/nope"}, []string{"twilio-token-file: /nope cannot be read"}},
 		"user without host": {[]string{"--smtp-user", "x"}, []string{"smtp-host: say which mail server"}},
 		"unknown provider":  {[]string{"--text-provider", "pigeon"}, []string{"text-provider", "pigeon"}},
@@ -137,5 +150,56 @@ func TestServe_warns_without_mail(t *testing.T) {
 		if _, log := stop(); strings.Contains(log, none) == with {
 			t.Errorf("with a mail server: %t; the log says %q:\n%s", with, none, log)
 		}
+	}
+}
+
+// The greeting is the host of the address, as DNS has it, unless another is set.
+func TestMessages_greeting(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct{ address, helo, want string }{
+		{"https://signin.example:8443", "", "signin.example"}, {"https://mewngofnodi.ŵy.example", "", "mewngofnodi.xn--y-9na.example"},
+		{"https://signin.example", "relay.nhs.example", "relay.nhs.example"}, {"https://signin.example", "[192.0.2.1]", "[192.0.2.1]"}, {"http://localhost:8080", "", "mail.example"},
+	} {
+		c := messageConfig{SMTPHost: "relay.example", MailFrom: "Staffkey <noreply@mail.example>", SMTPHelo: tt.helo}
+		m := c.settle(tt.address, func(format string, args ...any) { t.Errorf(format, args...) })
+		if m.mail == nil || m.mail.Hello() != tt.want {
+			t.Errorf("at %s with %q: want the greeting %s, got %+v", tt.address, tt.helo, tt.want, m.mail)
+		}
+	}
+}
+
+// What waits is in the metrics, so that an alarm can tell of what nobody sends.
+func TestMetrics_of_what_waits(t *testing.T) {
+	t.Parallel()
+	s := storetest.Open(t, "sqlite", time.Now)
+	registry := prometheus.NewRegistry()
+	observeOutbox(registry, s, slog.New(slog.DiscardHandler))
+	read := func() map[string]float64 {
+		families, err := registry.Gather()
+		if err != nil {
+			t.Fatal(err)
+		}
+		values := map[string]float64{}
+		for _, f := range families {
+			for _, m := range f.GetMetric() {
+				values[f.GetName()+" "+m.GetLabel()[0].GetValue()] = m.GetGauge().GetValue()
+			}
+		}
+		return values
+	}
+	if got := read(); len(got) != 3 || got["staffkey_messages_waiting email"] != 0 {
+		t.Errorf("nothing waits: %v", got)
+	}
+	before := time.Now().Unix()
+	err := s.Housekeep(t.Context(), func(tx *store.Tx) error {
+		return tx.InsertOutgoing(staffkey.Outgoing{Channel: staffkey.ChannelEmail, To: "a@x.example", Template: "reset.ask", ExpiresAt: tx.Now.Add(time.Hour)})
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := read()
+	since := got["staffkey_messages_oldest_timestamp_seconds email"]
+	if got["staffkey_messages_waiting email"] != 1 || since < float64(before) || since > float64(time.Now().Unix()) || len(got) != 4 {
+		t.Errorf("one waits: %v", got)
 	}
 }

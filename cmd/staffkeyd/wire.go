@@ -136,6 +136,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 		return nil, err
 	}
 	observeMetadata(metrics.Registry, catalogue.Loaded)
+	observeOutbox(metrics.Registry, s, log)
 	list, err := methods(s, securitykey.Config{ID: set.rpID, Name: cfg.RPName, Origins: []string{set.address}, Reaches: catalogue.Transports}, set.workers, cfg.PasswordQueue)
 	if err != nil {
 		return nil, err
