@@ -278,7 +278,7 @@ const collectWithin = 3 * time.Second
 func (o *outboxMetrics) Collect(metrics chan<- prometheus.Metric) {
 	ctx, cancel := context.WithTimeout(context.Background(), collectWithin)
 	defer cancel()
-	var counts map[staffkey.ChannelKind]store.Waiting
+	var counts map[staffkey.ChannelKind]store.Backlog
 	err := o.store.Read(ctx, func(tx *store.Tx) (err error) {
 		counts, err = tx.CountOutgoing()
 		return err

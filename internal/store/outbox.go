@@ -211,19 +211,19 @@ func (tx *Tx) FindLatestDelivery(person staffkey.PersonID, channel staffkey.Chan
 	return d, found(err)
 }
 
-// Waiting is what waits on a channel.
-type Waiting struct {
+// Backlog is what waits on a channel.
+type Backlog struct {
 	Messages int
 	// Since is when the oldest of them was put there.
 	Since time.Time
 }
 
 // CountOutgoing returns what waits on each channel, for metrics.
-func (tx *Tx) CountOutgoing() (map[staffkey.ChannelKind]Waiting, error) {
-	counts := map[staffkey.ChannelKind]Waiting{}
+func (tx *Tx) CountOutgoing() (map[staffkey.ChannelKind]Backlog, error) {
+	counts := map[staffkey.ChannelKind]Backlog{}
 	err := tx.rows(func(r scanner) error {
 		var channel staffkey.ChannelKind
-		var w Waiting
+		var w Backlog
 		err := r.Scan(&channel, &w.Messages)
 		counts[channel] = w
 		return err

@@ -462,7 +462,7 @@ func TestListAndCountOutgoing(t *testing.T) {
 			}
 		}
 		counts := get(t, s, (*store.Tx).CountOutgoing)
-		if diff := cmp.Diff(map[staffkey.ChannelKind]store.Waiting{staffkey.ChannelText: {Messages: 2, Since: clock.Now()}}, counts, exactTimes); diff != "" {
+		if diff := cmp.Diff(map[staffkey.ChannelKind]store.Backlog{staffkey.ChannelText: {Messages: 2, Since: clock.Now()}}, counts, exactTimes); diff != "" {
 			t.Errorf("waiting (-want +got)\n%s", diff)
 		}
 
