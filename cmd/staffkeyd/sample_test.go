@@ -117,7 +117,7 @@ func TestLoadSample(t *testing.T) {
 				t.Errorf("%s cannot be tried", kind)
 			}
 		}
-		administrators, err := d.LocalAdministratorsOf(t.Context(), amara.Organisation)
+		administrators, err := d.LocalAdministratorsOf(t.Context(), amara.Organisation, amara.ID)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -202,9 +202,12 @@ func TestRoles(t *testing.T) {
 		if err != nil || len(lines) != 2 || lines[0].Username != "la" || lines[1].OrganisationCode != "A1" {
 			t.Errorf("want la at A and staff at A1, got %+v, %v", lines, err)
 		}
-		people, err := w.LocalAdministratorsOf(ctx, w.organisations["A1"].ID)
+		people, err := w.LocalAdministratorsOf(ctx, w.organisations["A1"].ID, "")
 		if err != nil || len(people) != 1 || people[0].ID != admin.ID {
 			t.Errorf("administrators of A1: want la, got %+v, %v", people, err)
+		}
+		if people, err := w.LocalAdministratorsOf(ctx, w.organisations["A1"].ID, admin.ID); err != nil || len(people) != 0 {
+			t.Errorf("whom la calls: want nobody, got %+v, %v", people, err)
 		}
 		if err := w.RevokeRole(ctx, console, staff.ID, staffkey.RoleHelpdesk, "A"); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("a role that is not held: want ErrNotFound, got %v", err)

@@ -131,17 +131,28 @@ func (d *Directory) ListRoles(ctx context.Context, actor staffkey.Actor, below s
 // shownAdministrators is how many Local Administrators a page names.
 const shownAdministrators = 3
 
-// LocalAdministratorsOf returns whom the people of an organisation call: the active Local Administrators of the nearest
-// organisation at or above it that has any. Everybody may know them.
-func (d *Directory) LocalAdministratorsOf(ctx context.Context, organisation staffkey.OrganisationID) ([]staffkey.Person, error) {
+// LocalAdministratorsOf returns whom somebody of an organisation calls: the active Local Administrators of the nearest
+// organisation at or above it that has any besides themself. Everybody may know them. Who is empty for nobody in particular.
+func (d *Directory) LocalAdministratorsOf(ctx context.Context, organisation staffkey.OrganisationID, who staffkey.PersonID) ([]staffkey.Person, error) {
 	var people []staffkey.Person
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		people, err = tx.ListNearestAdministrators(organisation, shownAdministrators)
+		people, err = tx.ListNearestAdministrators(organisation, shownAdministrators, who)
 		return err
 	})
 	if err != nil {
 		return nil, fmt.Errorf("administrators of %s: %w", organisation, err)
 	}
 	return people, nil
+}
+
+// HasAdministratorsToTell reports whether a message to the Local Administrators about somebody of an organisation goes to anybody.
+func (d *Directory) HasAdministratorsToTell(ctx context.Context, organisation staffkey.OrganisationID, about staffkey.PersonID) (bool, error) {
+	var has bool
+	err := d.store.Read(ctx, func(tx *store.Tx) error {
+		var err error
+		has, err = tx.HasAdministratorsToTell(organisation, about)
+		return err
+	})
+	return has, err
 }

@@ -22,7 +22,7 @@ func (p *Portal) showLost(r *request, status int, errs []ui.FieldError) error {
 	if k.State != staffkey.SecurityKeyActive {
 		return r.redirect(tokenPath(k.ID, "stopped"))
 	}
-	page := ui.LostPage{ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, list.ActiveKeys()), Last: true}
+	page := ui.LostPage{ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, list.ActiveKeys()), Last: true, Told: p.tellsAdministrators(r, r.current.Person.Organisation, r.who())}
 	for _, other := range list.UsableKeys() {
 		if !staffkey.SamePhysicalKey(other, k.ID, list.Keys) {
 			page.Last = false
@@ -99,6 +99,8 @@ type reference struct {
 	Console bool `json:"x,omitempty"`
 	// Organisation is whose Local Administrators the page names.
 	Organisation staffkey.OrganisationID `json:"o,omitempty"`
+	// Told says that its Local Administrators get a message.
+	Told bool `json:"t,omitempty"`
 }
 
 func endedOf(s signin.Stopped) ui.Ended {
@@ -135,7 +137,7 @@ func (p *Portal) stoppedPage(r *request) error {
 		return r.redirect("/me/tokens")
 	}
 	return p.render(r, http.StatusOK, "selfservice", ui.LostDonePage{
-		ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), Reference: ref.Code, Ended: ref.Ended, Told: len(p.administrators(r, r.current.Person.Organisation)) > 0,
+		ID: string(k.ID), Nickname: k.Nickname, Reason: string(k.StopReason), Reference: ref.Code, Ended: ref.Ended, Told: p.tellsAdministrators(r, r.current.Person.Organisation, r.who()),
 		CanAdd: mine.CanAdd,
 	})
 }
@@ -151,7 +153,7 @@ func (p *Portal) foundPage(r *request) error {
 	same := slices.DeleteFunc(slices.Clone(list.Keys), func(o staffkey.SecurityKey) bool { return o.StopReason != k.StopReason || !isFindable(o) })
 	return p.render(r, http.StatusOK, "selfservice", ui.FoundPage{
 		ID: string(k.ID), Nickname: k.Nickname, SameKeyAs: sameKey(k, same), Reason: string(k.StopReason), StoppedAt: k.StoppedAt,
-		Mails: p.SignIn.Reaches(staffkey.ChannelEmail) && r.current.Person.Email != "",
+		Mails: p.mails(r),
 	})
 }
 
@@ -167,6 +169,9 @@ func (p *Portal) resumeToken(r *request) error {
 }
 
 func (p *Portal) requestPage(r *request) error {
+	if !p.tellsAdministrators(r, r.current.Person.Organisation, r.who()) { // a request that nobody gets is none
+		return p.render(r, http.StatusOK, "selfservice", ui.RequestPage{Unsent: true})
+	}
 	about, err := p.aboutToken(r, r.FormValue("token"))
 	if err != nil {
 		return err
@@ -208,6 +213,9 @@ func clipped(s string, n int) string {
 }
 
 func (p *Portal) askForToken(r *request) error {
+	if !p.tellsAdministrators(r, r.current.Person.Organisation, r.who()) {
+		return r.redirect("/me/request")
+	}
 	if err := r.parseForm(); err != nil {
 		return err
 	}
@@ -288,6 +296,7 @@ func (p *Portal) showLostToken(r *request, status int, page ui.LostChoosePage) e
 	}
 	r.organisation = begun.Subject.Person.Organisation
 	page.Username, page.Tokens, page.Others = begun.Subject.Person.Username, p.tokenRows(r, begun.Subject.Keys), len(begun.Others) > 0
+	page.Told = p.tellsAdministrators(r, r.organisation, r.who())
 	if len(page.Tokens) == 1 {
 		page.Token = page.Tokens[0].ID
 	}
@@ -318,10 +327,10 @@ func (p *Portal) lostToken(r *request) error {
 	if err != nil {
 		return err
 	}
-	r.dropCookie(cookieAttempt)
-	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation, Ended: endedOf(stopped)}, 0); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: stopped.Reference, Nickname: stopped.Key.Nickname, Organisation: stopped.Organisation, Told: p.tellsAdministrators(r, stopped.Organisation, r.who()), Ended: endedOf(stopped)}, 0); err != nil {
 		return err
 	}
+	r.dropCookie(cookieAttempt)
 	return r.redirect("/lost/done")
 }
 
@@ -330,5 +339,5 @@ func (p *Portal) lostOutDone(r *request) error {
 	if ref.Code == "" {
 		return r.redirect("/lost")
 	}
-	return p.render(r, http.StatusOK, "", ui.LostOutDonePage{Nickname: ref.Nickname, Reference: ref.Code, Ended: ref.Ended})
+	return p.render(r, http.StatusOK, "", ui.LostOutDonePage{Nickname: ref.Nickname, Told: ref.Told, Reference: ref.Code, Ended: ref.Ended})
 }

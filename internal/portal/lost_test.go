@@ -27,7 +27,7 @@ func TestLost_signed_in(t *testing.T) {
 		b.post(path+"/lost", nil).shows(t, "no reason", http.StatusUnprocessableEntity, "Choose what happened")
 		b.post(path+"/lost", url.Values{"reason": {"frozen"}}).shows(t, "a reason that is not the person's", http.StatusUnprocessableEntity, "Choose what happened")
 		b.post(path+"/lost", url.Values{"reason": {"stolen"}}).leads(t, "stolen", path+"/stopped")
-		b.get(path+"/stopped").shows(t, "stopped", http.StatusOK, "‘Lanyard’ no longer signs you in", "We have told your Local Administrator.", `<code class="code">`)
+		b.get(path+"/stopped").shows(t, "stopped", http.StatusOK, "‘Lanyard’ no longer signs you in", "We sent a message to your Local Administrator.", `<code class="code">`)
 		if thief.isSignedIn() {
 			t.Error("another session that the key opened goes on")
 		}
@@ -244,6 +244,7 @@ func TestReplace_without_another_way_in_asks_for_a_key(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
 	s.allow("north", everyMethod...)
+	s.administrator("lena")
 	h := s.add("amara", "north")
 	b := s.byPassword(h)
 	phone := b.giveApp()

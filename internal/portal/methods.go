@@ -18,7 +18,7 @@ func (p *Portal) methodsPage(r *request) error {
 	if err != nil {
 		return err
 	}
-	page := ui.MethodsPage{Complete: mine.State.Lack == policy.LackNothing, Rule: p.rule(r, mine), Exception: mine.State.Exception}
+	page := ui.MethodsPage{Complete: mine.State.Lack == policy.LackNothing, Rule: p.rule(r, mine), Exception: mine.State.Exception, Mails: p.mails(r)}
 	page.Rows = append(page.Rows, p.keyRow(mine))
 	for _, kind := range []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode} {
 		if row, ok := p.methodRow(mine, kind); ok {

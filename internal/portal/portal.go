@@ -118,7 +118,7 @@ func (p *Portal) rootName(ctx context.Context) string {
 
 // frame is what surrounds a page for this request. The notice of the request before is shown once.
 func (p *Portal) frame(r *request) ui.Frame {
-	f := ui.Frame{Theme: r.theme(), Now: p.Now(), Location: p.Location, Flash: r.takeFlash(), Station: r.station}
+	f := ui.Frame{Theme: r.theme(), Now: p.Now(), Location: p.Location, Flash: r.takeFlash(), Station: r.station, NoMail: !p.SignIn.Reaches(staffkey.ChannelEmail)}
 	r.placeOf(&f)
 	if !r.signedIn {
 		f.Organisation = p.rootName(r.Context())
@@ -137,9 +137,32 @@ func (p *Portal) frame(r *request) ui.Frame {
 	return f
 }
 
-// administrators are whom the people of an organisation call. A page is still good without them.
+// tellsAdministrators reports whether the Local Administrators of somebody get a message of what is done now. Pages that say so ask
+// here first.
+func (p *Portal) tellsAdministrators(r *request, organisation staffkey.OrganisationID, about staffkey.PersonID) bool {
+	if !p.SignIn.Reaches(staffkey.ChannelEmail) {
+		return false
+	}
+	has, err := p.Directory.HasAdministratorsToTell(r.Context(), organisation, about)
+	return err == nil && has
+}
+
+// mails reports whether the person who is signed in gets the notices about their account.
+func (p *Portal) mails(r *request) bool {
+	return p.SignIn.Reaches(staffkey.ChannelEmail) && r.current.Person.Email != ""
+}
+
+// who is the person who is signed in, or who has given a password, or empty.
+func (r *request) who() staffkey.PersonID {
+	if r.signedIn {
+		return r.current.Person.ID
+	}
+	return r.attempt().Person
+}
+
+// administrators are whom somebody of an organisation calls. A page is still good without them.
 func (p *Portal) administrators(r *request, organisation staffkey.OrganisationID) []ui.Contact {
-	admins, err := p.Directory.LocalAdministratorsOf(r.Context(), organisation)
+	admins, err := p.Directory.LocalAdministratorsOf(r.Context(), organisation, r.who())
 	if err != nil {
 		return nil
 	}

@@ -44,6 +44,9 @@ func (p *Portal) resetAskPage(r *request) error {
 
 // resetAsk takes a wish for a new password. The answer is the same, after the same work, for every name.
 func (p *Portal) resetAsk(r *request) error {
+	if !p.SignIn.Reaches(staffkey.ChannelEmail) { // the page says so, and who helps
+		return r.redirect("/signin/reset")
+	}
 	if err := r.parseForm(); err != nil {
 		return err
 	}
@@ -65,6 +68,9 @@ func (p *Portal) resetAsk(r *request) error {
 }
 
 func (p *Portal) resetSent(r *request) error {
+	if !p.SignIn.Reaches(staffkey.ChannelEmail) {
+		return r.redirect("/signin/reset")
+	}
 	return p.render(r, http.StatusOK, "", ui.ResetSentPage{})
 }
 
@@ -128,7 +134,7 @@ func (p *Portal) notMePage(r *request) error {
 		return err
 	}
 	r.organisation = who.Organisation
-	return p.render(r, http.StatusOK, "", ui.NotMePage{Notice: ui.Text{ID: "notme.about." + notice}, Name: who.Name})
+	return p.render(r, http.StatusOK, "", ui.NotMePage{Told: p.tellsAdministrators(r, who.Organisation, who.ID), Notice: ui.Text{ID: "notme.about." + notice}, Name: who.Name})
 }
 
 func (p *Portal) notMe(r *request) error {
@@ -153,7 +159,7 @@ func (p *Portal) activityNotMe(r *request) error {
 }
 
 func (p *Portal) frozen(r *request, f signin.Frozen) error {
-	if err := r.putSealed(cookieReference, reference{Code: f.Reference, Undo: f.Undo, Console: f.LastOperator, Organisation: f.Organisation}, 10*time.Minute); err != nil {
+	if err := r.putSealed(cookieReference, reference{Code: f.Reference, Undo: f.Undo, Console: f.LastOperator, Organisation: f.Organisation, Told: p.tellsAdministrators(r, f.Organisation, f.Person)}, 10*time.Minute); err != nil {
 		return err
 	}
 	r.dropCookie(cookieSession)
@@ -166,7 +172,7 @@ func (p *Portal) notMeDone(r *request) error {
 	if ref.Code == "" {
 		return r.redirect("/signin")
 	}
-	return p.render(r, http.StatusOK, "", ui.NotMeDonePage{Reference: ref.Code, Undo: ref.Undo != "", LastOperator: ref.Console})
+	return p.render(r, http.StatusOK, "", ui.NotMeDonePage{Told: ref.Told, Reference: ref.Code, Undo: ref.Undo != "", LastOperator: ref.Console})
 }
 
 func (p *Portal) notMeUndo(r *request) error {

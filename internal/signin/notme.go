@@ -44,7 +44,8 @@ type Frozen struct {
 	Undo string
 	// LastOperator: nobody is left who could open the account again but the console.
 	LastOperator bool
-	// Organisation is that of the person, whose Local Administrators open the account again.
+	// Person is whose account it is, and Organisation where they belong, whose Local Administrators open it again.
+	Person       staffkey.PersonID
 	Organisation staffkey.OrganisationID
 }
 
@@ -76,7 +77,7 @@ func (s *Service) FreezeOwn(ctx context.Context, actor staffkey.Actor) (Frozen, 
 
 // freeze does it in a change of the caller's kind: by a link, which take uses up, or in a session.
 func (s *Service) freeze(ctx context.Context, actor staffkey.Actor, change func(context.Context, staffkey.AuditEvent, func(*store.Tx) error) error, take func(*store.Tx) error) (Frozen, error) {
-	out, undo := Frozen{Reference: staffkey.NewSupportCode()}, rand.Text()
+	out, undo := Frozen{Reference: staffkey.NewSupportCode(), Person: actor.Person}, rand.Text()
 	event := staffkey.Event(staffkey.EventPersonFrozen, actor)
 	event.Person, event.SupportCode = actor.Person, out.Reference
 	err := change(ctx, event, func(tx *store.Tx) error {

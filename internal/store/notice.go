@@ -110,7 +110,7 @@ func (tx *Tx) InsertOperatorNotice(template string, args map[string]string) erro
 // InsertAdministratorNotice tells the Local Administrators of a person of what the transaction does: the nearest who have an address
 // and are not the person themself.
 func (tx *Tx) InsertAdministratorNotice(template string, p staffkey.Person, args map[string]string) error {
-	administrators, err := tx.nearestAdministrators(p.Organisation, maxNotified, " AND p.id <> $4 AND p.email <> ''", p.ID)
+	administrators, err := tx.administratorsToTell(p.Organisation, p.ID)
 	if err != nil {
 		return err
 	}

@@ -218,9 +218,21 @@ func (tx *Tx) listOperators(limit int) ([]staffkey.Person, error) {
 }
 
 // ListNearestAdministrators returns the Local Administrators of the nearest organisation at or above the given one that
-// has any: the people to call.
-func (tx *Tx) ListNearestAdministrators(organisation staffkey.OrganisationID, limit int) ([]staffkey.Person, error) {
-	return tx.nearestAdministrators(organisation, limit, "")
+// has any besides one person: whom that person calls.
+func (tx *Tx) ListNearestAdministrators(organisation staffkey.OrganisationID, limit int, except staffkey.PersonID) ([]staffkey.Person, error) {
+	return tx.nearestAdministrators(organisation, limit, " AND p.id <> $4", except)
+}
+
+// administratorsToTell are the Local Administrators who get messages about a person: the nearest who have an address and are not the
+// person themself.
+func (tx *Tx) administratorsToTell(organisation staffkey.OrganisationID, about staffkey.PersonID) ([]staffkey.Person, error) {
+	return tx.nearestAdministrators(organisation, maxNotified, " AND p.id <> $4 AND p.email <> ''", about)
+}
+
+// HasAdministratorsToTell reports whether [Tx.InsertAdministratorNotice] about a person of an organisation has anybody to tell.
+func (tx *Tx) HasAdministratorsToTell(organisation staffkey.OrganisationID, about staffkey.PersonID) (bool, error) {
+	list, err := tx.administratorsToTell(organisation, about)
+	return len(list) > 0, err
 }
 
 // nearestAdministrators are the nearest Local Administrators among those who meet a further condition, whose arguments are $4 and up.

@@ -282,7 +282,7 @@ func TestListNearestAdministrators(t *testing.T) {
 		} {
 			var got []string
 			for _, p := range get(t, s, func(tx *store.Tx) ([]staffkey.Person, error) {
-				return tx.ListNearestAdministrators(test.of.ID, test.limit)
+				return tx.ListNearestAdministrators(test.of.ID, test.limit, "")
 			}) {
 				got = append(got, p.Username)
 			}

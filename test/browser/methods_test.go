@@ -97,7 +97,7 @@ func TestApp(t *testing.T) {
 	b.at("/signin/app-code", "Sign in with your authenticator app")
 	b.typeCode(a.code())
 	b.at("/me", "Home")
-	b.is("#flash", "You signed in without your key. We told you by e-mail. If it was not you, say so at once under Activity.")
+	b.is("#flash", "You signed in without your key. If it was not you, say so at once under Activity.")
 	b.demo.mail(t, mailOf(b.account), "Sign-in without your security key")
 }
 

@@ -23,7 +23,7 @@ const (
 type look struct {
 	language, theme, organisation, path string
 	ceremony                            Ceremony // without the two values
-	seenHere, conditional               bool
+	seenHere, conditional, noMail       bool
 }
 
 // cutPage is a page cut at its marks.
@@ -49,7 +49,7 @@ func lookOf(v *view) (look, bool) {
 		return look{}, false
 	}
 	p.Key.Options, p.Key.Sealed = "", ""
-	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere, p.Conditional}, true
+	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere, p.Conditional, f.NoMail}, true
 }
 
 // renderFast writes the page of a view to buf, from its cut pieces if it can, and

@@ -22,6 +22,8 @@ type Frame struct {
 	Operator bool
 	// Administrators are the person's own Local Administrators, for the footer.
 	Administrators []Contact
+	// NoMail says that this installation cannot send e-mail: no page promises any.
+	NoMail bool
 	// Flash is the notice at the top of the page, or nil.
 	Flash *Flash
 	// Path is the path of the page, to come back to after a theme change. It is

@@ -15,6 +15,8 @@ type MethodsPage struct {
 	Complete bool
 	// Exception is until when the person is let off, or zero.
 	Exception time.Time
+	// Mails says that the person is told of changes by e-mail.
+	Mails bool
 }
 
 func (MethodsPage) layout() (string, bool) { return "account/methods", true }
@@ -129,6 +131,8 @@ type LostPage struct {
 	// Last warns that no other key is left; what still works is in Methods.
 	Last    bool
 	Methods []string
+	// Told says that somebody is told: the Local Administrators get a message.
+	Told bool
 	// Made is what was set up by it in the last days. It stops too unless it is ticked, in the field mine.
 	Made []MadeItem
 }
@@ -162,7 +166,7 @@ type LostDonePage struct {
 	Reason    string
 	Reference string
 	Ended     Ended
-	// Told says that somebody was told: the Local Administrators of the frame.
+	// Told says that the Local Administrators get a message.
 	Told bool
 	// CanAdd offers to register another key at once; otherwise the page offers to ask for one.
 	CanAdd bool
@@ -260,6 +264,8 @@ type RequestPage struct {
 	Reason, Place, Note string
 	// Token and Nickname are of the token that it is about; empty when it is about none.
 	Token, Nickname string
+	// Unsent says that nobody would get a request: the page names whom to call instead.
+	Unsent bool
 }
 
 func (RequestPage) layout() (string, bool) { return "account/request", false }

@@ -55,6 +55,8 @@ type LostChoosePage struct {
 	Token, Reason string
 	// Others says that the person may also sign in by another way and do more there.
 	Others bool
+	// Told says that the Local Administrators get a message.
+	Told bool
 }
 
 func (LostChoosePage) layout() (string, bool) { return "signin/lost-token", false }
@@ -64,6 +66,8 @@ type LostOutDonePage struct {
 	Nickname  string
 	Reference string
 	Ended     Ended
+	// Told says that the Local Administrators get a message.
+	Told bool
 }
 
 func (LostOutDonePage) layout() (string, bool) { return "signin/lost-done", false }
@@ -73,6 +77,8 @@ type NotMePage struct {
 	// Notice is what the mail was about: the message notme.about.<Notice>.
 	Notice Text
 	Name   string
+	// Told says that the Local Administrators get a message.
+	Told bool
 }
 
 func (NotMePage) layout() (string, bool) { return "signin/not-me", false }
@@ -83,6 +89,8 @@ type NotMeDonePage struct {
 	Reference    string
 	Undo         bool
 	LastOperator bool
+	// Told says that the Local Administrators get a message.
+	Told bool
 }
 
 func (NotMeDonePage) layout() (string, bool) { return "signin/not-me-done", false }

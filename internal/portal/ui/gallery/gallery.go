@@ -56,6 +56,12 @@ func visitor() ui.Frame {
 	return ui.Frame{Lang: "en", Organisation: "Northmoor Hospitals", Path: "/signin", Now: Now}
 }
 
+// noMail is a frame of an installation that sends no e-mail.
+func noMail(f ui.Frame) ui.Frame {
+	f.NoMail = true
+	return f
+}
+
 // person is a frame for someone who is signed in, on the tab nav.
 func person(nav string) ui.Frame {
 	f := visitor()

@@ -71,7 +71,7 @@ func methodStates() []State {
 	wait := ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("code.wait", 40)}}}
 	removed := &ui.Flash{Kind: "success", Message: ui.Text{ID: "flash.method-removed", Args: map[string]any{"Method": text("method.phone.name")}}}
 	return []State{
-		{"methods", person("selfservice"), ui.MethodsPage{Rows: allMethods(), Rule: keys, Complete: true}},
+		{"methods", person("selfservice"), ui.MethodsPage{Rows: allMethods(), Rule: keys, Complete: true, Mails: true}},
 		{"methods-incomplete", with(person("selfservice"), removed), ui.MethodsPage{Rows: off, Rule: core, Exception: Now.Add(3 * day)}},
 		{"methods-hostile", hostile("selfservice"), ui.MethodsPage{Rows: allMethods()[:1], Rule: text("methods.rule.key-required"), Complete: true}},
 		{"methods-first", visitor(), ui.MethodsPage{Rows: allMethods()[3:4]}},
@@ -131,7 +131,7 @@ func lostStates() []State {
 		{"home-stopped", with(person("home"), stopped), ui.HomePage{Tokens: stoppedCards()[:3], Limit: 5, ToDo: todo}},
 		{"home-reset", person("home"), ui.HomePage{Tokens: stoppedCards()[4:5], Limit: 5, ToDo: []ui.ToDo{{Kind: "reset", Href: "/me/tokens/s4/replace"}, {Kind: "no-key", Href: "/me/tokens/register"}}}},
 		{"tokens-stopped", person("selfservice"), ui.TokensPage{Tokens: stoppedCards(), Usable: 1, Limit: 8, Methods: allMethods()[1:]}},
-		{"lost", person("selfservice"), ui.LostPage{ID: "t1", Nickname: "Blue lanyard key"}},
+		{"lost", person("selfservice"), ui.LostPage{ID: "t1", Nickname: "Blue lanyard key", Told: true}},
 		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"password", "app-code", "recovery-code"},
 			Made: []ui.MadeItem{{Value: "key:t2", Nickname: Markup, SetUp: ago(day), Mine: true}, {Value: "method:totp:x", Method: "app-code", SetUp: ago(day)}}}},
 		{"lost-nothing-left", person("selfservice"), ui.LostPage{ID: "t1", Nickname: Hebrew, Last: true, Form: problem("reason", "lost.reason.empty")}},
@@ -161,6 +161,7 @@ func lostStates() []State {
 		{"request", person("selfservice"), ui.RequestPage{}},
 		{"request-empty", hostile("selfservice"), ui.RequestPage{Note: Markup, Form: missing}},
 		{"request-blocked", person("selfservice"), ui.RequestPage{Reason: "blocked", Place: Hebrew, Note: "One with a large contact", Token: "t1", Nickname: Wide}},
+		{"request-unsent", person("selfservice"), ui.RequestPage{Unsent: true}},
 		{"request-done", person("selfservice"), ui.RequestDonePage{Reference: "R4TN-8C"}},
 	}
 }

@@ -80,6 +80,9 @@ func recoveryStates() []State {
 	lostErrors := ui.Form{Errors: []ui.FieldError{{Field: "token", Message: ui.Text{ID: "lost.token.empty"}}, {Field: "reason", Message: ui.Text{ID: "lost.reason.empty"}}}}
 	return []State{
 		{"reset-ask", visitor(), ui.ResetAskPage{}},
+		{"reset-ask-no-mail", noMail(visitor()), ui.ResetAskPage{}},
+		{"signin-no-mail", noMail(visitor()), ui.SignInPage{Key: passwordless()}},
+		{"help-no-mail", noMail(known()), ui.CannotSignInPage{}},
 		{"reset-ask-empty", visitor(), ui.ResetAskPage{Form: problem("login", "reset.empty")}},
 		{"reset-ask-rate", visitor(), ui.ResetAskPage{Login: Markup, Form: ui.Form{Errors: []ui.FieldError{{Message: ui.Counted("rate.links", 4)}}}}},
 		{"reset-sent", known(), ui.ResetSentPage{}},
@@ -88,16 +91,16 @@ func recoveryStates() []State {
 
 		{"lost-out", known(), ui.LostOutPage{}},
 		{"lost-out-wrong", visitor(), ui.LostOutPage{Username: amara, Form: problem("password", "pw.wrong")}},
-		{"lost-choose", known(), ui.LostChoosePage{Username: amara, Tokens: tokens, Token: "t1", Reason: "lost", Others: true}},
+		{"lost-choose", known(), ui.LostChoosePage{Username: amara, Tokens: tokens, Token: "t1", Reason: "lost", Others: true, Told: true}},
 		{"lost-choose-one", known(), ui.LostChoosePage{Username: amara, Tokens: tokens[:1], Token: "t1", Reason: "stolen"}},
 		{"lost-choose-empty", hostile(""), ui.LostChoosePage{Username: Markup, Tokens: awkward, Form: lostErrors}},
 		{"lost-choose-none", known(), ui.LostChoosePage{Username: amara}},
-		{"lost-out-done", known(), ui.LostOutDonePage{Nickname: "Blue lanyard key", Reference: "K7QF-2M"}},
+		{"lost-out-done", known(), ui.LostOutDonePage{Nickname: "Blue lanyard key", Told: true, Reference: "K7QF-2M"}},
 		{"lost-out-done-hostile", hostile(""), ui.LostOutDonePage{Nickname: Markup, Reference: "K7QF-2M"}},
 
-		{"not-me", visitor(), ui.NotMePage{Notice: ui.Text{ID: "notme.about.key_added"}, Name: "Amara Okafor"}},
+		{"not-me", visitor(), ui.NotMePage{Notice: ui.Text{ID: "notme.about.key_added"}, Name: "Amara Okafor", Told: true}},
 		{"not-me-hostile", hostile(""), ui.NotMePage{Notice: ui.Text{ID: "notme.about.activity"}, Name: Markup}},
-		{"not-me-done", known(), ui.NotMeDonePage{Reference: "K7QF-2M", Undo: true}},
+		{"not-me-done", known(), ui.NotMeDonePage{Reference: "K7QF-2M", Undo: true, Told: true}},
 		{"not-me-done-operator", known(), ui.NotMeDonePage{Reference: "K7QF-2M", Undo: true, LastOperator: true}},
 		{"not-me-done-late", visitor(), ui.NotMeDonePage{Reference: "K7QF-2M"}},
 		{"not-me-undone", visitor(), ui.NotMeUndonePage{}},
