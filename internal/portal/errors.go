@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -11,6 +12,7 @@ import (
 	"staffkey"
 	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
 )
 
 // errSignedOut says that a route needs a session and there is none.
@@ -60,27 +62,49 @@ func (p *Portal) wayOut(r *request, err error) string {
 	case errors.Is(err, errMustSetUp):
 		return "/me/mfa/start"
 	case errors.Is(err, errSignedOut) && (r.Method == http.MethodGet || r.wantsJSON()):
-		next := ""
-		if r.Method == http.MethodGet {
-			next = "?next=" + url.QueryEscape(localPath(r.URL.RequestURI(), "/me"))
+		ended, next, _ := p.endedSession(r)
+		if ended.Why != "" {
+			return endedAddress(ended.Why, next)
 		}
-		if secret := r.cookie(cookieSession); secret != "" {
-			if why, err := p.SignIn.WhyEnded(r.Context(), secret); err == nil && why != "" {
-				return "/session-ended?why=" + why
-			}
-		}
-		return "/signin" + next
+		return signInAddress(next)
 	case errors.As(err, &refusal) && refusal.Rule == policy.StepUp && r.signedIn:
 		// Prove again, and come back to the page that the change is made from.
-		back := r.URL.Path
-		if from := r.Header.Get("Referer"); r.Method != http.MethodGet {
-			if u, err := url.Parse(from); err == nil && u.Host == p.host {
-				back = u.RequestURI()
-			}
-		}
-		return "/me/confirm?next=" + url.QueryEscape(localPath(back, "/me/tokens"))
+		back, _, err := r.keepUnsent(r.current.Person.ID)
+		p.lost(r, err)
+		return "/me/confirm?next=" + url.QueryEscape(cmp.Or(back, "/me/tokens"))
 	}
 	return ""
+}
+
+// endedSession tells of a request without a session how that had ended, if it is known, and where its way leads back to. What was typed is
+// kept for whoever typed it.
+func (p *Portal) endedSession(r *request) (ended signin.SessionEnd, next string, kept bool) {
+	var err error
+	if secret := r.cookie(cookieSession); secret != "" {
+		ended, err = p.SignIn.HowEnded(r.Context(), secret)
+		p.lost(r, err)
+	}
+	next, kept, err = r.keepUnsent(cmp.Or(ended.Person, r.before()))
+	p.lost(r, err)
+	if ended.Why != "" && r.atStation() { // the next person is another
+		next = ""
+	}
+	return ended, next, kept
+}
+
+// lost notes what a page that refuses does without.
+func (p *Portal) lost(r *request, err error) {
+	if err != nil {
+		p.Log.LogAttrs(r.Context(), slog.LevelWarn, "page goes on without it", slog.Any("error", err))
+	}
+}
+
+// signInAddress is the sign-in that leads back to a page.
+func signInAddress(next string) string {
+	if next == "" {
+		return "/signin"
+	}
+	return "/signin?next=" + url.QueryEscape(next)
 }
 
 // busyWait is how many seconds a browser is asked to wait when there was no turn.
@@ -105,6 +129,13 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.Is(err, errSignedOut):
 		code, page.Message = http.StatusUnauthorized, ui.Text{ID: "ses.lost"}
 		page.Action = &ui.Action{Href: "/signin", Label: ui.Text{ID: "signin"}}
+		if r.Method != http.MethodGet && !r.wantsJSON() {
+			_, next, kept := p.endedSession(r)
+			page.Action.Href = signInAddress(next)
+			if kept {
+				page.Message.ID = "ses.kept"
+			}
+		}
 	case errors.As(err, &refusal):
 		code, page.Message, page.SupportCode = http.StatusForbidden, text(refusal.Message), refusal.SupportCode
 		switch {

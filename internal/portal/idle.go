@@ -2,6 +2,7 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
 	"time"
 
 	"staffkey/internal/portal/ui"
@@ -16,16 +17,34 @@ func (p *Portal) sessionEnded(r *request) error {
 	if r.signedIn {
 		return p.render(r, http.StatusOK, "", ui.SomeoneHerePage{PersonName: r.current.Person.Name})
 	}
-	page := ui.SessionEndedPage{Reason: r.FormValue("why")}
+	page := ui.SessionEndedPage{Reason: r.FormValue("why"), Next: localPath(r.FormValue("next"), "")}
 	if page.Reason != "idle" && page.Reason != "limit" {
 		page.Reason = "ended"
+	}
+	if secret := r.cookie(cookieSession); secret != "" {
+		ended, err := p.SignIn.HowEnded(r.Context(), secret)
+		if err != nil {
+			return err
+		}
+		if err := r.noteWas(ended.Person); err != nil {
+			return err
+		}
 	}
 	r.dropCookie(cookieSession)
 	if r.atStation() {
 		r.dropSitting()
-		page.Seconds = signedOutSeconds
+		page.Seconds, page.Next = signedOutSeconds, "" // the next person is another
 	}
 	return p.render(r, http.StatusOK, "", page)
+}
+
+// endedAddress is the page that says how a session ended, and that the way leads back to next.
+func endedAddress(why, next string) string {
+	query := url.Values{"why": {why}}
+	if next != "" {
+		query.Set("next", next)
+	}
+	return "/session-ended?" + query.Encode()
 }
 
 // sessionLeft is what a page's script is told of the session: how long it still lasts, and whether nothing makes it last longer.
@@ -47,7 +66,7 @@ func (p *Portal) timeUp(r *request) error {
 	case r.signedIn && r.isOfAnother():
 		return r.proceed(http.StatusOK, "/session-ended")
 	}
-	left, why, err := p.SignIn.TimeUp(r.Context(), r.origin, secret)
+	left, ended, err := p.SignIn.TimeUp(r.Context(), r.origin, secret)
 	if err != nil {
 		return err
 	}
@@ -57,8 +76,19 @@ func (p *Portal) timeUp(r *request) error {
 	r.dropCookie(cookieSession)
 	if r.atStation() {
 		r.dropSitting()
+		return r.proceed(http.StatusOK, endedAddress(ended.Why, ""))
 	}
-	return r.proceed(http.StatusOK, "/session-ended?why="+why)
+	if r.PostFormValue("return") == "" {
+		return r.proceed(http.StatusOK, endedAddress(ended.Why, ""))
+	}
+	// The page sends what its person was typing.
+	k, query := r.typed()
+	if k.Person, k.Unsent = ended.Person, true; k.Person != "" {
+		if _, err := r.keep(k, keptForSignIn); err != nil {
+			return err
+		}
+	}
+	return r.proceed(http.StatusOK, endedAddress(ended.Why, addressOf(k.Path, query)))
 }
 
 // stay answers somebody who wants to stay signed in. That they asked is what makes the session last.

@@ -4,9 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strings"
 	"sync"
-	"time"
 
 	"golang.org/x/text/language"
 
@@ -112,19 +110,9 @@ func (p *Portal) setLanguage(r *request) error {
 	if err := p.noteLanguage(r, lang); err != nil {
 		return err
 	}
-	kept, query, size := kept{Path: localPath(r.PostFormValue("return"), "/"), Fields: map[string]string{}}, url.Values{}, 0
-	for name, values := range r.PostForm {
-		if field, ok := strings.CutPrefix(name, ui.PrefixTyped); ok {
-			kept.Fields[field] = values[0]
-			size += len(field) + len(values[0])
-		} else if field, ok := strings.CutPrefix(name, ui.PrefixQuery); ok {
-			query[field] = values
-		}
-	}
-	if 0 < size && size <= mostKept {
-		if err := r.putSealed(cookieKept, kept, keptLife); err != nil {
-			return err
-		}
+	kept, query := r.typed()
+	if _, err := r.keep(kept, keptForLanguage); err != nil {
+		return err
 	}
 	return r.redirect(addressOf(kept.Path, query))
 }
@@ -153,35 +141,10 @@ func addressOf(path string, query url.Values) string {
 	return path + "?" + query.Encode()
 }
 
-// kept is what was typed into the form of a page before its language was changed. Passwords and codes are never in it.
-type kept struct {
-	Path   string            `json:"p"`
-	Fields map[string]string `json:"f"`
-}
-
-const (
-	keptLife = 5 * time.Minute
-	// mostKept bounds names and values in bytes: browsers store no cookie above 4,096 (RFC 6265bis §5.6), and sealing adds
-	// a half.
-	mostKept = 2000
-)
-
-// takeKept returns what was typed into the page of this request before its language was changed, once.
-func (r *request) takeKept() map[string]string {
-	var k kept
-	if r.Method != http.MethodGet || !r.openSealed(cookieKept, &k) {
-		return nil
-	}
-	r.setCookie(cookieKept, "", 0)
-	if k.Path != r.URL.EscapedPath() {
-		return nil
-	}
-	return k.Fields
-}
-
 // placeOf tells a frame the address of its page and what belongs to a change of its language.
 func (r *request) placeOf(f *ui.Frame) {
-	f.Lang, f.Typed, f.Posted = r.lang(), r.takeKept(), r.Method == http.MethodPost
+	f.Lang, f.Posted = r.lang(), r.Method == http.MethodPost
+	r.giveKept(f)
 	f.Path = r.URL.EscapedPath()
 	if !f.Posted {
 		query := r.URL.Query()
@@ -189,11 +152,7 @@ func (r *request) placeOf(f *ui.Frame) {
 		f.Query = query.Encode()
 		return
 	}
-	_, pattern, ok := strings.Cut(r.Pattern, " ")
-	if !ok {
-		pattern = r.Pattern
-	}
-	if !slices.ContainsFunc(Routes(), func(route Route) bool { return route.Method == http.MethodGet && route.Pattern == pattern }) {
+	if !r.hasPage() {
 		f.Path = "/" // nothing to see there without a form
 	}
 }

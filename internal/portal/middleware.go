@@ -121,7 +121,7 @@ func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 // serveNoRoute answers what is no route of ours, or may not reach one: it is no use of a session, for anybody can make a browser ask.
 func (p *Portal) serveNoRoute(w http.ResponseWriter, hr *http.Request, handle handler) {
-	p.serve(w, hr, true, anyone, handle)
+	p.serve(w, hr, Route{Passive: true}, anyone, handle)
 }
 
 // isPrefetch reports a page that the browser loads in case that somebody wants to see it.
@@ -131,8 +131,8 @@ func isPrefetch(r *http.Request) bool {
 
 // serve runs one handler: it finds the session, asks the requirement, and turns whatever goes wrong into a page. A passive request does not
 // make the session last longer (Route.Passive).
-func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, passive bool, needs requirement, handle handler) {
-	r := &request{Request: hr, w: w, p: p, origin: p.originOf(hr), passive: passive}
+func (p *Portal) serve(w http.ResponseWriter, hr *http.Request, route Route, needs requirement, handle handler) {
+	r := &request{Request: hr, w: w, p: p, origin: p.originOf(hr), passive: route.Passive || isPrefetch(hr), route: route}
 	defer func() {
 		if v := recover(); v != nil {
 			if v == http.ErrAbortHandler {

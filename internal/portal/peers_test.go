@@ -266,7 +266,7 @@ func TestPeer_DUO_PSA_2017_001(t *testing.T) {
 	b.get("/me/mfa/app-code").leads(t, "an app", "/signin?next="+url.QueryEscape("/me/mfa/app-code"))
 	b.post("/me/mfa/phone", url.Values{"number": {"07700 900999"}}).shows(t, "a number", http.StatusUnauthorized)
 	b.post("/me/recovery-codes", url.Values{"make": {"1"}}).shows(t, "recovery codes", http.StatusUnauthorized)
-	b.postJSON("/me/tokens/register", `{"ceremony":"`+b.get("/signin/app-code").ceremony()+`","credential":{}}`).leads(t, "the end of a registration", "/signin")
+	b.postJSON("/me/tokens/register", `{"ceremony":"`+b.get("/signin/app-code").ceremony()+`","credential":{}}`).leads(t, "the end of a registration", "/signin?next="+url.QueryEscape("/me/tokens/register"))
 	if n := len(s.messages(h)); n != before || len(s.keys(h)) != 1 {
 		t.Errorf("%d messages and %d keys more", n-before, len(s.keys(h))-1)
 	}

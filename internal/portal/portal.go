@@ -64,6 +64,7 @@ type Portal struct {
 	unreadable, untrusted, otherHosts seldom
 	// largeBodies are the routes, by their pattern, that take more than a form; bodies and files bound what is held of bodies.
 	largeBodies   map[string]int64
+	pages         map[string]bool // the patterns that can be opened
 	bodies, files bodyBudget
 }
 
@@ -85,7 +86,7 @@ func New(d Deps) (*Portal, error) {
 	if d.Metrics == nil {
 		d.Metrics = NewMetrics()
 	}
-	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host, languages: languagesOf(d.UI), largeBodies: make(map[string]int64)}
+	p := &Portal{Deps: d, secure: u.Scheme == "https", host: u.Host, languages: languagesOf(d.UI), largeBodies: make(map[string]int64), pages: make(map[string]bool)}
 	p.bodies, p.files = newBodyBudget(bodiesAtOnce, bodiesOfSource), newBodyBudget(maxUpload, maxUpload)
 	p.handler, err = p.wrap(p.routes())
 	return p, err

@@ -33,6 +33,7 @@ type request struct {
 	organisation staffkey.OrganisationID
 	// station is the name of the shared station that the browser is, or empty.
 	station string
+	route   Route
 	// held is what the budget of bodies keeps for this request, if it keeps anything.
 	held held
 }
@@ -45,7 +46,7 @@ const (
 	cookieDevice  = "staffkey-device"  // keys used in this browser
 	cookieFlash   = "staffkey-notice"  // a notice for the next page
 	cookieSetUp   = "staffkey-setup"   // the set-up link, out of the address bar
-	cookieKept    = "staffkey-kept"    // what was typed before the language was changed
+	cookieKept    = "staffkey-kept"    // what was typed and not sent
 	cookieTheme   = "staffkey-theme"
 	cookieLang    = "staffkey-lang"
 )

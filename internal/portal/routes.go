@@ -2,6 +2,8 @@ package portal
 
 import (
 	"net/http"
+	"slices"
+	"strings"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -53,12 +55,26 @@ type Route struct {
 	Passive bool
 	// Body is the most bytes that a request may send.
 	Body int64
+	// Keeps names the fields of its form that go on when the session has ended before it was sent: what people type or choose, and no secret.
+	// A name may end in a *.
+	Keeps []string
+}
+
+// IsKept reports whether a field of the route's form goes on.
+func (r Route) IsKept(field string) bool {
+	return slices.ContainsFunc(r.Keeps, func(name string) bool {
+		begin, any := strings.CutSuffix(name, "*")
+		return name == field || any && strings.HasPrefix(field, begin)
+	})
 }
 
 // property is what a route is besides.
 type property func(*Route)
 
 func passive(r *Route) { r.Passive = true }
+
+// keeps lets fields of the route's form go on over a new sign-in.
+func keeps(fields ...string) property { return func(r *Route) { r.Keeps = fields } }
 
 // takes lets a route have a larger body than a form. It is read only once it is clear that whoever sends it may use the route at all.
 func takes(bytes int64) property { return func(r *Route) { r.Body = bytes } }
@@ -107,7 +123,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 			visitor("POST", "/signin/"+m.name+"/send", p.sendCode)
 			signedIn("POST", "/me/confirm/"+m.name+"/send", p.confirmSend)
 			signedIn("GET", "/me/mfa/"+m.name, p.numberPage)
-			signedIn("POST", "/me/mfa/"+m.name, p.sendToNumber)
+			signedIn("POST", "/me/mfa/"+m.name, p.sendToNumber, keeps("number"))
 			signedIn("GET", "/me/mfa/"+m.name+"/code", p.numberCodePage)
 			signedIn("POST", "/me/mfa/"+m.name+"/code", p.enrolNumber)
 			signedIn("POST", "/me/mfa/"+m.name+"/code/again", p.sendToNumberAgain)
@@ -152,9 +168,9 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	visitor("POST", "/setup/you", p.setUpYou)
 	signedIn("POST", "/setup/key/skip", p.setUpSkipKey)
 	signedIn("GET", "/setup/organisation", p.setUpOrganisationPage)
-	signedIn("POST", "/setup/organisation", p.setUpOrganisation)
+	signedIn("POST", "/setup/organisation", p.setUpOrganisation, keeps("name", "code"))
 	signedIn("GET", "/setup/methods", p.setUpMethodsPage)
-	signedIn("POST", "/setup/methods", p.setUpMethods)
+	signedIn("POST", "/setup/methods", p.setUpMethods, keeps("preset"))
 	signedIn("GET", "/setup/address", p.setUpAddressPage)
 	signedIn("POST", "/setup/address", p.setUpAddress)
 	signedIn("POST", "/setup/finish", p.setUpFinish)
@@ -164,7 +180,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	visitor("GET", "/device/options", p.deviceOptions, passive)
 	visitor("POST", "/device/report", p.deviceReport, passive)
 	signedIn("GET", "/device/result", p.deviceCodePage)
-	signedIn("POST", "/device/result", p.deviceCode)
+	signedIn("POST", "/device/result", p.deviceCode, keeps("code"))
 	signedIn("GET", "/device/result/{code}", p.deviceResult)
 
 	settledIn("GET", "/me", p.home)
@@ -177,19 +193,19 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	signedIn("POST", "/me/tokens/register/outcome", p.registerPromptEnded, passive)
 	signedIn("GET", "/me/tokens/register/exists", p.existsPage)
 	signedIn("GET", "/me/tokens/{id}/name", p.namePage)
-	signedIn("POST", "/me/tokens/{id}/name", p.name)
+	signedIn("POST", "/me/tokens/{id}/name", p.name, keeps("nickname"))
 	signedIn("GET", "/me/tokens/{id}/try", p.tryPage)
 	signedIn("POST", "/me/tokens/{id}/try", p.try)
 	signedIn("GET", "/me/tokens/{id}/try/options", p.tryOptions, passive)
 	signedIn("POST", "/me/tokens/{id}/try/outcome", p.tryPromptEnded, passive)
 	signedIn("GET", "/me/tokens/{id}/done", p.donePage)
 	signedIn("GET", "/me/tokens/{id}/edit", p.editPage)
-	signedIn("POST", "/me/tokens/{id}/edit", p.edit)
+	signedIn("POST", "/me/tokens/{id}/edit", p.edit, keeps("nickname"))
 	signedIn("GET", "/me/tokens/{id}/remove", p.removePage)
 	signedIn("POST", "/me/tokens/{id}/remove", p.remove)
 	signedIn("POST", "/me/tokens/{id}/restore", p.restore)
 	signedIn("GET", "/me/tokens/{id}/lost", p.lostPage)
-	signedIn("POST", "/me/tokens/{id}/lost", p.stopToken)
+	signedIn("POST", "/me/tokens/{id}/lost", p.stopToken, keeps("reason", "mine"))
 	signedIn("GET", "/me/tokens/{id}/stopped", p.stoppedPage)
 	signedIn("GET", "/me/tokens/{id}/found", p.foundPage)
 	signedIn("POST", "/me/tokens/{id}/found", p.resumeToken)
@@ -197,7 +213,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	signedIn("GET", "/me/tokens/{id}/replace", p.replacePage)
 	signedIn("POST", "/me/tokens/{id}/replace", p.replace)
 	signedIn("GET", "/me/request", p.requestPage)
-	signedIn("POST", "/me/request", p.askForToken)
+	signedIn("POST", "/me/request", p.askForToken, keeps("reason", "place", "note"))
 	signedIn("GET", "/me/request/sent", p.requestSent)
 	signedIn("GET", "/me/mfa", p.methodsPage)
 	signedIn("GET", "/me/mfa/start", p.choosePage)
@@ -225,14 +241,15 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("GET", "/ops", p.opsHome)
 	operators("GET", "/ops/models", p.models)
 	operators("GET", "/ops/models/{aaguid}", p.modelPage)
-	operators("POST", "/ops/models/{aaguid}", p.checkModel)
+	operators("POST", "/ops/models/{aaguid}", p.checkModel, keeps("rule", "firmware"))
 	operators("GET", "/ops/rules", p.rulesPage)
-	operators("POST", "/ops/rules", p.checkRules, takes(maxRules))
+	operators("POST", "/ops/rules", p.checkRules, takes(maxRules),
+		keeps("others", "attestation", "level", "synced", "verify_person", "conveyance", "min_pin", "finding_*"))
 	operators("POST", "/ops/rules/save", p.saveRules, takes(maxRules))
 	operators("GET", "/ops/recalls", p.recalls)
 	operators("POST", "/ops/recalls", p.startRecall)
 	operators("GET", "/ops/recall", p.newRecallPage)
-	operators("POST", "/ops/recall", p.checkRecall)
+	operators("POST", "/ops/recall", p.checkRecall, keeps("aaguid", "firmware_from", "firmware_below", "organisation", "until", "reason"))
 	operators("GET", "/ops/recalls/{id}", p.recallPage)
 	operators("GET", "/ops/recalls/{id}/organisations.csv", p.recallFile)
 	operators("GET", "/ops/recalls/{id}/undo", p.undoRecallPage)
@@ -253,8 +270,11 @@ func (p *Portal) routes() http.Handler {
 			p.largeBodies[route.Method+" "+route.Pattern] = route.Body
 		}
 		mux.HandleFunc(route.Method+" "+route.Pattern, func(w http.ResponseWriter, r *http.Request) {
-			p.serve(w, r, route.Passive || isPrefetch(r), needs, h)
+			p.serve(w, r, route, needs, h)
 		})
+		if route.Method == http.MethodGet {
+			p.pages[route.Pattern] = true
+		}
 	})
 	// The same paths with another method, and all other paths, get our pages instead of the library's plain text.
 	for pattern, allowed := range methods {

@@ -300,14 +300,14 @@ func TestSessionLimitsOnPages(t *testing.T) {
 	s.giveKey(h, "Lanyard")
 	idle := s.session(h)
 	s.clock.Advance(15 * time.Minute)
-	if a := idle.get("/me"); a.location() != "/session-ended?why=idle" {
+	if a := idle.get("/me"); a.location() != "/session-ended?next=%2Fme&why=idle" {
 		t.Errorf("after 15 minutes idle at level 3: %d %q", a.StatusCode, a.location())
 	}
 	busy := s.session(h)
 	for range 12*60/14 + 1 {
 		s.clock.Advance(14 * time.Minute)
 		if a := busy.get("/me"); a.StatusCode != http.StatusOK {
-			if a.location() != "/session-ended?why=limit" {
+			if a.location() != "/session-ended?next=%2Fme&why=limit" {
 				t.Errorf("a session in use ends with %q", a.location())
 			}
 			return

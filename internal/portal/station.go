@@ -159,7 +159,7 @@ func (p *Portal) switchPerson(r *request) error {
 // ofSitting are the cookies of whoever sits at the browser now.
 var ofSitting = []string{
 	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieApp, cookieSignal, cookieKept, cookieReset, cookieNotMe,
-	cookieWelcome, cookieGone,
+	cookieWelcome, cookieGone, cookieWas,
 }
 
 // leave ends the session and everything that the browser keeps of it.
@@ -170,7 +170,7 @@ func (p *Portal) leave(r *request) error {
 		}
 	}
 	r.dropSitting()
-	return nil
+	return r.noteWas(r.current.Person.ID)
 }
 
 func (r *request) dropSitting() {

@@ -27,9 +27,9 @@ func limitReached(s staffkey.Session, at time.Time) string {
 	return "limit"
 }
 
-// TimeUp ends the session of a cookie's secret whose time is over, give or take timerSlack, and tells why as WhyEnded does. A session that
+// TimeUp ends the session of a cookie's secret whose time is over, give or take timerSlack, and tells how as HowEnded does. A session that
 // lasts longer, because another page of it was used meanwhile, is left as it is: left is how long that is still. To ask is no use.
-func (s *Service) TimeUp(ctx context.Context, origin staffkey.Origin, secret string) (left time.Duration, why string, err error) {
+func (s *Service) TimeUp(ctx context.Context, origin staffkey.Origin, secret string) (left time.Duration, e SessionEnd, err error) {
 	left, err = s.leftOf(ctx, origin, secret)
 	if err == nil && left <= timerSlack {
 		if err = s.endAtLimit(ctx, origin, secret, timerSlack); err == nil {
@@ -37,10 +37,10 @@ func (s *Service) TimeUp(ctx context.Context, origin staffkey.Origin, secret str
 		}
 	}
 	if errors.Is(err, staffkey.ErrNotFound) {
-		why, err = s.WhyEnded(ctx, secret)
-		return 0, why, err
+		e, err = s.HowEnded(ctx, secret)
+		return 0, e, err
 	}
-	return left, "", err
+	return left, e, err
 }
 
 func (s *Service) leftOf(ctx context.Context, origin staffkey.Origin, secret string) (time.Duration, error) {

@@ -16,12 +16,12 @@ func TestSession_is_ended_by_its_timer(t *testing.T) {
 	each(t, func(t *testing.T, w *installation) {
 		timeUp := func(secret string, wantLeft time.Duration, wantWhy string) {
 			t.Helper()
-			left, why, err := w.Service.TimeUp(t.Context(), origin, secret)
+			left, how, err := w.Service.TimeUp(t.Context(), origin, secret)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if left != wantLeft || why != wantWhy {
-				t.Errorf("time up: %v left, ended by %q, want %v and %q", left, why, wantLeft, wantWhy)
+			if left != wantLeft || how.Why != wantWhy {
+				t.Errorf("time up: %v left, ended by %q, want %v and %q", left, how.Why, wantLeft, wantWhy)
 			}
 		}
 		p := w.person(t, "amara")
@@ -121,9 +121,9 @@ func TestSession_used_while_its_timer_asks(t *testing.T) {
 				t.Error("the session has ended before its limit")
 			}
 		})
-		left, why, err := w.Service.TimeUp(t.Context(), origin, in.Secret)
-		if err != nil || left != 15*time.Minute || why != "" || !between.Done() {
-			t.Errorf("time up: %v left, ended by %q, %v, want 15 minutes", left, why, err)
+		left, how, err := w.Service.TimeUp(t.Context(), origin, in.Secret)
+		if err != nil || left != 15*time.Minute || how.Why != "" || !between.Done() {
+			t.Errorf("time up: %v left, ended by %q, %v, want 15 minutes", left, how.Why, err)
 		}
 		if !w.alive(t, in.Secret) {
 			t.Error("the session has ended although it was used")

@@ -27,7 +27,7 @@ func TestNumbers_in_messages_are_the_limits(t *testing.T) {
 			"admin.key_suspended.text":     {days},
 		},
 		"../portal/ui/locales/methods.%s.toml": {
-			"code.app-late":             {minutes(staffkey.EnrolmentLife)},
+			"code.app-late":        {minutes(staffkey.EnrolmentLife)},
 			"code.many.other":      codes,
 			"lost.made.hint":       {days},
 			"stopped.made":         {days},

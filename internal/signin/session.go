@@ -153,23 +153,32 @@ func (s *Service) Look(ctx context.Context, origin staffkey.Origin, secret strin
 // errSessionOver says that a session was found that has ended or is past its limits.
 var errSessionOver = errors.New("session over")
 
-// WhyEnded tells how the session of a cookie came to its end: "idle", "limit" or "ended"; "" when it is not known or
-// still alive.
-func (s *Service) WhyEnded(ctx context.Context, secret string) (string, error) {
-	var why string
+// SessionEnd is the end of a session: whose it was, and why: "idle", "limit" or "ended".
+type SessionEnd struct {
+	Person staffkey.PersonID
+	Why    string
+}
+
+// HowEnded tells how the session of a cookie came to its end; nothing when it is not known, or still alive.
+func (s *Service) HowEnded(ctx context.Context, secret string) (SessionEnd, error) {
+	var e SessionEnd
 	err := s.store.Read(ctx, func(tx *store.Tx) error {
-		session, _, err := tx.FindSession(secret)
+		e = SessionEnd{}
+		session, p, err := tx.FindSession(secret)
 		if errors.Is(err, staffkey.ErrNotFound) {
 			return nil
 		}
 		if session.EndedAt.IsZero() {
-			why = limitReached(session, tx.Now)
-		} else if why = limitReached(session, session.EndedAt.Add(timerSlack)); why == "" {
-			why = "ended" // by somebody, before its limits
+			e.Why = limitReached(session, tx.Now)
+		} else if e.Why = limitReached(session, session.EndedAt.Add(timerSlack)); e.Why == "" {
+			e.Why = "ended" // by somebody, before its limits
+		}
+		if e.Why != "" {
+			e.Person = p.ID
 		}
 		return err
 	})
-	return why, err
+	return e, err
 }
 
 // SignOut ends the actor's own session.

@@ -91,12 +91,12 @@ func TestSession_limits(t *testing.T) {
 // why checks what is told about the end of a session.
 func why(t *testing.T, w *installation, secret, want string) {
 	t.Helper()
-	got, err := w.Service.WhyEnded(t.Context(), secret)
+	got, err := w.Service.HowEnded(t.Context(), secret)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got != want {
-		t.Errorf("the session ended by %q, want %q", got, want)
+	if got.Why != want {
+		t.Errorf("the session ended by %q, want %q", got.Why, want)
 	}
 }
 

@@ -82,7 +82,7 @@ func (b *tab) ends(p *installation) {
 	if kept := b.session(); kept != "" {
 		b.t.Error("the browser keeps the cookie of the session")
 	}
-	if status, place := p.opensHome(b.t, session); status != http.StatusSeeOther || place != "/session-ended?why=idle" {
+	if status, place := p.opensHome(b.t, session); status != http.StatusSeeOther || place != "/session-ended?next=%2Fme&why=idle" {
 		b.t.Errorf("Home in the session that has ended: %d to %q, want 303 to the page of the end", status, place)
 	}
 	b.back()

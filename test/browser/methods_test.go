@@ -85,6 +85,8 @@ func TestApp(t *testing.T) {
 	b.focused("#error-summary")
 	b.is("#error-summary li", "That code is wrong. Use the newest one in the app.")
 	b.is("#app-key", key) // the app has it already
+	b.goTo("/me/mfa/app-code")
+	b.is("#app-key", key)
 	b.count()
 	a := b.setUpApp()
 	b.took("end of setting up an app", 1, 1)

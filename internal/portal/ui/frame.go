@@ -34,9 +34,9 @@ type Frame struct {
 	// Posted says that the page answers a POST: its address alone does not bring
 	// it back, so changing the language takes along what the page shows as typed.
 	Posted bool
-	// Typed fills the fields of the page's form by name: what was typed before
-	// the language was changed.
-	Typed map[string]string
+	// Typed fills the fields of the page's form by name: what was typed and not
+	// sent, or before the language was changed.
+	Typed map[string][]string
 	// Now is the time of the request. Times on the page are told relative to it.
 	Now time.Time
 	// Location is the time zone of the times on the page. Nil means UTC.

@@ -74,14 +74,24 @@ const (
 var (
 	// forms and inputs match elements that our templates wrote: html/template
 	// leaves no > inside the quotes of an attribute.
-	forms  = regexp.MustCompile(`(?s)<form [^>]*>.*?</form>`)
-	inputs = regexp.MustCompile(`<input [^>]*>`)
+	forms   = regexp.MustCompile(`(?s)<form [^>]*>.*?</form>`)
+	inputs  = regexp.MustCompile(`<input [^>]*>`)
+	selects = regexp.MustCompile(`(?s)<select [^>]*>.*?</select>`)
+	options = regexp.MustCompile(`<option [^>]*>`)
 	// attribute matches name="value" and a name alone.
 	attribute = regexp.MustCompile(` ([a-z-]+)(?:="([^"]*)")?`)
 )
 
 // input is one <input>, with values as they are in the source of the page.
 type input map[string]string
+
+// head is the opening tag of an element.
+func head(element []byte) []byte {
+	tag, _, _ := bytes.Cut(element, []byte(">"))
+	return tag
+}
+
+func has(in input, name string) bool { _, ok := in[name]; return ok }
 
 func inputOf(tag []byte) input {
 	in := make(input)
@@ -96,8 +106,11 @@ func inputOf(tag []byte) input {
 func (in input) typed() bool {
 	_, shown := in["value"]
 	_, hidden := in["hidden"]
-	return shown && !hidden && in["name"] != "" && slices.Contains([]string{"text", "email", "tel", "radio"}, in["type"])
+	return shown && !hidden && in["name"] != "" && slices.Contains([]string{"text", "email", "tel", "radio", "checkbox"}, in["type"])
 }
+
+// picked reports whether the field is one of those of which a person chooses.
+func (in input) picked() bool { return in["type"] == "radio" || in["type"] == "checkbox" }
 
 // carryTyped gives the language form of a finished page what its form shows as
 // typed, or fills the form with what the frame brought along.
@@ -111,6 +124,7 @@ func carryTyped(page *bytes.Buffer, f *Frame) {
 	}
 	if len(f.Typed) > 0 {
 		body = inputs.ReplaceAllFunc(body, f.refill)
+		body = selects.ReplaceAllFunc(body, f.choose)
 	}
 	page.Reset()
 	page.Write(body)
@@ -121,8 +135,7 @@ func carried(page []byte, path string) []byte {
 	action := []byte(` action="` + html.EscapeString(path) + `"`)
 	var b bytes.Buffer
 	for _, form := range forms.FindAll(page, -1) {
-		head, _, _ := bytes.Cut(form, []byte(">"))
-		if !bytes.Contains(head, action) {
+		if !bytes.Contains(head(form), action) {
 			continue
 		}
 		for _, tag := range inputs.FindAll(form, -1) {
@@ -132,10 +145,17 @@ func carried(page []byte, path string) []byte {
 			switch {
 			case in["type"] == "hidden" && in["name"] != "ceremony":
 				prefix = PrefixQuery
-			case !in.typed(), in["type"] == "radio" && !checked:
+			case !in.typed(), in.picked() && !checked:
 				continue
 			}
 			b.WriteString(`<input type="hidden" name="` + prefix + in["name"] + `" value="` + in["value"] + `">`)
+		}
+		for _, list := range selects.FindAll(form, -1) {
+			for _, tag := range options.FindAll(list, -1) {
+				if in := inputOf(tag); has(in, "selected") {
+					b.WriteString(`<input type="hidden" name="` + PrefixTyped + inputOf(head(list))["name"] + `" value="` + in["value"] + `">`)
+				}
+			}
 		}
 	}
 	return b.Bytes()
@@ -144,17 +164,40 @@ func carried(page []byte, path string) []byte {
 // refill returns an <input> with what was typed in it before.
 func (f *Frame) refill(tag []byte) []byte {
 	in := inputOf(tag)
-	value, ok := f.Typed[html.UnescapeString(in["name"])]
-	if !ok || !in.typed() {
+	values, ok := f.Typed[html.UnescapeString(in["name"])]
+	if !ok || !in.typed() || len(values) == 0 {
 		return tag
 	}
-	if in["type"] != "radio" {
-		in["value"] = html.EscapeString(value)
-	} else if delete(in, "checked"); html.UnescapeString(in["value"]) == value {
+	if !in.picked() {
+		in["value"] = html.EscapeString(values[0])
+	} else if delete(in, "checked"); slices.Contains(values, html.UnescapeString(in["value"])) {
 		in["checked"] = ""
 	}
+	return in.tag("input")
+}
+
+// choose returns a <select> with what was chosen in it before, where it still offers that.
+func (f *Frame) choose(list []byte) []byte {
+	values, ok := f.Typed[html.UnescapeString(inputOf(head(list))["name"])]
+	offered := ok && len(values) > 0 && slices.ContainsFunc(options.FindAll(list, -1), func(tag []byte) bool {
+		return html.UnescapeString(inputOf(tag)["value"]) == values[0]
+	})
+	if !offered {
+		return list
+	}
+	return options.ReplaceAllFunc(list, func(tag []byte) []byte {
+		in := inputOf(tag)
+		if delete(in, "selected"); html.UnescapeString(in["value"]) == values[0] {
+			in["selected"] = ""
+		}
+		return in.tag("option")
+	})
+}
+
+// tag writes an element with its attributes.
+func (in input) tag(element string) []byte {
 	var b strings.Builder
-	b.WriteString("<input")
+	b.WriteString("<" + element)
 	for _, name := range slices.Sorted(maps.Keys(in)) {
 		b.WriteString(" " + name)
 		if in[name] != "" || name == "value" {

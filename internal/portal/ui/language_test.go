@@ -95,24 +95,24 @@ func TestRender_fills_in_what_was_typed_before(t *testing.T) {
 	for name, tt := range map[string]struct {
 		form  string
 		page  Page
-		typed map[string]string
+		typed map[string][]string
 		want  map[string]string
 	}{
 		"text": {
-			"signin-form", SignInPage{Username: "before"}, map[string]string{"username": hostile, "password": "secret"},
+			"signin-form", SignInPage{Username: "before"}, map[string][]string{"username": {hostile}, "password": {"secret"}},
 			map[string]string{"username": hostile, "password": ""},
 		},
 		"several, one of them empty": {
-			"you-form", SetupYouPage{Name: "before", Email: "before"}, map[string]string{"name": "", "email": "a@b.example"},
+			"you-form", SetupYouPage{Name: "before", Email: "before"}, map[string][]string{"name": {""}, "email": {"a@b.example"}},
 			map[string]string{"name": "", "email": "a@b.example", "username": "", "password": ""},
 		},
 		"a choice": {
 			"methods-form", SetupMethodsPage{Presets: []SetupPreset{{Value: "key-only"}, {Value: "key-or-codes"}}, Chosen: "key-only"},
-			map[string]string{"preset": "key-or-codes"}, map[string]string{"preset": "key-or-codes"},
+			map[string][]string{"preset": {"key-or-codes"}}, map[string]string{"preset": "key-or-codes"},
 		},
 		"never a code": {
 			"code-form", CodePage{Kind: "recovery-code", Action: "/signin/recovery-code", Sealed: "sealed"},
-			map[string]string{"code": "4TJ9", "ceremony": "x"}, map[string]string{"code": "", "ceremony": "sealed"},
+			map[string][]string{"code": {"4TJ9"}, "ceremony": {"x"}}, map[string]string{"code": "", "ceremony": "sealed"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

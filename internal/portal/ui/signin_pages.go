@@ -150,6 +150,8 @@ type SessionEndedPage struct {
 	Reason string
 	// Seconds is as on SignedOutPage.
 	Seconds int
+	// Next is the page to come back to, or "".
+	Next string
 }
 
 func (SessionEndedPage) layout() (string, bool) { return "signin/session-ended", false }

@@ -134,13 +134,13 @@
   const typedIn = (path) => {
     const form = all("main form").find((f) => f.getAttribute("action") === path);
     return [...(form ? form.elements : [])].filter((f) =>
-      f.name && f.hasAttribute("value") && (f.type === "radio" ? f.checked : ["text", "email", "tel"].includes(f.type)));
+      f.name && (f.type === "select-one" || f.hasAttribute("value") && (f.type === "radio" ? f.checked : ["text", "email", "tel"].includes(f.type))));
   };
   const languageForm = document.getElementById("language-form");
   if (languageForm) {
     languageForm.addEventListener("submit", () => {
       const typed = typedIn(languageForm.elements.return.value);
-      const changed = typed.some((f) => (f.type === "radio" ? !f.defaultChecked : f.value !== f.defaultValue));
+      const changed = typed.some((f) => (f.type === "radio" ? !f.defaultChecked : f.options ? !f.selectedOptions[0]?.defaultSelected : f.value !== f.defaultValue));
       for (const field of typed) {
         const name = "typed-" + field.name;
         if (!languageForm.elements[name]) {

@@ -36,13 +36,22 @@
     location.replace(next);
   }
 
+  // When the page goes, what its person was typing comes along as it does to another language.
+  function body(path) {
+    const form = path === "/session-ended" && remaining() <= 0 && !covers && document.getElementById("language-form");
+    if (form) form.dispatchEvent(new Event("submit"));
+    const fields = new URLSearchParams(form ? new FormData(form) : {});
+    fields.set("of", of);
+    return fields;
+  }
+
   // Sends to the server and does what its answer says: the session lasts so long, or there is another page to go to. False when it says nothing.
   async function ask(path) {
     if (busy) return true;
     busy = true;
     try {
       const said = await fetch(path, {
-        method: "POST", headers: { Accept: "application/json" }, cache: "no-store", body: new URLSearchParams({ of }), signal: AbortSignal.timeout?.(10000),
+        method: "POST", headers: { Accept: "application/json" }, cache: "no-store", body: body(path), signal: AbortSignal.timeout?.(10000),
       });
       const answer = said.ok ? await said.json() : {};
       if (answer.next) return leave(answer.next), true;
