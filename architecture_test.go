@@ -64,7 +64,7 @@ type use struct {
 // modules is the list of all third-party modules that we ask for. A new one needs its line here, which says what it does that neither
 // the standard library nor we should do, and a row in THIRD_PARTY.md.
 var modules = map[string]use{
-	"github.com/cloudflare/circl":         {"signatures by Ed448, which the standard library lacks", []string{"internal/signin/securitykey/webauthn"}},
+	"github.com/cloudflare/circl":         {"signatures by Ed448 and ML-DSA, which the standard library lacks", []string{"internal/signin/securitykey/webauthn"}},
 	"modernc.org/sqlite":                  {"SQLite inside one static binary, without cgo", []string{"internal/store"}},
 	"github.com/jackc/pgx/v5":             {"the PostgreSQL driver: error codes and serializable retries", []string{"internal/store"}},
 	"github.com/pressly/goose/v3":         {"one history of migrations for both engines, with a lock between nodes", []string{"internal/store"}},

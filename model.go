@@ -169,6 +169,8 @@ type KeyRules struct {
 	Findings map[FindingKind]FindingRule `json:"findings,omitempty"`
 	// Conveyance is what browsers are asked to tell (WebAuthn Level 3 §5.4.7).
 	Conveyance *Conveyance `json:"conveyance,omitempty"`
+	// PostQuantum offers ML-DSA (FIPS 204) to new keys. Keys that have it sign in wherever they are.
+	PostQuantum *bool `json:"post_quantum,omitempty"`
 }
 
 // Copy returns rules to change without changing these; of nil, rules that decide nothing. Its maps can be written to.
@@ -191,7 +193,7 @@ func written[V any, K comparable](m map[K]V) map[K]V {
 // IsEmpty reports whether rules decide nothing.
 func (r KeyRules) IsEmpty() bool {
 	return len(r.Models)+len(r.Firmware)+len(r.Findings) == 0 && r.Others == nil && r.Level == nil && r.Attestation == nil &&
-		r.Synced == nil && r.VerifyPerson == nil && r.MinPIN == nil && r.Conveyance == nil
+		r.Synced == nil && r.VerifyPerson == nil && r.MinPIN == nil && r.Conveyance == nil && r.PostQuantum == nil
 }
 
 // ModelRule is what holds for a model.

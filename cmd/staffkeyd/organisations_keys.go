@@ -25,6 +25,7 @@ type keyRuleFlags struct {
 	VerifyPerson *bool             `help:"Whether a key must check its person; false takes keys of FIDO U2F too, which count beside a password only." placeholder:"BOOL" env:"-"`
 	MinPin       *int              `help:"The least length of PIN that a new key must tell that it asks for; 0 for any." placeholder:"N" env:"-"`
 	Finding      map[string]string `help:"What happens to keys of a model that the metadata warns of: refuse, flag or ignore. For example REVOKED=refuse." placeholder:"FINDING=RULE" env:"-"`
+	PostQuantum  *bool             `help:"Whether ML-DSA (FIPS 204) is offered to new keys, before what they all can." placeholder:"BOOL" env:"-"`
 	Conveyance   *string           `help:"What browsers are asked to tell of a key: none, indirect, direct or enterprise." placeholder:"WHAT" env:"-"`
 }
 
@@ -56,6 +57,7 @@ func (f *keyRuleFlags) decide(s *staffkey.PolicySettings) error {
 	r.Attestation = or((*staffkey.AttestationRule)(f.Attestation), r.Attestation)
 	r.Conveyance = or((*staffkey.Conveyance)(f.Conveyance), r.Conveyance)
 	r.Synced, r.VerifyPerson, r.MinPIN = or(f.Synced, r.Synced), or(f.VerifyPerson, r.VerifyPerson), or(f.MinPin, r.MinPIN)
+	r.PostQuantum = or(f.PostQuantum, r.PostQuantum)
 	if s.Keys != nil || f.given() {
 		s.Keys = &r
 	}
@@ -64,7 +66,7 @@ func (f *keyRuleFlags) decide(s *staffkey.PolicySettings) error {
 
 func (f *keyRuleFlags) given() bool {
 	return len(f.Allow)+len(f.Review)+len(f.Deny)+len(f.Unname)+len(f.Firmware)+len(f.Finding) > 0 || f.Others != nil || f.Level != nil ||
-		f.Attestation != nil || f.Synced != nil || f.VerifyPerson != nil || f.MinPin != nil || f.Conveyance != nil
+		f.Attestation != nil || f.Synced != nil || f.VerifyPerson != nil || f.MinPin != nil || f.Conveyance != nil || f.PostQuantum != nil
 }
 
 func or[T any](given, otherwise *T) *T {
@@ -80,8 +82,8 @@ func printKeyRules(w io.Writer, r staffkey.KeyRules, own *staffkey.KeyRules) err
 	for _, kind := range staffkey.FindingKinds {
 		findings = append(findings, string(kind)+"="+string(r.Findings[kind]))
 	}
-	_, err := fmt.Fprintf(w, "keys       others: %s, level: %s, attestation: %s, synced: %t, verify-person: %t, min-pin: %d, conveyance: %s%s\nfindings   %s\n",
-		*r.Others, *r.Level, *r.Attestation, *r.Synced, *r.VerifyPerson, *r.MinPIN, *r.Conveyance, here(own != nil), strings.Join(findings, ", "))
+	_, err := fmt.Fprintf(w, "keys       others: %s, level: %s, attestation: %s, synced: %t, verify-person: %t, min-pin: %d, conveyance: %s, post-quantum: %t%s\nfindings   %s\n",
+		*r.Others, *r.Level, *r.Attestation, *r.Synced, *r.VerifyPerson, *r.MinPIN, *r.Conveyance, *r.PostQuantum, here(own != nil), strings.Join(findings, ", "))
 	for _, aaguid := range slices.Sorted(maps.Keys(r.Models)) {
 		if err == nil {
 			_, err = fmt.Fprintf(w, "  %s  %s\n", aaguid, r.Models[aaguid])

@@ -13,7 +13,7 @@ import (
 // that lets others use it.
 var defaultKeyRules = staffkey.KeyRules{
 	Others: new(staffkey.ModelAllow), Level: new(staffkey.NotCertified), Attestation: new(staffkey.AttestationAny),
-	Synced: new(true), VerifyPerson: new(true), MinPIN: new(0), Conveyance: new(staffkey.ConveyDirect),
+	Synced: new(true), VerifyPerson: new(true), MinPIN: new(0), Conveyance: new(staffkey.ConveyDirect), PostQuantum: new(false),
 	Findings: map[staffkey.FindingKind]staffkey.FindingRule{
 		staffkey.FindingRevoked: staffkey.FindingRefuse, staffkey.FindingRemoteCompromise: staffkey.FindingRefuse,
 		staffkey.FindingVerificationBypass: staffkey.FindingRefuse, staffkey.FindingPhysicalCompromise: staffkey.FindingRefuse,
@@ -50,6 +50,7 @@ func mergeKeyRules(above, own staffkey.KeyRules) staffkey.KeyRules {
 	merged.VerifyPerson = nearest(own.VerifyPerson, above.VerifyPerson)
 	merged.MinPIN = nearest(own.MinPIN, above.MinPIN)
 	merged.Conveyance = nearest(own.Conveyance, above.Conveyance)
+	merged.PostQuantum = nearest(own.PostQuantum, above.PostQuantum)
 	return merged
 }
 

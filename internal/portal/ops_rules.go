@@ -95,6 +95,7 @@ var ruleFields = func() []ruleField {
 		level,
 		onOff("synced", func(r *staffkey.KeyRules) **bool { return &r.Synced }),
 		onOff("verify_person", func(r *staffkey.KeyRules) **bool { return &r.VerifyPerson }),
+		onOff("post_quantum", func(r *staffkey.KeyRules) **bool { return &r.PostQuantum }),
 		choice("conveyance", func(r *staffkey.KeyRules) **staffkey.Conveyance { return &r.Conveyance },
 			staffkey.ConveyNone, staffkey.ConveyIndirect, staffkey.ConveyDirect, staffkey.ConveyEnterprise),
 	}

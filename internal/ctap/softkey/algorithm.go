@@ -8,9 +8,13 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	_ "crypto/sha512" // makes SHA-384 available to ES384
+	"encoding"
 	"fmt"
 	"math/big"
 
+	"github.com/cloudflare/circl/sign/mldsa/mldsa44"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa65"
+	"github.com/cloudflare/circl/sign/mldsa/mldsa87"
 	"github.com/fxamacker/cbor/v2"
 )
 
@@ -19,10 +23,13 @@ type Algorithm int
 
 // The algorithms that a key can have.
 const (
-	ES256 Algorithm = -7   // ECDSA on P-256 with SHA-256
-	EdDSA Algorithm = -8   // Ed25519
-	ES384 Algorithm = -35  // ECDSA on P-384 with SHA-384
-	RS256 Algorithm = -257 // RSASSA-PKCS1-v1_5, 2048 bits, with SHA-256; making such a key pair takes a tenth of a second or more
+	ES256   Algorithm = -7  // ECDSA on P-256 with SHA-256
+	EdDSA   Algorithm = -8  // Ed25519
+	ES384   Algorithm = -35 // ECDSA on P-384 with SHA-384
+	MLDSA44 Algorithm = -48 // ML-DSA of FIPS 204 (draft-ietf-cose-dilithium), and the two below
+	MLDSA65 Algorithm = -49
+	MLDSA87 Algorithm = -50
+	RS256   Algorithm = -257 // RSASSA-PKCS1-v1_5, 2048 bits, with SHA-256; making such a key pair takes a tenth of a second or more
 )
 
 // canonical encodes in the CTAP2 canonical CBOR form (CTAP §8).
@@ -35,8 +42,11 @@ var canonical = func() cbor.EncMode {
 }()
 
 func (a Algorithm) known() bool {
-	return a == ES256 || a == EdDSA || a == ES384 || a == RS256
+	return a == ES256 || a == EdDSA || a == ES384 || a == RS256 || a.postQuantum()
 }
+
+// postQuantum reports the algorithms that browsers and crypto/x509 do not know.
+func (a Algorithm) postQuantum() bool { return a == MLDSA44 || a == MLDSA65 || a == MLDSA87 }
 
 // generate makes a key pair.
 func (a Algorithm) generate() (crypto.Signer, error) {
@@ -50,6 +60,15 @@ func (a Algorithm) generate() (crypto.Signer, error) {
 		return private, err
 	case RS256:
 		return rsa.GenerateKey(rand.Reader, 2048)
+	case MLDSA44:
+		_, private, err := mldsa44.GenerateKey(rand.Reader)
+		return private, err
+	case MLDSA65:
+		_, private, err := mldsa65.GenerateKey(rand.Reader)
+		return private, err
+	case MLDSA87:
+		_, private, err := mldsa87.GenerateKey(rand.Reader)
+		return private, err
 	default:
 		return nil, fmt.Errorf("algorithm %d: %w", a, ErrNotSupported)
 	}
@@ -61,8 +80,8 @@ func (a Algorithm) sign(signer crypto.Signer, message []byte) ([]byte, error) {
 	switch a {
 	case ES384:
 		hash = crypto.SHA384
-	case EdDSA:
-		hash = crypto.Hash(0) // Ed25519 takes the message itself
+	case EdDSA, MLDSA44, MLDSA65, MLDSA87:
+		hash = crypto.Hash(0) // these take the message itself
 	}
 	return crypto.SignMessage(signer, rand.Reader, message, hash)
 }
@@ -82,13 +101,18 @@ type (
 		Modulus   []byte    `cbor:"-1,keyasint"`
 		Exponent  []byte    `cbor:"-2,keyasint"`
 	}
+	pairKey struct {
+		KeyType   int       `cbor:"1,keyasint"`
+		Algorithm Algorithm `cbor:"3,keyasint"`
+		Public    []byte    `cbor:"-1,keyasint"`
+	}
 )
 
 // coseKey encodes a public key of the algorithm as a COSE_Key.
 func (a Algorithm) coseKey(public crypto.PublicKey) ([]byte, error) {
 	const (
-		typeOKP, typeEC2, typeRSA      = 1, 2, 3
-		curveP256, curveP384, curve255 = 1, 2, 6
+		typeOKP, typeEC2, typeRSA, typeAKP = 1, 2, 3, 7
+		curveP256, curveP384, curve255     = 1, 2, 6
 	)
 	switch public := public.(type) {
 	case *ecdsa.PublicKey:
@@ -107,6 +131,12 @@ func (a Algorithm) coseKey(public crypto.PublicKey) ([]byte, error) {
 	case *rsa.PublicKey:
 		exponent := big.NewInt(int64(public.E)).Bytes()
 		return canonical.Marshal(rsaKey{typeRSA, a, public.N.Bytes(), exponent})
+	case encoding.BinaryMarshaler: // of ML-DSA
+		raw, err := public.MarshalBinary()
+		if err != nil {
+			return nil, fmt.Errorf("encode public key: %w", err)
+		}
+		return canonical.Marshal(pairKey{typeAKP, a, raw})
 	default:
 		return nil, fmt.Errorf("encode public key of type %T: %w", public, ErrNotSupported)
 	}

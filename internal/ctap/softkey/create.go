@@ -94,9 +94,12 @@ func (k *Key) answerCreate(origin string, options *creationOptions, made *creden
 	if err != nil {
 		return nil, err
 	}
-	publicKey, err := x509.MarshalPKIXPublicKey(made.signer.Public())
-	if err != nil {
-		return nil, fmt.Errorf("encode public key: %w", err)
+	// Of a key that a browser does not know it hands out none (WebAuthn §5.2.1.1).
+	var publicKey []byte
+	if !k.options.Algorithm.postQuantum() {
+		if publicKey, err = x509.MarshalPKIXPublicKey(made.signer.Public()); err != nil {
+			return nil, fmt.Errorf("encode public key: %w", err)
+		}
 	}
 	tail, flags := attestedData(aaguid, made.ID, coseKey), byte(flagAttestedData)
 	if outputs := k.extensionOutputs(options); len(outputs) > 0 {

@@ -115,7 +115,7 @@ type attestationResponse struct {
 	ClientDataJSON     bytesJSON `json:"clientDataJSON"`
 	AuthenticatorData  bytesJSON `json:"authenticatorData"`
 	Transports         []string  `json:"transports"`
-	PublicKey          bytesJSON `json:"publicKey"`
+	PublicKey          bytesJSON `json:"publicKey,omitempty"`
 	PublicKeyAlgorithm Algorithm `json:"publicKeyAlgorithm"`
 	AttestationObject  bytesJSON `json:"attestationObject"`
 }

@@ -96,6 +96,55 @@ func TestBeginEnrolment_options(t *testing.T) {
 	}
 }
 
+// Signatures that a quantum computer cannot forge are offered where policy says, and taken where they were offered.
+func TestEnrolment_by_ML_DSA(t *testing.T) {
+	t.Parallel()
+	m := testMethod()
+	o := goodKey()
+	o.Algorithm = softkey.MLDSA65
+	rules := staffkey.KeyRules{PostQuantum: new(true)}
+	begin := func(rules staffkey.KeyRules) (staffkey.Ceremony, []byte) {
+		e := signin.Enrolling{Subject: signin.Subject{Person: amara, Policy: staffkey.Policy{Keys: rules}}, Now: testNow}
+		c, err := m.BeginEnrolment(t.Context(), e)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return staffkey.Ceremony{Purpose: staffkey.PurposeEnrol, State: c.State}, c.Options
+	}
+	c, options := begin(rules)
+	var got []float64
+	for _, p := range decode(t, options)["pubKeyCredParams"].([]any) {
+		got = append(got, p.(object)["alg"].(float64))
+	}
+	if want := []float64{-49, -50, -7, -8, -35, -36, -257, -48}; !cmp.Equal(got, want) {
+		t.Errorf("offered %v, want %v", got, want)
+	}
+	key := softkey.New(o)
+	answer, err := key.Create(testOrigin, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	k, err := finishEnrolment(t.Context(), m, c, answer)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v, err := signIn(t, m, key, k); err != nil || !v.Proof.VerifiedPerson {
+		t.Errorf("sign-in: %+v, %v", v.Proof, err)
+	}
+	// What was not offered is not taken, whoever changes the options on their way.
+	c, options = begin(staffkey.KeyRules{})
+	if _, err := key.Create(testOrigin, options); err == nil {
+		t.Error("a key of ML-DSA alone answers where it was not offered")
+	}
+	answer, err = key.Create(testOrigin, []byte(strings.Replace(string(options), `"alg":-7`, `"alg":-49`, 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := finishEnrolment(t.Context(), m, c, answer); signintest.RuleOf(err) != "algorithm" {
+		t.Errorf("got error %v, want a refusal by algorithm", err)
+	}
+}
+
 // F24: with one user handle per person, the second registration of a key would silently replace the first on the key.
 func TestBeginEnrolment_takes_a_fresh_user_handle_each_time(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,9 @@ func (m *Method) FinishEnrolment(_ context.Context, _ signin.Enrolling, c staffk
 	if err != nil {
 		return signin.Enrolled{}, err
 	}
-	r, err := m.rp.VerifyRegistration(parsed, webauthn.Asked{Challenge: st.Challenge, VerifyPerson: st.VerifyPerson})
+	rp := m.rp
+	rp.Algorithms = offered(st.PostQuantum)
+	r, err := rp.VerifyRegistration(parsed, webauthn.Asked{Challenge: st.Challenge, VerifyPerson: st.VerifyPerson})
 	if err != nil {
 		return signin.Enrolled{}, err
 	}

@@ -31,27 +31,34 @@ type Config struct {
 
 // Method is the security key method.
 type Method struct {
-	name string
-	rp   webauthn.RelyingParty
-	// parameters are the algorithms of rp as options have them.
-	parameters []parameter
-	reaches    func(aaguid string) []string
+	name    string
+	rp      webauthn.RelyingParty
+	reaches func(aaguid string) []string
 }
 
 // New returns the method. Pages of ours are never in a frame of another site.
 func New(c Config) *Method {
-	m := &Method{name: c.Name, rp: webauthn.RelyingParty{ID: c.ID, Origins: c.Origins, Algorithms: algorithms}, reaches: c.Reaches}
+	m := &Method{name: c.Name, rp: webauthn.RelyingParty{ID: c.ID, Origins: c.Origins}, reaches: c.Reaches}
 	if m.reaches == nil {
 		m.reaches = func(string) []string { return nil }
-	}
-	for _, a := range algorithms {
-		m.parameters = append(m.parameters, parameter{Type: "public-key", Algorithm: a})
 	}
 	return m
 }
 
-// algorithms in the order of preference (F80).
-var algorithms = []webauthn.Algorithm{webauthn.ES256, webauthn.EdDSA, webauthn.ES384, webauthn.ES512, webauthn.RS256}
+// algorithms in the order of preference (F80), and with those that resist a quantum computer in front, where policy says so. ML-DSA-44 stands
+// last: a firmware in use has another algorithm under its number, and would choose that before what everybody understands.
+var (
+	algorithms  = []webauthn.Algorithm{webauthn.ES256, webauthn.EdDSA, webauthn.ES384, webauthn.ES512, webauthn.RS256}
+	postQuantum = slices.Concat([]webauthn.Algorithm{webauthn.MLDSA65, webauthn.MLDSA87}, algorithms, []webauthn.Algorithm{webauthn.MLDSA44})
+)
+
+// offered are the algorithms of a registration.
+func offered(pq bool) []webauthn.Algorithm {
+	if pq {
+		return postQuantum
+	}
+	return algorithms
+}
 
 const (
 	challengeBytes  = 32 // WebAuthn Level 3 §13.4.3 asks for at least 16
@@ -69,6 +76,8 @@ type state struct {
 	Only staffkey.SecurityKeyID `json:"k,omitempty"`
 	// RPID is whom the keys were asked for, when it is not us by our own name.
 	RPID string `json:"r,omitempty"`
+	// PostQuantum says that ML-DSA was offered.
+	PostQuantum bool `json:"q,omitempty"`
 	// Again lists the entries that the same key may be on, for a key registered again.
 	Again bool `json:"g,omitempty"`
 }
@@ -174,7 +183,11 @@ func (m *Method) BeginEnrolment(_ context.Context, e signin.Enrolling) (signin.C
 	o.User.Name = e.Person.Username
 	// The nickname comes after the touch; until then the browser's chooser shows which entry of the list this is.
 	o.User.DisplayName = fmt.Sprintf("%s (%d)", e.Person.Name, len(e.Keys)+1)
-	o.Challenge, o.Parameters, o.Timeout = challenge, m.parameters, signin.RegisterTimeout.Milliseconds()
+	st.PostQuantum = e.Policy.Keys.PostQuantum != nil && *e.Policy.Keys.PostQuantum
+	for _, a := range offered(st.PostQuantum) {
+		o.Parameters = append(o.Parameters, parameter{Type: "public-key", Algorithm: a})
+	}
+	o.Challenge, o.Timeout = challenge, signin.RegisterTimeout.Milliseconds()
 	o.Exclude = []descriptor{}
 	if !e.Again {
 		o.Exclude = m.descriptors(m.registeredFor(m.rp.ID, e.Keys))

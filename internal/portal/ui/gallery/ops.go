@@ -39,7 +39,7 @@ func ruleFields() (fields, findings []ui.RuleField) {
 		{Name: "others", Choices: []string{"allow", "review", "deny"}, Above: "allow", Value: "review", Root: true},
 		{Name: "attestation", Choices: []string{"any", "proven"}, Above: "any"},
 		{Name: "level", Choices: []string{"none", "L1", "L1+", "L2", "L2+", "L3", "L3+"}, Above: "L1", Value: "L2"},
-		{Name: "synced", Choices: []string{"yes", "no"}, Above: "yes"}, {Name: "verify_person", Choices: []string{"yes", "no"}, Above: "no"},
+		{Name: "synced", Choices: []string{"yes", "no"}, Above: "yes"}, {Name: "verify_person", Choices: []string{"yes", "no"}, Above: "no"}, {Name: "post_quantum", Choices: []string{"yes", "no"}, Above: "no"},
 		{Name: "conveyance", Choices: []string{"none", "indirect", "direct", "enterprise"}, Above: "direct"},
 	}
 	for _, kind := range []string{"revoked", "user_key_remote_compromise", "user_verification_bypass", "user_key_physical_compromise", "attestation_key_compromise"} {

@@ -34,7 +34,7 @@ func (s statement) verifyPacked() (Attestation, error) {
 		return a, err
 	}
 	certificate := a.TrustPath[0]
-	if !verifySignature(a.Algorithm, certificate.PublicKey, s.signed(), signature) {
+	if !verifySignature(a.Algorithm, certifiedKey(certificate), s.signed(), signature) {
 		return a, refuse(CodeAttestationSignature, "does not verify with the attestation certificate by algorithm %d", a.Algorithm)
 	}
 	if err := checkPackedCertificate(certificate); err != nil {

@@ -11,6 +11,7 @@ import (
 	"crypto/sha512"
 	"crypto/x509"
 	"math/big"
+	"slices"
 
 	"github.com/cloudflare/circl/sign/ed448"
 	"github.com/fxamacker/cbor/v2"
@@ -27,14 +28,19 @@ const (
 	ES512 Algorithm = -36  // on P-521 only
 	Ed448 Algorithm = -53  // RFC 9864
 	RS256 Algorithm = -257 // RSASSA-PKCS1-v1_5 with SHA-256
+
+	// ML-DSA of FIPS 204, without a context, as draft-ietf-cose-dilithium has it and IANA has registered it.
+	MLDSA44 Algorithm = -48
+	MLDSA65 Algorithm = -49
+	MLDSA87 Algorithm = -50
 )
 
 // RS1 is RSASSA-PKCS1-v1_5 with SHA-1 (RFC 8812 §5). TPMs sign attestations with it, and nothing else may.
 const RS1 Algorithm = -65535
 
-// The key types and curves of RFC 9053 §7 and RFC 8230 §4.
+// The key types and curves of RFC 9053 §7 and RFC 8230 §4, and the key type "algorithm key pair" of draft-ietf-cose-dilithium §3.
 const (
-	typeOKP, typeEC2, typeRSA = 1, 2, 3
+	typeOKP, typeEC2, typeRSA, typeAKP = 1, 2, 3, 7
 
 	curveP256, curveP384, curveP521      = 1, 2, 3
 	curveNumberEd25519, curveNumberEd448 = 6, 7
@@ -46,7 +52,7 @@ const minRSA, maxRSA = 2048, 4096
 // publicKey is a credential public key that signatures can be verified with.
 type publicKey struct {
 	algorithm Algorithm
-	// key is *ecdsa.PublicKey, ed25519.PublicKey, ed448.PublicKey or *rsa.PublicKey.
+	// key is *ecdsa.PublicKey, ed25519.PublicKey, ed448.PublicKey, *rsa.PublicKey or a verifier of ML-DSA.
 	key crypto.PublicKey
 }
 
@@ -59,6 +65,9 @@ type coseKey struct {
 	M2        cbor.RawMessage `cbor:"-2,keyasint,omitempty"`
 	M3        cbor.RawMessage `cbor:"-3,keyasint,omitempty"`
 }
+
+// known are the algorithms of credential keys.
+var known = []Algorithm{ES256, EdDSA, ES384, ES512, Ed448, RS256, MLDSA44, MLDSA65, MLDSA87}
 
 // canonicalCBOR is the CTAP2 canonical form (CTAP 2.2 §8).
 var canonicalCBOR = func() cbor.EncMode {
@@ -129,6 +138,14 @@ func parsePublicKey(raw []byte) (publicKey, error) {
 		p.key = ed448.PublicKey(x)
 	case k.Type == typeRSA && k.Algorithm == RS256:
 		p.key, err = k.rsa()
+	case k.Type == typeAKP && isMLDSA(k.Algorithm):
+		if k.M2 != nil || k.M3 != nil {
+			return p, refuse(CodePublicKey, "is no key of algorithm %d", k.Algorithm)
+		}
+		p.key, err = newMLDSA(k.Algorithm, bytesOf(k.M1))
+	case slices.Contains(known, k.Algorithm):
+		// A firmware in use makes keys of a curve of its own under the number of ML-DSA-44 (CanoKey, git 26dc6e8: key type 2, curve 9).
+		err = refuse(CodeKeyType, "algorithm %d with key type %d", k.Algorithm, k.Type)
 	default:
 		err = refuse(CodeAlgorithm, "algorithm %d with key type %d", k.Algorithm, k.Type)
 	}
@@ -224,6 +241,9 @@ func verifySignature(algorithm Algorithm, key crypto.PublicKey, message, signatu
 	case RS256:
 		k, ok := key.(*rsa.PublicKey)
 		return ok && rsa.VerifyPKCS1v15(k, crypto.SHA256, digest(algorithm, message), signature) == nil
+	case MLDSA44, MLDSA65, MLDSA87:
+		k, ok := key.(mldsaKey)
+		return ok && k.algorithm == algorithm && k.verify(message, signature)
 	}
 	return false
 }

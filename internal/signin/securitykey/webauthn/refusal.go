@@ -59,6 +59,7 @@ const (
 	CodePublicKey Code = "public_key" // malformed, off its curve, or weak
 	CodeAlgorithm Code = "algorithm"  // not among the algorithms that we offer
 	CodeStoredKey Code = "stored_key" // the key that was stored at registration is not one of ours any more
+	CodeKeyType   Code = "key_type"   // of another type than its algorithm's
 	CodeSignature Code = "signature"
 
 	// Attestation (§6.5.4, §8).
@@ -114,7 +115,7 @@ var tell = map[Code]told{
 
 	CodeMetadataAlgorithm: toldReport, CodeMetadataAttestation: toldReport,
 
-	CodePublicKey: toldReport, CodeAlgorithm: toldReport, CodeStoredKey: toldRegister, CodeSignature: toldRegister,
+	CodePublicKey: toldReport, CodeAlgorithm: toldReport, CodeKeyType: toldReport, CodeStoredKey: toldRegister, CodeSignature: toldRegister,
 
 	CodeAttestationObject: toldReport, CodeAttestationFormat: toldReport, CodeAttestationStatement: toldReport, CodeAttestationAlgorithm: toldReport,
 	CodeAttestationSignature: toldReport, CodeAttestationCertificate: toldReport, CodeAttestationAAGUID: toldReport, CodeAttestationKey: toldReport,
