@@ -16,8 +16,11 @@ var (
 	ErrThrottled = errors.New("too many tries")
 	// ErrBusy says that a bounded resource is taken and that the same call may work a moment later.
 	ErrBusy = errors.New("busy")
-	// ErrUnavailable says that the database does not answer or takes no changes: nothing was saved.
+	// ErrUnavailable says that the database does not answer or takes no changes: the change was not saved, unless it is an ErrUnknownOutcome.
 	ErrUnavailable = errors.New("the database is not available")
+	// ErrUnknownOutcome is an ErrUnavailable after which nobody knows whether the change was saved: the database was told to, and the answer is
+	// lost. Whoever asked has to look before they ask again.
+	ErrUnknownOutcome = fmt.Errorf("%w, and whether the change was saved is not known", ErrUnavailable)
 )
 
 // Message names a text of the locale files by its id, with the values it needs. Errors carry messages and not

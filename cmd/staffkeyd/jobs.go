@@ -155,6 +155,9 @@ func (w *worker) has(ctx context.Context, j job) (mine bool, err error) {
 	return mine, err
 }
 
+// partWithin bounds a part of a job that one node does for all.
+const partWithin = 5 * time.Minute
+
 // part runs a part of a job. A panic in it must not take the server with it.
 func part(ctx context.Context, j job) (more bool, err error) {
 	defer func() {
@@ -162,6 +165,11 @@ func part(ctx context.Context, j job) (more bool, err error) {
 			more, err = false, fmt.Errorf("panicked: %v\n%s", p, debug.Stack())
 		}
 	}()
+	if j.alone { // it works through what all of the installation has; the others are as quick as a request, or run until the server stops
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, partWithin)
+		defer cancel()
+	}
 	return j.run(ctx)
 }
 

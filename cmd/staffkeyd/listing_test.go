@@ -46,7 +46,7 @@ func TestProgressLine_once_a_second(t *testing.T) {
 	} {
 		clock := storetest.NewClock()
 		var out bytes.Buffer
-		p := newProgressLine(&environment{stderr: &out, terminal: &out, now: clock.Now, isTerminal: terminal})
+		p := newProgressLine(&environment{ctx: t.Context(), store: storetest.Open(t, "sqlite", clock.Now), stderr: &out, terminal: &out, now: clock.Now, isTerminal: terminal})
 		for _, done := range []int{500, 1000, 2000, 3000} {
 			clock.Advance(500 * time.Millisecond)
 			p.report(done)

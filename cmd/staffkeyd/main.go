@@ -145,6 +145,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, rawOut, rawErr io.
 func report(stderr io.Writer, err error) int {
 	var status exitStatus
 	var p *problem
+	err = explainPostgres(err)
 	switch {
 	case err == nil:
 		return 0

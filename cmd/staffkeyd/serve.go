@@ -146,7 +146,7 @@ func migrate(ctx context.Context, s *store.Store, may bool) error {
 	if errors.Is(err, store.ErrOtherKey) {
 		return otherKey(err)
 	}
-	return err
+	return explainPostgres(err)
 }
 
 // newLog writes JSON lines. Secrets never reach it: nothing logs a header, a body or a cookie.

@@ -29,6 +29,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// commandWithin bounds the wait of a command for the database: an operator can end it, and an import may wait its turn.
+const commandWithin = 5 * time.Minute
+
 // openStore opens the database of a configuration and says how to mend what keeps it from opening. The server makes what
 // is missing (create); the commands beside it do not, so that a mistyped folder is not a new installation.
 func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Store, error) {
@@ -49,6 +52,9 @@ func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Stor
 		return nil, err
 	}
 	cfg := store.Config{Sealer: sealer, PostgreSQL: pg, Log: c.log}
+	if !create {
+		cfg.AnswerWithin = commandWithin
+	}
 	if pg == "" {
 		cfg.SQLite = c.sqliteFile()
 	}
@@ -57,7 +63,7 @@ func openStore(ctx context.Context, c *databaseConfig, create bool) (*store.Stor
 	case err == nil:
 		return s, nil
 	case pg != "":
-		return nil, &problem{cause: "the PostgreSQL database does not answer: " + lastCause(err), fix: "Check that it runs, and the URL in --postgres or --postgres-file.", err: err}
+		return nil, postgresProblem(pg, err)
 	case errors.Is(err, os.ErrPermission):
 		return nil, cannotWrite(c.Data, err)
 	case errors.Is(err, store.ErrForeignLog):

@@ -123,6 +123,9 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.Is(err, errCrowded):
 		r.w.Header().Set("Retry-After", "5")
 		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "srv.busy"}
+	case errors.Is(err, staffkey.ErrUnknownOutcome):
+		r.w.Header().Set("Retry-After", "30")
+		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "srv.unknown"}
 	case errors.Is(err, staffkey.ErrUnavailable): // before a refusal, which could not be recorded
 		r.w.Header().Set("Retry-After", "30")
 		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "srv.store"}

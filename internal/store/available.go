@@ -41,7 +41,7 @@ func isUnavailable(err error) bool {
 	}
 	if code := pgCode(err); code != "" {
 		// Classes 08 connection exception, 53 insufficient resources, 57P operator intervention such as a shutdown, 58 system error.
-		return code == pgReadOnly || isRetryable(err) || strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57P") ||
+		return follows(err) || isRetryable(err) || strings.HasPrefix(code, "08") || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "57P") ||
 			strings.HasPrefix(code, "58")
 	}
 	var connecting *pgconn.ConnectError
@@ -57,19 +57,39 @@ func takesNoChanges(err error) bool {
 		return isUnavailable(err) && !isRetryable(err)
 	}
 	code := pgCode(err)
-	return code == pgReadOnly || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "58")
+	return follows(err) || strings.HasPrefix(code, "53") || strings.HasPrefix(code, "58")
 }
 
-// dropReadOnly closes a connection whose server takes no changes any more, and those that wait beside it: after a failover they all lead to
-// a server that follows, and new ones to the one that leads.
+// dropReadOnly closes a connection whose server takes no changes any more, has ended it or does not answer, and those that wait beside it: after
+// a failover they all lead to a server that follows or is gone, and new ones to the one that leads.
 func dropReadOnly(pool *sql.DB, conn *sql.Conn, err error) {
-	if pgCode(err) != pgReadOnly {
+	code := pgCode(err)
+	if err == nil || !follows(err) && !strings.HasPrefix(code, "57P") && (code != "" || !errors.Is(err, context.DeadlineExceeded) && !isUnavailable(err)) {
 		return
 	}
+	dropIdle(pool)
+	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // says so, and closes it
+}
+
+// dropIdle closes the connections that nobody uses at the moment.
+func dropIdle(pool *sql.DB) {
 	most := pool.Stats().MaxOpenConnections
 	pool.SetMaxIdleConns(0)
 	pool.SetMaxIdleConns(most)
-	_ = conn.Raw(func(any) error { return driver.ErrBadConn }) // says so, and closes it
+}
+
+// answerWithin bounds what somebody waits for from PostgreSQL who has no deadline of their own: a server that is frozen or cut off says nothing
+// at all. SQLite has limits of its own, and nobody in between.
+const answerWithin = 10 * time.Second
+
+// commitWithin bounds the wait for the answer to a commit, which is not broken off with its request.
+const commitWithin = 8 * time.Second
+
+// isLost reports an error of a commit after which nobody knows whether it happened. The server says what it has not done by a SQLSTATE; without
+// one, and when it was shut down meanwhile (its change may be on its disk then, and not on that of the server that follows), the answer is lost.
+func isLost(err error) bool {
+	code := pgCode(err)
+	return err != nil && (code == "" || strings.HasPrefix(code, "57P") || strings.HasPrefix(code, "08")) && !pgconn.SafeToRetry(err)
 }
 
 // probeEvery is how often at most a database that takes changes is asked whether it still does.
@@ -79,6 +99,8 @@ const probeEvery = 10 * time.Second
 type watchedEngine struct {
 	engine
 	now func() time.Time
+	// patience is how long a call without a deadline waits; 0 is for ever.
+	patience time.Duration
 
 	mu       sync.Mutex
 	problem  error     // why it takes no changes, as far as is known
@@ -87,10 +109,26 @@ type watchedEngine struct {
 	turn     int
 }
 
-func watch(e engine, now func() time.Time) *watchedEngine { return &watchedEngine{engine: e, now: now} }
+func watch(e engine, now func() time.Time, patience time.Duration) *watchedEngine {
+	return &watchedEngine{engine: e, now: now, patience: patience}
+}
+
+// bounded gives a ctx a deadline that has none.
+func (w *watchedEngine) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok || w.patience <= 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, w.patience)
+}
 
 func (w *watchedEngine) read(ctx context.Context, fn func(querier) error) error {
-	return marked(ctx, w.engine.read(ctx, fn))
+	limited, cancel := w.bounded(ctx)
+	defer cancel()
+	err := marked(ctx, w.engine.read(limited, fn))
+	if w.patience > 0 && errors.Is(err, staffkey.ErrUnavailable) {
+		dropIdle(w.engine.db())
+	}
+	return err
 }
 
 func (w *watchedEngine) survey(ctx context.Context, fn func(querier) error) error {
@@ -98,19 +136,26 @@ func (w *watchedEngine) survey(ctx context.Context, fn func(querier) error) erro
 }
 
 func (w *watchedEngine) change(ctx context.Context, fn func(querier) error) error {
-	err := marked(ctx, w.engine.change(ctx, fn))
+	limited, cancel := w.bounded(ctx)
+	defer cancel()
+	err := marked(ctx, w.engine.change(limited, fn))
 	if errors.Is(err, staffkey.ErrUnavailable) && takesNoChanges(err) {
 		w.note(err)
 	}
 	return err
 }
 
-// marked gives an error its kind. When the caller has gone, that is the reason.
+// marked gives an error its kind. When the caller has gone, that is the reason; when only our own patience is over, it is the database.
 func marked(ctx context.Context, err error) error {
-	if err == nil || ctx.Err() != nil || !isUnavailable(err) {
+	switch {
+	case err == nil, errors.Is(err, staffkey.ErrUnavailable), ctx.Err() != nil:
 		return err
+	case isPooled(err):
+		return fmt.Errorf("%w: %w", ErrPooled, err)
+	case isUnavailable(err), errors.Is(err, context.DeadlineExceeded):
+		return fmt.Errorf("%w: %w", staffkey.ErrUnavailable, err)
 	}
-	return fmt.Errorf("%w: %w", staffkey.ErrUnavailable, err)
+	return err
 }
 
 func (w *watchedEngine) note(problem error) {
@@ -158,7 +203,9 @@ func (w *watchedEngine) probe(ctx context.Context, done chan struct{}) {
 	w.turn = 1 - w.turn
 	name, before := fmt.Sprintf("write_probe/%d", w.turn), fmt.Sprintf("write_probe/%d", 1-w.turn)
 	w.mu.Unlock()
-	err := marked(ctx, w.engine.change(ctx, func(q querier) error {
+	limited, cancel := w.bounded(ctx)
+	defer cancel()
+	err := marked(ctx, w.engine.change(limited, func(q querier) error {
 		if _, err := q.exec("INSERT INTO installation (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = $2", name, value); err != nil {
 			return err
 		}

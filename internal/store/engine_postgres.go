@@ -11,6 +11,9 @@ import (
 	"github.com/jackc/pgx/v5/stdlib"
 )
 
+// openWithin bounds the wait for the first connection: time for each of some hosts that say nothing.
+const openWithin = 15 * time.Second
+
 // postgresEngine uses the pool of database/sql over pgx, which prepares each statement once per connection.
 type postgresEngine struct {
 	pool    *sql.DB
@@ -18,10 +21,9 @@ type postgresEngine struct {
 }
 
 func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, error) {
-	cfg, err := pgx.ParseConfig(dsn)
+	cfg, err := postgresConfig(dsn)
 	if err != nil {
-		// The driver masks a password only where it can tell what the password is, so its error is not shown.
-		return nil, errors.New("the PostgreSQL URL cannot be read (expected postgres://user:password@host:5432/database, with %, # and / of a password written as %25, %23 and %2F)")
+		return nil, err
 	}
 	pool := stdlib.OpenDB(*cfg)
 	if connections <= 0 {
@@ -31,12 +33,12 @@ func openPostgreSQL(ctx context.Context, dsn string, connections int) (engine, e
 	pool.SetMaxOpenConns(connections + surveysAtOnce)
 	pool.SetMaxIdleConns(connections + surveysAtOnce)
 	pool.SetConnMaxIdleTime(5 * time.Minute)
-	pingCtx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	e := &postgresEngine{pool: pool}
+	openCtx, cancel := context.WithTimeout(ctx, openWithin)
 	defer cancel()
-	if err := pool.PingContext(pingCtx); err != nil {
+	if err := e.fit(openCtx); err != nil {
 		return nil, errors.Join(err, pool.Close())
 	}
-	e := &postgresEngine{pool: pool}
 	e.changes = newGroupWriter(e.commitGroup, groupPatience)
 	return e, nil
 }

@@ -70,3 +70,18 @@ func Waiting(s *Store) int {
 	defer w.mu.Unlock()
 	return len(w.waiting)
 }
+
+// Defaults are what [postgresConfig] adds to a URL.
+type Defaults struct {
+	ConnectTimeout string
+	OnlyPrimary    bool
+}
+
+// DefaultsOf reads a URL as Open does.
+func DefaultsOf(dsn string) (Defaults, error) {
+	cfg, err := postgresConfig(dsn)
+	if err != nil {
+		return Defaults{}, err
+	}
+	return Defaults{cfg.ConnectTimeout.String(), cfg.ValidateConnect != nil}, nil
+}

@@ -6,11 +6,13 @@ import (
 	"fmt"
 	"time"
 
+	"staffkey"
+
 	"github.com/jackc/pgx/v5"
 )
 
 // groupLimit bounds the statements of a group: they belong to several requests, so they end with none of them.
-const groupLimit = 30 * time.Second
+const groupLimit = answerWithin
 
 // groupPatience is how long a group may take on PostgreSQL before the next begins on a connection of its own: many times what a commit takes, also on a
 // slow disk, so that in normal times there is one transaction of this node at a time and nothing for it to be in conflict with. What takes longer (many
@@ -98,7 +100,7 @@ func (e *postgresEngine) transact(ctx context.Context, group []*groupedChange, s
 		}
 		err := p.commit()
 		switch {
-		case err == nil || p.over() || savepoints:
+		case err == nil || p.over() || savepoints || errors.Is(err, staffkey.ErrUnknownOutcome):
 			return err
 		case len(group) > 1:
 			return errAgain

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"time"
 
 	"staffkey"
@@ -37,7 +38,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 		}
 		// On SQLite another process may have migrated in between: then there is nothing left to do. Look again.
 		if try == 5 || s.name != "sqlite" {
-			return fmt.Errorf("migrate: %w", err)
+			return fmt.Errorf("migrate: %w", migrationKind(err))
 		}
 		select {
 		case <-time.After(200 * time.Millisecond):
@@ -63,7 +64,7 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	}
 	pending, err := p.HasPending(ctx)
 	if err != nil {
-		return fmt.Errorf("look at the schema: %w", err)
+		return fmt.Errorf("look at the schema: %w", migrationKind(err))
 	}
 	if pending {
 		return ErrSchemaOld
@@ -71,11 +72,28 @@ func (s *Store) CheckSchema(ctx context.Context) error {
 	return s.tieKey(ctx)
 }
 
+// migrationKind gives what PostgreSQL says to a migration its kind.
+func migrationKind(err error) error {
+	switch {
+	case pgCode(err) == pgNoRight:
+		return fmt.Errorf("%w: %w", ErrNoRight, err)
+	case isPooled(err):
+		return fmt.Errorf("%w: %w", ErrPooled, err)
+	}
+	return err
+}
+
 // Problems that an operator can mend; the commands say how.
 var (
 	ErrSchemaOld = errors.New("the database has the schema of an earlier release")
 	ErrOtherKey  = errors.New("the sealing key is not the one that this database was sealed with")
 )
+
+// migrationLease is how long others wait for a node that was lost while it migrated.
+const migrationLease = 15 * time.Second
+
+// mayLockLater reports whether the lock of migrations may be had later, because another node has it. What the database refuses it refuses again.
+func mayLockLater(err error) bool { return pgCode(err) == "" && !isUnavailable(err) }
 
 func (s *Store) migrator() (*goose.Provider, error) {
 	dir, err := fs.Sub(migrations, "migrations")
@@ -85,11 +103,13 @@ func (s *Store) migrator() (*goose.Provider, error) {
 	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.refold())}
 	if s.name == "postgresql" {
 		dialect = goose.DialectPostgres
-		locker, err := lock.NewPostgresSessionLocker()
+		// In a table, with a lease: a lock of the session would stay for ever on a connection of a pooler that hands them out by transaction.
+		locker, err := lock.NewPostgresTableLocker(lock.WithTableLeaseDuration(migrationLease), lock.WithTableHeartbeatInterval(migrationLease/5),
+			lock.WithTableLockTimeout(time.Second, 300), lock.WithTableLogger(slog.New(slog.DiscardHandler)), lock.WithTableRetryPolicy(mayLockLater))
 		if err != nil {
 			return nil, err
 		}
-		options = append(options, goose.WithSessionLocker(locker))
+		options = append(options, goose.WithLocker(locker))
 	}
 	return goose.NewProvider(dialect, s.engine.db(), dir, options...)
 }

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"time"
 
+	"staffkey"
+
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
@@ -211,9 +213,17 @@ func (p *pipeline) commit() error {
 	if err := p.ctx.Err(); err != nil {
 		return p.fail(nil, err, err, false)
 	}
-	// Broken off on its way, it may have happened and be reported as not.
-	p.ctx, p.by = context.WithoutCancel(p.ctx), nil
+	if p.failure != nil {
+		return p.failure
+	}
+	// Broken off on its way, it may have happened and be reported as not: it does not end with the request, and has a limit of its own.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(p.ctx), commitWithin)
+	defer cancel()
+	p.ctx, p.by = ctx, nil
 	tag, err := p.execTag("COMMIT", nil)
+	if err != nil && isLost(p.cause) {
+		return fmt.Errorf("%w: %w", staffkey.ErrUnknownOutcome, err)
+	}
 	if err == nil && tag.String() != "COMMIT" {
 		err = p.fail(nil, fmt.Errorf("the transaction was not committed: %s", tag), nil, false)
 	}

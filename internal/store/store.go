@@ -38,6 +38,9 @@ type Config struct {
 	BeforeChange func()
 	// SurveyWait is how long a survey waits for its turn; 0 takes a default.
 	SurveyWait time.Duration
+	// AnswerWithin is how long a call waits for PostgreSQL whose ctx has no deadline; 0 takes a default. Whoever does what may take longer gives
+	// a deadline.
+	AnswerWithin time.Duration
 	// Log is told what a migration found and could not mend; nobody when nil.
 	Log *slog.Logger
 }
@@ -79,12 +82,16 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		s.now = time.Now
 	}
 	var err error
+	var patience time.Duration
 	switch {
 	case cfg.SQLite != "" && cfg.PostgreSQL == "":
 		s.name, s.batch = "sqlite", sqliteBatch
 		s.engine, err = openSQLite(ctx, cfg.SQLite, cfg.MaxConnections)
 	case cfg.PostgreSQL != "" && cfg.SQLite == "":
 		s.name, s.batch = "postgresql", postgresBatch
+		if patience = cfg.AnswerWithin; patience == 0 {
+			patience = answerWithin
+		}
 		s.engine, err = openPostgreSQL(ctx, cfg.PostgreSQL, cfg.MaxConnections)
 	default:
 		return nil, errors.New("open store: name one database, SQLite or PostgreSQL")
@@ -92,7 +99,7 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
-	s.engine = watch(s.engine, s.now)
+	s.engine = watch(s.engine, s.now, patience)
 	return s, nil
 }
 

@@ -6,7 +6,7 @@ import "strconv"
 type ErrorPage struct {
 	// Message has the id of a pair of texts: "http.400", "http.403",
 	// "http.404", "http.405", "http.413", "http.415", "http.421", "rate" (with
-	// Count minutes), "srv.500", "srv.503", "srv.store" or "ses.lost".
+	// Count minutes), "srv.500", "srv.503", "srv.store", "srv.unknown" or "ses.lost".
 	Message Text
 	// SupportCode is read to the helpdesk, or "".
 	SupportCode string

@@ -57,6 +57,7 @@ func problemStates() []State {
 		{"error-503", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.503", Args: map[string]any{"Until": "22:30"}}}},
 		{"error-busy", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.busy"}}},
 		{"error-store", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.store"}, SupportCode: "K7QF-2M"}},
+		{"error-unknown", visitor(), ui.ErrorPage{Message: ui.Text{ID: "srv.unknown"}, SupportCode: "K7QF-2M"}},
 		{"error-503-open", visitor(), ui.ErrorPage{Message: ui.StatusMessage(503)}},
 		{"error-session-lost", visitor(), ui.ErrorPage{Message: ui.Text{ID: "ses.lost"}, Action: signIn}},
 		{"error-cookies", visitor(), ui.ErrorPage{Message: ui.Text{ID: "ses.cookies"}, Action: signIn}},
