@@ -12,6 +12,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
@@ -155,37 +156,63 @@ func (c ReceiptsConfig) readHTTP(r *http.Request, body []byte) (receipt, error) 
 	return receipt{}, errNotReadable
 }
 
-// readTwilio reads a status callback. It is signed by the HMAC-SHA1, in base64, of the address that it was posted to and of all fields
-// in the order of their names, name and value without anything between them.
+// readTwilio reads a status callback.
 func (c ReceiptsConfig) readTwilio(r *http.Request, body []byte) (receipt, error) {
-	form, err := url.ParseQuery(string(body))
+	form, err := c.twilioForm(r, body)
 	if err != nil {
-		return receipt{}, errNotSigned
-	}
-	address := c.Address + r.URL.Path
-	if r.URL.RawQuery != "" {
-		address += "?" + r.URL.RawQuery
-	}
-	mac := hmac.New(sha1.New, []byte(c.TwilioToken))
-	mac.Write([]byte(address))
-	names := make([]string, 0, len(form))
-	for name := range form {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		for _, value := range form[name] {
-			mac.Write([]byte(name + value))
-		}
-	}
-	signature, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Twilio-Signature"))
-	if err != nil || !hmac.Equal(signature, mac.Sum(nil)) {
-		return receipt{}, errNotSigned
+		return receipt{}, err
 	}
 	if sid := form.Get("CallSid"); sid != "" {
 		return twilioReceipt(sid, form.Get("CallStatus"), ""), nil
 	}
 	return twilioReceipt(form.Get("MessageSid"), form.Get("MessageStatus"), form.Get("ErrorCode")), nil
+}
+
+// twilioForm reads a form that Twilio has signed: by the HMAC-SHA1, in base64, of the address that it was posted to and of all fields in the
+// order of their names, name and value without anything between them, each value once. Twilio signs the address with its port or without, also
+// where there is none, and is not consistent about it: its own libraries try both (twilio-python 9.13.0, request_validator.py).
+func (c ReceiptsConfig) twilioForm(r *http.Request, body []byte) (url.Values, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, errNotSigned
+	}
+	signature, err := base64.StdEncoding.DecodeString(r.Header.Get("X-Twilio-Signature"))
+	if err != nil {
+		return nil, errNotSigned
+	}
+	path := r.URL.EscapedPath()
+	if r.URL.RawQuery != "" {
+		path += "?" + r.URL.RawQuery
+	}
+	var fields strings.Builder
+	for _, name := range slices.Sorted(maps.Keys(form)) {
+		values := slices.Compact(slices.Sorted(slices.Values(form[name])))
+		for _, value := range values {
+			fields.WriteString(name + value)
+		}
+	}
+	for _, address := range withAndWithoutPort(c.Address) {
+		mac := hmac.New(sha1.New, []byte(c.TwilioToken))
+		mac.Write([]byte(address + path + fields.String()))
+		if hmac.Equal(signature, mac.Sum(nil)) {
+			return form, nil
+		}
+	}
+	return nil, errNotSigned
+}
+
+// withAndWithoutPort lists the ways to write an address: without its port, and with it, also where it is the one that its scheme implies.
+func withAndWithoutPort(address string) []string {
+	u, err := url.Parse(address)
+	if err != nil {
+		return []string{address}
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"https": "443", "http": "80"}[u.Scheme]
+	}
+	bare := strings.TrimSuffix(u.Host, ":"+u.Port())
+	return []string{u.Scheme + "://" + bare, u.Scheme + "://" + bare + ":" + port}
 }
 
 func twilioReceipt(reference, status, code string) receipt {
