@@ -39,7 +39,7 @@ const MaxLogin = 4 * MaxUsername
 
 // Tidy returns the organisation with every text as it is judged and stored ([TidyText]).
 func (o Organisation) Tidy() Organisation {
-	o.Code, o.Name, o.Phone = TidyText(o.Code), TidyText(o.Name), TidyText(o.Phone)
+	o.Code, o.Name, o.Phone = TidyText(o.Code), TidyText(o.Name), TypedPhone(o.Phone)
 	return o
 }
 

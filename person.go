@@ -48,9 +48,10 @@ type Person struct {
 
 // Tidy returns the person with every text as it is judged and stored ([TidyText]).
 func (p Person) Tidy() Person {
-	for _, text := range []*string{&p.Username, &p.Email, &p.Name, &p.EmployeeNumber, &p.Phone} {
+	for _, text := range []*string{&p.Username, &p.Email, &p.Name, &p.EmployeeNumber} {
 		*text = TidyText(*text)
 	}
+	p.Phone = TypedPhone(p.Phone)
 	return p
 }
 

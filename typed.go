@@ -1,6 +1,7 @@
 package staffkey
 
 import (
+	"regexp"
 	"strings"
 	"unicode"
 
@@ -33,6 +34,31 @@ func TypedCode(typed string) string {
 		return r
 	}, strings.ToUpper(norm.NFKC.String(typed)))
 }
+
+// TypedPhone brings a telephone number that somebody typed, pasted or imported to the form in which it is judged and stored: compatibility-composed
+// (Unicode NFKC), with the digits of every script as those of ASCII, without what nobody sees (contacts and pages write marks of direction around
+// numbers), without the "tel:" of links and labels before it, and without the punctuation that a list or a sentence leaves around it. What is inside
+// stays, also an extension: whether it is a number is for whoever calls it.
+func TypedPhone(typed string) string {
+	s := strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsSpace(r):
+			return ' '
+		case IsInvisible(r), unicode.Is(unicode.Cf, r):
+			return -1
+		case unicode.IsDigit(r):
+			return '0' + digitValue(r)
+		}
+		return r
+	}, norm.NFKC.String(typed))
+	around := func(r rune) bool { return r != '+' && r != '(' && r != '#' && r != '*' && (unicode.IsSpace(r) || unicode.IsPunct(r)) }
+	s = strings.TrimLeftFunc(s, around)
+	s = strings.TrimLeftFunc(phoneLabel.ReplaceAllString(s, ""), around)
+	return strings.TrimRightFunc(s, func(r rune) bool { return r != ')' && around(r) })
+}
+
+// phoneLabel is what stands before a number in links (RFC 3966 and others) and in lists.
+var phoneLabel = regexp.MustCompile(`^(?:(?i:tel|callto|sms|phone|mobile|mob)[.: ]+)+`)
 
 const (
 	minusSign = '\u2212'

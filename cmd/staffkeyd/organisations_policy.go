@@ -93,7 +93,7 @@ type policySet struct {
 	Strength     *string  `help:"What a sign-in must reach: any or phishing_resistant." placeholder:"STRENGTH" env:"-"`
 	Downgrade    *string  `help:"A sign-in without the key that the person has: notify or forbid." placeholder:"RULE" env:"-"`
 	GraceDays    *int     `help:"How long setting up may be put off, in days." placeholder:"DAYS" env:"-"`
-	Countries    []string `help:"Countries whose telephone numbers get codes, such as GB." placeholder:"COUNTRY" env:"-"`
+	Countries    []string `help:"Countries whose telephone numbers get codes, such as GB. The Isle of Man, Jersey and Guernsey have +44 numbers too, and are countries of their own: IM, JE, GG." placeholder:"COUNTRY" env:"-"`
 	CodesPerDay  *int     `help:"The most codes by text and phone in a day." placeholder:"N" env:"-"`
 	Inherit      []string `help:"Leave these to the organisation above again: max-keys, methods, sessions, core, strength, downgrade, grace-days, countries, codes-per-day, keys." enum:"max-keys,methods,sessions,core,strength,downgrade,grace-days,countries,codes-per-day,keys" placeholder:"SETTING" env:"-"`
 

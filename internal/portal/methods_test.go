@@ -71,7 +71,7 @@ func TestNumber_is_set_up_and_changed(t *testing.T) {
 		h := s.add("amara", "north")
 		b := s.byPassword(h)
 		for number, text := range map[string]string{
-			"": "Enter a phone number", "12": "like 07700 900123", "01632 960001": "Text messages do not reach this number", "+33 6 12 34 56 78": "numbers of this country",
+			"": "Enter a phone number", "12": "like 07700 900123", "01632 960001": "Text messages do not reach this number", "+33 6 12 34 56 78": "We cannot send codes to numbers that begin with +33", "07797 712345": "belongs to Jersey", "0800 123456": "such as 0800", "020 7946 0018 x5": "with an extension",
 			strings.Repeat("9", 5000): "like 07700 900123", "07700 900 <b>": "like 07700 900123",
 		} {
 			b.post("/me/mfa/text", url.Values{"number": {number}}).shows(t, "number "+number[:min(20, len(number))], http.StatusUnprocessableEntity, text, `id="number-form"`)

@@ -88,6 +88,7 @@ func methodStates() []State {
 		{"number-text", person("selfservice"), ui.NumberPage{Kind: "text"}},
 		{"number-text-landline", hostile("selfservice"), ui.NumberPage{Kind: "text", Number: "01632 960 123", Last2: "77", Form: problem("number", "number.landline")}},
 		{"number-phone", person("selfservice"), ui.NumberPage{Kind: "phone", Last2: "23"}},
+		{"number-text-country", person("selfservice"), ui.NumberPage{Kind: "text", Number: "07797 712345", Form: problem("number", "number.country.JE")}},
 		{"number-phone-hostile", person("selfservice"), ui.NumberPage{Kind: "phone", Number: Markup, Form: problem("number", "number.invalid")}},
 		{"number-code", person("selfservice"), ui.NumberCodePage{Kind: "text", Last2: "77", Sealed: "c2VhbGVk", Resend: sent}},
 		{"number-code-wrong", person("selfservice"), ui.NumberCodePage{Kind: "text", Last2: "77", Resend: ui.Resend{Action: sent.Action, State: text("code.state.failed")}, Form: problem("code", "code.wrong")}},
