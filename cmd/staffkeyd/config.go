@@ -38,7 +38,7 @@ type serverConfig struct {
 	NetworkNames    int           `help:"How many different names may be tried with a wrong password in an hour from one network address; 0 is the default." default:"300" placeholder:"N"`
 	OwnNetworkNames int           `help:"The same for an address in own-network; 0 is the default." default:"3000" placeholder:"N"`
 	MetricsListen   string        `help:"Address and port for Prometheus metrics, apart from the public one. Off when empty." placeholder:"HOST:PORT"`
-	RPName          string        `help:"Name that browsers show when a key is used." default:"Staffkey" placeholder:"NAME"`
+	RPName          string        `help:"Name that browsers show when a key is used, and that messages begin with. Letters beyond GSM 03.38, such as ŷ, make each text message with it two or three, and each is paid for." default:"Staffkey" placeholder:"NAME"`
 	RPID            string        `name:"rp-id" help:"Host name that keys are bound to, when it is not that of the address: a domain above it, or where the address was before. Never change it once people have keys." placeholder:"HOST"`
 	TimeZone        string        `help:"Time zone of the times on pages." default:"Europe/London" placeholder:"ZONE"`
 	PasswordWorkers int           `help:"How many password hashes may run at once. 0 is half of the processors." default:"0" placeholder:"N"`

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -37,16 +36,10 @@ func (c *doctorCommand) Run(env *environment) error {
 	set, err := c.settle()
 	check("configuration", err)
 	if err == nil {
-		if p := set.messages.noMail(); p != nil {
+		c.checkMessages(env.ctx, set, check, func(what string, p *problem) {
 			choices++
-			fmt.Fprintf(env.stdout, "!   messages: %s. And %s.\n    %s\n", set.messages, p.cause, p.fix)
-		} else {
-			check("messages: "+set.messages.String(), nil)
-			if set.messages.mail != nil {
-				seen, err := set.messages.checkMail(env.ctx)
-				check(cmp.Or(seen, "mail server"), err)
-			}
-		}
+			fmt.Fprintf(env.stdout, "!   %s: %s\n    %s\n", what, p.cause, p.fix)
+		})
 	}
 	check("port", portFree(env, c.Listen))
 	if c.TLSCert != "" && c.TLSKey != "" {

@@ -1,9 +1,7 @@
 package main
 
 import (
-	"context"
 	"crypto/x509"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -17,9 +15,6 @@ import (
 	"staffkey/internal/notify"
 	"staffkey/internal/notify/email"
 	"staffkey/internal/notify/telephone"
-	"staffkey/internal/store"
-
-	"github.com/prometheus/client_golang/prometheus"
 )
 
 // messageConfig says how the server reaches people outside of the browser. A channel without settings is off.
@@ -172,20 +167,6 @@ func (c *messageConfig) mailRoots() (*x509.CertPool, error) {
 	return roots, nil
 }
 
-// checkMail asks the mail server whether it takes mail from here. It returns what was seen.
-func (m messages) checkMail(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, mailCheckWithin)
-	defer cancel()
-	seen, err := m.mail.Check(ctx)
-	if trouble, ok := errors.AsType[*email.Trouble](err); ok {
-		return "", &problem{cause: trouble.Cause, fix: trouble.Fix, err: err}
-	}
-	return seen, err
-}
-
-// mailCheckWithin is for the whole conversation: a mail server may keep a stranger waiting.
-const mailCheckWithin = 30 * time.Second
-
 // String says which channels there are, for the doctor: "e-mail by smtp, text messages by http, twilio, no calls".
 func (m messages) String() string {
 	parts := make([]string, 0, 3)
@@ -208,18 +189,6 @@ func (m messages) String() string {
 	return strings.Join(parts, ", ")
 }
 
-// noMail says that this installation has no way to send e-mail, or is nil. That is a choice, and one with consequences that nobody sees
-// until somebody waits for a mail.
-func (m messages) noMail() *problem {
-	if slices.ContainsFunc(m.channels, func(c notify.Channel) bool { return c.Kind() == staffkey.ChannelEmail }) {
-		return nil
-	}
-	return &problem{
-		cause: "no e-mail can be sent: nobody is told of changes to their account, and nobody can get a link for a new password",
-		fix:   "Name a mail server and who writes: --smtp-host HOST --mail-from ADDRESS.",
-	}
-}
-
 // withReceipts puts the receipts of providers beside the pages, when there is a provider that sends any.
 func (m messages) withReceipts(pages http.Handler, service *notify.Service, address string, log *slog.Logger) http.Handler {
 	receipts := telephone.Receipts(telephone.ReceiptsConfig{
@@ -236,64 +205,6 @@ func (m messages) withReceipts(pages http.Handler, service *notify.Service, addr
 		}
 		pages.ServeHTTP(w, r)
 	})
-}
-
-// observeMessages adds what an operator watches of messages to the metrics.
-func observeMessages(registry *prometheus.Registry) func(staffkey.ChannelKind, string, string) {
-	attempts := prometheus.NewCounterVec(prometheus.CounterOpts{
-		Name: "staffkey_messages_total", Help: "Attempts to send a message, by channel, provider and outcome.",
-	}, []string{"channel", "provider", "outcome"})
-	registry.MustRegister(attempts)
-	return func(channel staffkey.ChannelKind, provider, outcome string) {
-		attempts.WithLabelValues(string(channel), provider, outcome).Inc()
-	}
-}
-
-// observeOutbox adds what waits, so that an alarm can tell of what nobody sends: a channel that is not set up, a mail server that takes none.
-// Every node says the same.
-func observeOutbox(registry *prometheus.Registry, s *store.Store, log *slog.Logger) {
-	registry.MustRegister(&outboxMetrics{s, log,
-		prometheus.NewDesc("staffkey_messages_waiting", "Messages that wait to be sent, by channel.", []string{"channel"}, nil),
-		prometheus.NewDesc("staffkey_messages_oldest_timestamp_seconds", "When the oldest message that waits was written, by channel.", []string{"channel"}, nil),
-	})
-}
-
-// outboxMetrics looks when it is asked.
-type outboxMetrics struct {
-	store          *store.Store
-	log            *slog.Logger
-	waiting, since *prometheus.Desc
-}
-
-// Describe implements prometheus.Collector.
-func (o *outboxMetrics) Describe(descs chan<- *prometheus.Desc) {
-	descs <- o.waiting
-	descs <- o.since
-}
-
-// collectWithin bounds the look, so that a slow database does not cost the other metrics.
-const collectWithin = 3 * time.Second
-
-// Collect implements prometheus.Collector.
-func (o *outboxMetrics) Collect(metrics chan<- prometheus.Metric) {
-	ctx, cancel := context.WithTimeout(context.Background(), collectWithin)
-	defer cancel()
-	var counts map[staffkey.ChannelKind]store.Backlog
-	err := o.store.Read(ctx, func(tx *store.Tx) (err error) {
-		counts, err = tx.CountOutgoing()
-		return err
-	})
-	if err != nil {
-		o.log.Warn("messages not counted for metrics", "error", err)
-		return
-	}
-	for _, channel := range []staffkey.ChannelKind{staffkey.ChannelEmail, staffkey.ChannelText, staffkey.ChannelVoice} {
-		w := counts[channel]
-		metrics <- prometheus.MustNewConstMetric(o.waiting, prometheus.GaugeValue, float64(w.Messages), string(channel))
-		if w.Messages > 0 {
-			metrics <- prometheus.MustNewConstMetric(o.since, prometheus.GaugeValue, float64(w.Since.Unix()), string(channel))
-		}
-	}
 }
 
 // newService wires the delivery of what is in the outbox.

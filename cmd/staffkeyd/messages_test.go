@@ -94,8 +94,26 @@ func TestDoctor_says_which_channels_there_are(t *testing.T) {
 		t.Errorf("want %q in:\n%s", want, out)
 	}
 	out, _ = capture(t, append(common, "--voice-provider", "twilio", "--twilio-account", "AC1", "--twilio-token-file", secret, "--twilio-from", "Northmoor", "--twilio-voice-from", "+441632960000")...)
-	if want := "!   messages: no e-mail, no text messages, calls by twilio. And no e-mail can be sent: "; !strings.Contains(out, want) || !strings.Contains(out, "--smtp-host HOST") {
+	if want := "!   messages: no e-mail, no text messages, calls by twilio: no e-mail can be sent: "; !strings.Contains(out, want) || !strings.Contains(out, "--smtp-host HOST") {
 		t.Errorf("want %q in:\n%s", want, out)
+	}
+}
+
+// A name with letters beyond those of text messages is a choice that costs.
+func TestDoctor_tells_of_dear_texts(t *testing.T) {
+	t.Parallel()
+	common := []string{"doctor", "--address", "https://signin.example", "--listen", "localhost:0", "--data", t.TempDir()}
+	texts := []string{"--text-provider", "http", "--http-provider-url", "https://gateway.example", "--http-provider-token-file", secretFile(t, "x")}
+	for _, tt := range []struct {
+		args []string
+		told bool
+	}{
+		{append(texts, "--rp-name", "Tŷ Iechyd"), true}, {texts, false}, {[]string{"--rp-name", "Tŷ Iechyd"}, false},
+	} {
+		out, _ := capture(t, append(common[:len(common):len(common)], tt.args...)...)
+		if told := strings.Contains(out, "!   text messages: each text message with a code is sent, and paid for, as 2, because"); told != tt.told || tt.told && !strings.Contains(out, "(GSM 03.38): ŷ") {
+			t.Errorf("%v: told %t, want %t:\n%s", tt.args, told, tt.told, out)
+		}
 	}
 }
 

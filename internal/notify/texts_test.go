@@ -1,6 +1,7 @@
 package notify_test
 
 import (
+	"crypto/rand"
 	"maps"
 	"regexp"
 	"slices"
@@ -8,11 +9,11 @@ import (
 	"strings"
 	"testing"
 	"time"
-	"unicode/utf16"
 
 	"staffkey"
 	"staffkey/internal/locale"
 	"staffkey/internal/notify"
+	"staffkey/internal/store/storetest"
 
 	"github.com/BurntSushi/toml"
 	"github.com/google/go-cmp/cmp"
@@ -280,25 +281,74 @@ func TestTexts_hostile_values(t *testing.T) {
 	}
 }
 
-// gsm are the characters of the GSM 7-bit default alphabet (3GPP TS 23.038 §6.2.1) that our English texts use.
-const gsm = "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
-
-func TestTexts_text_messages_are_short(t *testing.T) {
+func TestTextParts(t *testing.T) {
 	t.Parallel()
-	g := newTexts(t)
-	for _, name := range []string{"code.text", "number.changed", "alert.changed"} {
-		english := g.write(name, "en", sample).Text
-		if n := len([]rune(english)); n > 160 {
-			t.Errorf("%s: %d characters, want 160 at most", name, n)
+	for _, tt := range []struct {
+		text   string
+		parts  int
+		beyond string
+	}{
+		{"", 1, ""}, {strings.Repeat("x", 160), 1, ""}, {strings.Repeat("x", 161), 2, ""}, {strings.Repeat("x", 306), 2, ""}, {strings.Repeat("x", 307), 3, ""},
+		{strings.Repeat("€", 80), 1, ""}, {strings.Repeat("€", 80) + "x", 2, ""}, {"Siân", 1, "â"}, {"café é ö", 1, ""}, {strings.Repeat("ŵ", 70), 1, "ŵ"}, {strings.Repeat("ŵŷ", 35) + "x", 2, "ŵŷ"},
+		{strings.Repeat("👩", 35), 1, "👩"}, {strings.Repeat("👩", 36), 2, "👩"}, {strings.Repeat("x", 140) + "’", 3, "’"},
+	} {
+		if parts, beyond := notify.TextParts(tt.text); parts != tt.parts || beyond != tt.beyond {
+			t.Errorf("%.20q…: %d parts and %q beyond the alphabet, want %d and %q", tt.text, parts, beyond, tt.parts, tt.beyond)
 		}
-		for _, r := range english {
-			if !strings.ContainsRune(gsm, r) {
-				t.Errorf("%s: %q takes the message out of the GSM alphabet", name, r)
+	}
+}
+
+// Every text message travels in one part, in both languages, with a name and an address as long as real ones and the links that we make: each
+// part costs, and one letter beyond the GSM alphabet makes two of one.
+func TestTexts_text_messages_are_of_one_part(t *testing.T) {
+	t.Parallel()
+	const address = "https://signin.northmoor-hospitals.nhs.wales"
+	service, err := notify.New(notify.Deps{Address: address, ServiceName: "Northmoor Staffkey", Location: london(t), Now: storetest.NewClock().Now})
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := maps.Clone(sample)
+	args["Link"] = "/not-me?t=" + rand.Text()
+	count := 0
+	for name, m := range notify.Templates() {
+		if m.Channel != staffkey.ChannelText {
+			continue
+		}
+		for _, language := range []string{"en", "cy"} {
+			for _, link := range []string{args["Link"], ""} {
+				values := maps.Clone(args)
+				values["Link"] = link
+				count++
+				got, err := service.Write(message(name, language, values))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if parts, beyond := notify.TextParts(got.Text); parts != 1 || beyond != "" {
+					t.Errorf("%s in %s: %d parts, %q beyond the alphabet:\n%s", name, language, parts, beyond, got.Text)
+				}
 			}
 		}
-		// Two segments of UCS-2, each with a header (3GPP TS 23.040 §9.2.3.24.1).
-		if n := len(utf16.Encode([]rune(g.write(name, "cy", sample).Text))); n > 2*67 {
-			t.Errorf("%s in Welsh: %d units of UCS-2, want %d at most", name, n, 2*67)
+	}
+	if count != 12 {
+		t.Errorf("looked at %d texts, want 12", count)
+	}
+}
+
+// Whoever gives the service a name with other letters is told what that costs.
+func TestCodeParts(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]struct {
+		parts  int
+		beyond string
+	}{
+		"Staffkey": {1, ""}, "Tŷ Iechyd": {2, "ŷ"}, strings.Repeat("Northmoor ", 9): {2, ""},
+	} {
+		service, err := notify.New(notify.Deps{Address: "https://signin.example", ServiceName: name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if parts, beyond, err := service.CodeParts(); err != nil || parts != want.parts || beyond != want.beyond {
+			t.Errorf("%q: %d parts, %q beyond, %v; want %d and %q", name, parts, beyond, err, want.parts, want.beyond)
 		}
 	}
 }
