@@ -78,6 +78,7 @@ type worker struct {
 	holder string
 	log    *slog.Logger
 	after  func(time.Duration) <-chan time.Time
+	told   sync.Map // job → text of the error that was told last
 	*jobMetrics
 }
 
@@ -126,13 +127,19 @@ func (w *worker) turn(ctx context.Context, j job) {
 			return
 		case err != nil:
 			w.failures.WithLabelValues(j.name).Inc()
-			w.log.Error("job failed", "job", j.name, "error", err)
+			// What goes wrong in the same way at every turn is told once, until it ends; the metric counts on.
+			level := slog.LevelError
+			if before, _ := w.told.Swap(j.name, err.Error()); before == err.Error() {
+				level = slog.LevelDebug
+			}
+			w.log.Log(ctx, level, "job failed", "job", j.name, "error", err)
 			return
 		case !mine:
 			return
 		}
 	}
 	if ctx.Err() == nil {
+		w.told.Delete(j.name)
 		w.success.WithLabelValues(j.name).SetToCurrentTime()
 	}
 }

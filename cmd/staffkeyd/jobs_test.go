@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -209,5 +211,28 @@ func TestJobs_go_on_after_a_failure(t *testing.T) {
 	}
 	if got := n.shows(t, "staffkey_job_last_success_timestamp_seconds"); got == 0 {
 		t.Error("no success is shown")
+	}
+}
+
+// A job that fails in the same way at every turn is told of once, until it ends or is another.
+func TestJobs_tell_of_a_failure_once(t *testing.T) {
+	t.Parallel()
+	n := newNode(storetest.Open(t, "sqlite", time.Now))
+	var log bytes.Buffer
+	n.log = slog.New(slog.NewTextHandler(&log, nil))
+	says := error(nil)
+	j := job{name: "load metadata", every: time.Minute, run: func(context.Context) (bool, error) { return false, says }}
+	for i, test := range []struct {
+		err  error
+		told int
+	}{{errors.New("no roots"), 1}, {errors.New("no roots"), 1}, {errors.New("no disk"), 2}, {nil, 2}, {errors.New("no disk"), 3}, {errors.New("no disk"), 3}} {
+		says = test.err
+		n.turn(t.Context(), j)
+		if got := strings.Count(log.String(), "job failed"); got != test.told {
+			t.Errorf("turn %d, %v: told %d times, want %d", i, test.err, got, test.told)
+		}
+	}
+	if got := n.shows(t, "staffkey_job_failures_total"); got != 5 {
+		t.Errorf("%v failures are counted, want 5", got)
 	}
 }

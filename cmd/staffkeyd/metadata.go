@@ -11,6 +11,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"strconv"
 	"time"
 
 	"staffkey"
@@ -182,14 +183,20 @@ type metadataShow struct {
 	metadataConfig `embed:""`
 }
 
-// Run shows what is there. Metadata whose successor is overdue is told, because what was found since is not in it.
+// Run shows what is there. Metadata whose successor is overdue is told, because what was found since is not in it; and so is metadata that
+// cannot be read with the trust that this command was given, because a server that was given the same does not use it either.
 func (c *metadataShow) Run(env *environment) error {
-	if err := env.knowModels(&c.metadataConfig); err != nil {
-		return err
-	}
+	unread := env.knowModels(&c.metadataConfig)
 	m, err := env.directory.Metadata(env.ctx)
 	if err != nil {
-		return explain(err)
+		return errors.Join(explain(err), unread)
+	}
+	if m.Number == 0 && unread != nil {
+		return unread
+	}
+	if unread != nil {
+		m.Problem = "not in use here: " + unread.Error()
+		m.CheckedAt = env.now()
 	}
 	overdue := m.IsOverdue(env.now())
 	if c.JSON {
@@ -213,7 +220,11 @@ func (c *metadataShow) Run(env *environment) error {
 	if overdue {
 		state = " (OVERDUE: what was found about keys since then is not known here)"
 	}
-	_, err = fmt.Fprintf(env.stdout, "number    %d, %d models\nimported  %s from %s\nnext      %s%s\n", m.Number, m.Models,
+	models := strconv.Itoa(m.Models) + " models"
+	if unread != nil {
+		models = "not read"
+	}
+	_, err = fmt.Fprintf(env.stdout, "number    %d, %s\nimported  %s from %s\nnext      %s%s\n", m.Number, models,
 		m.ImportedAt.Local().Format("2 January 2006 15:04"), m.Source, m.NextUpdate.Format("2 January 2006"), state)
 	if err == nil && m.Problem != "" {
 		_, err = fmt.Fprintf(env.stdout, "problem   %s (%s)\n", m.Problem, m.CheckedAt.Local().Format("2 January 2006 15:04"))
@@ -296,5 +307,12 @@ func (e *environment) knowModels(cfg *metadataConfig) error {
 		return err
 	}
 	e.catalogue.Believe(trust)
-	return e.directory.RefreshModels(e.ctx)
+	err = e.directory.RefreshModels(e.ctx)
+	if refusal := (*staffkey.Refusal)(nil); errors.As(err, &refusal) {
+		return &problem{
+			cause: "the metadata that was imported cannot be read again: " + directory.English(refusal.Message),
+			fix:   "Give --metadata-roots, --metadata-name and --metadata-revoked as at the import, here and to the server.", err: err,
+		}
+	}
+	return err
 }

@@ -177,7 +177,7 @@ func (d *Directory) RefreshMetadata(ctx context.Context) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("load metadata %d: %w", m.Number, err)
+	return fmt.Errorf("load metadata number %d, imported from %s: %w", m.Number, m.Source, err)
 }
 
 // judgeBatch is how many keys are judged in one transaction: so many that the commit costs little for each, and so few that nobody who
