@@ -1,9 +1,6 @@
 package staffkey
 
-import (
-	"crypto/rand"
-	"time"
-)
+import "time"
 
 // AuditEventID identifies an audit event; ids sort by time.
 type AuditEventID string
@@ -144,21 +141,4 @@ func (e AuditEvent) RefusedBy(r *Refusal) AuditEvent {
 	}
 	e.Detail = detail
 	return e
-}
-
-// supportAlphabet is Crockford's base 32 without U: nothing that is mistaken for another when read aloud.
-const supportAlphabet = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-
-// NewSupportCode makes a code that a person can read to a helpdesk ("K7QF-2M").
-func NewSupportCode() string {
-	var raw [6]byte
-	_, _ = rand.Read(raw[:]) // never fails: crypto/rand.Read ends the program instead
-	out := make([]byte, 0, 7)
-	for i, b := range raw {
-		if i == 4 {
-			out = append(out, '-')
-		}
-		out = append(out, supportAlphabet[b&31])
-	}
-	return string(out)
 }

@@ -22,10 +22,16 @@ type auditFilter struct {
 	To     moment `help:"Day or instant before which to stop." placeholder:"TIME" env:"-"`
 	Person string `help:"Username or e-mail address of the person concerned." placeholder:"PERSON" env:"-"`
 	Kind   string `help:"Kind of event, such as key_removed." placeholder:"KIND" env:"-"`
+	Code   string `help:"Support code that somebody reads out, such as K7QF-2M." placeholder:"CODE" env:"-"`
 }
 
 func (f auditFilter) resolve(env *environment, actor staffkey.Actor) (directory.AuditFilter, error) {
 	filter := directory.AuditFilter{Kind: staffkey.EventKind(f.Kind), From: f.From.Time, To: f.To.Time}
+	if f.Code != "" {
+		if filter.Code = staffkey.ParseSupportCode(f.Code); filter.Code == "" {
+			return filter, fmt.Errorf("--code %q: a support code has 6 letters and digits, such as K7QF-2M", f.Code)
+		}
+	}
 	if f.Person == "" {
 		return filter, nil
 	}
@@ -66,6 +72,9 @@ func (c *auditList) Run(env *environment) error {
 		return explain(err)
 	}
 	columns := []column{{"at", "AT (UTC)", 19}, {"kind", "KIND", 20}, {"outcome", "OUTCOME", 7}, {"subject_name", "SUBJECT", 28}}
+	if c.Code != "" {
+		columns = append(columns, column{"message", "TOLD", 20}, column{"browser", "BROWSER", 24})
+	}
 	if c.CSV || c.JSON {
 		columns = auditColumns
 	}
@@ -75,6 +84,9 @@ func (c *auditList) Run(env *environment) error {
 	}
 	for _, e := range events {
 		values := []any{e.At.Format(time.DateTime), e.Kind, e.Outcome, e.SubjectName}
+		if c.Code != "" {
+			values = append(values, e.Message, e.Browser)
+		}
 		if c.CSV || c.JSON {
 			values = auditValues(e, c.CSV)
 		}

@@ -75,6 +75,8 @@ func hasEvent(tx *store.Tx, filter store.AuditFilter) (bool, error) {
 type AuditFilter struct {
 	Person staffkey.PersonID
 	Kind   staffkey.EventKind
+	// Code is the support code that the event was recorded under ([staffkey.ParseSupportCode]).
+	Code string
 	// From is the first instant, To the first one after.
 	From, To time.Time
 }
@@ -133,7 +135,7 @@ func (d *Directory) ExportAudit(ctx context.Context, actor staffkey.Actor, filte
 
 // scopedFilter adds what the actor sees to a filter. The console sees what concerns no organisation, too.
 func scopedFilter(tx *store.Tx, may staffkey.Authority, f AuditFilter) (store.AuditFilter, error) {
-	filter := store.AuditFilter{Person: f.Person, Kind: f.Kind, From: f.From, To: f.To}
+	filter := store.AuditFilter{Person: f.Person, Kind: f.Kind, Code: f.Code, From: f.From, To: f.To}
 	if may.Console {
 		return filter, nil
 	}

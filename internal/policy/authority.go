@@ -25,7 +25,10 @@ func holds(actor staffkey.Authority, chain Chain, roles ...staffkey.Role) bool {
 	return false
 }
 
-func notYours() error { return staffkey.Refused("scope", "perm.organisation") }
+// NotYours is the rule that what was asked for belongs to people whom the actor does not look after.
+const NotYours = "scope"
+
+func notYours() error { return staffkey.Refused(NotYours, "perm.organisation") }
 
 // strongEnough: whoever acts for others must have proved it with something that cannot be phished (F60).
 func strongEnough(actor staffkey.Authority) error {
@@ -235,6 +238,11 @@ func MaySeeDeviceCheck(actor staffkey.Authority) error {
 		return nil
 	}
 	return staffkey.Refused("role", "http.403")
+}
+
+// MaySeeOutcome: what a person met, by the code that they read out: whoever helps the people of their organisation, by any role.
+func MaySeeOutcome(actor staffkey.Authority, chain Chain) error {
+	return mayRun(actor, chain, staffkey.Roles...)
 }
 
 // StepUp is the refusal that a fresh proof would lift. Whoever sees it asks for the proof and comes back.

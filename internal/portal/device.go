@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"errors"
 	"io"
 	"net/http"
 	"net/netip"
@@ -14,8 +13,6 @@ import (
 	"strings"
 	"time"
 
-	"staffkey"
-	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -23,10 +20,7 @@ import (
 // devicePage is Check this device, for anybody: what the server sees by itself, and the rows that the page's script fills in.
 func (p *Portal) devicePage(r *request) error {
 	seen := p.seenOfDevice(r, "", "")
-	page := ui.DevicePage{
-		Browser: seen.Browser, Address: p.Address, IP: r.origin.IP,
-		Helps: r.signedIn && policy.MaySeeDeviceCheck(r.current.May) == nil,
-	}
+	page := ui.DevicePage{Browser: seen.Browser, Address: p.Address, IP: r.origin.IP}
 	standing := findings(seen.Findings)
 	standing["script"] = signin.DeviceFinding{Answer: "off"} // until it says otherwise
 	if p.secure {
@@ -186,48 +180,8 @@ func (p *Portal) deviceReport(r *request) error {
 	return r.writeJSON(http.StatusOK, map[string]string{"code": saved.Code, "receipt": saved.Sealed, "key": saved.Key, "browser": report.Browser})
 }
 
-// deviceCodePage asks whoever helps for the code that they were read.
-func (p *Portal) deviceCodePage(r *request) error {
-	if err := policy.MaySeeDeviceCheck(r.current.May); err != nil {
-		return err
-	}
-	return p.render(r, http.StatusOK, "", ui.DeviceCodePage{})
-}
-
-func (p *Portal) deviceCode(r *request) error {
-	if err := policy.MaySeeDeviceCheck(r.current.May); err != nil {
-		return err
-	}
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	code := strings.TrimSpace(r.PostFormValue("code"))
-	if code == "" {
-		return p.noSuchCheck(r, http.StatusUnprocessableEntity, "", "device.code.empty")
-	}
-	return r.redirect("/device/result/" + url.PathEscape(code))
-}
-
-// noSuchCheck asks for the code once more.
-func (p *Portal) noSuchCheck(r *request, status int, code, message string) error {
-	if len(code) > 40 {
-		code = ""
-	}
-	return p.render(r, status, "", ui.DeviceCodePage{
-		Form: ui.Form{Errors: []ui.FieldError{{Field: "code", Message: ui.Text{ID: message}}}}, Code: code,
-	})
-}
-
 // deviceResult shows the rows of a check to whoever helps.
-func (p *Portal) deviceResult(r *request) error {
-	typed := r.PathValue("code")
-	check, err := p.SignIn.FindDeviceCheck(r.Context(), r.current.Actor, typed)
-	if errors.Is(err, staffkey.ErrNotFound) {
-		return p.noSuchCheck(r, http.StatusNotFound, typed, "device.code.unknown")
-	}
-	if err != nil {
-		return err
-	}
+func (p *Portal) deviceResult(r *request, check signin.DeviceCheck) error {
 	page := ui.DeviceResultPage{Code: check.Code, Checked: check.CreatedAt, OpenUntil: check.ExpiresAt}
 	found := findings(check.Report.Findings)
 	for _, row := range signin.DeviceRows {

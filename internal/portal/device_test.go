@@ -73,7 +73,7 @@ func TestDeviceReport(t *testing.T) {
 	if saved.Browser != "Chrome 141 on Windows 11" || saved.Key != "untried" {
 		t.Errorf("saved %+v", saved)
 	}
-	page := helper.get("/device/result/" + saved.Code)
+	page := helper.openCode(saved.Code)
 	for _, want := range []string{"Device check " + saved.Code, "1 thing to fix", "47 seconds slow", "Chrome 141 on Windows 11: can use keys", "conditionalGet", "Not tried yet"} {
 		if !strings.Contains(page.body, want) {
 			t.Errorf("the helpdesk does not see %q", want)
@@ -96,7 +96,7 @@ func TestDeviceReport(t *testing.T) {
 		if again.Code != saved.Code || again.Key != try.key {
 			t.Errorf("try %d: %+v, want %s under %s", i, again, try.key, saved.Code)
 		}
-		if body := helper.get("/device/result/" + saved.Code).body; !strings.Contains(body, try.says) {
+		if body := helper.openCode(saved.Code).body; !strings.Contains(body, try.says) {
 			t.Errorf("try %d: the helpdesk does not see %q", i, try.says)
 		}
 	}
@@ -108,7 +108,7 @@ func TestDeviceReport(t *testing.T) {
 
 	// As the code is heard and typed.
 	for _, typed := range []string{strings.ToLower(saved.Code), " " + strings.ReplaceAll(saved.Code, "-", " ")} {
-		a := helper.post("/device/result", url.Values{"code": {typed}})
+		a := helper.post("/support", url.Values{"code": {typed}})
 		if a.StatusCode != http.StatusSeeOther {
 			t.Fatalf("code %q: %d", typed, a.StatusCode)
 		}
@@ -116,16 +116,16 @@ func TestDeviceReport(t *testing.T) {
 			t.Errorf("code %q: %d, want 200", typed, b.StatusCode)
 		}
 	}
-	if a := helper.post("/device/result", url.Values{"code": {" "}}); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Enter the code") {
+	if a := helper.post("/support", url.Values{"code": {" "}}); a.StatusCode != http.StatusUnprocessableEntity || !strings.Contains(a.body, "Enter the code") {
 		t.Errorf("no code: %d", a.StatusCode)
 	}
-	for _, code := range []string{"ZZZZ-ZZ", "x", "%ff%00", strings.Repeat("A", 300)} {
-		if a := helper.get("/device/result/" + code); a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, "No check has this code") {
+	for _, code := range []string{"ZZZZ-ZZ", "2222 2O"} {
+		if a := helper.openCode(code); a.StatusCode != http.StatusNotFound || !strings.Contains(a.body, "No code of people whom you look after") {
 			t.Errorf("code %q: %d, want 404 with the form", code, a.StatusCode)
 		}
 	}
 	s.clock.Advance(24 * time.Hour)
-	if a := s.session(h).get("/device/result/" + saved.Code); a.StatusCode != http.StatusNotFound {
+	if a := s.session(h).openCode(saved.Code); a.StatusCode != http.StatusNotFound {
 		t.Errorf("a day later: %d, want 404", a.StatusCode)
 	}
 	if late := caller.check(fmt.Sprintf(`{"receipt":%q,%s}`, saved.Receipt, deviceFindings)); late.Code == saved.Code {
@@ -214,8 +214,13 @@ func TestDeviceChecksAreForWhoeverHelps(t *testing.T) {
 	s := newStack(t, address)
 	code := s.browser().check(`{` + deviceFindings + `}`).Code
 	visitor := s.browser()
-	if a := visitor.get("/device/result/" + code); !strings.HasPrefix(a.location(), "/signin") {
-		t.Errorf("a visitor: %d %s, want the way to sign in", a.StatusCode, a.location())
+	for _, path := range []string{"/support", "/support/case"} {
+		if a := visitor.get(path); !strings.HasPrefix(a.location(), "/signin") {
+			t.Errorf("a visitor: %d %s, want the way to sign in", a.StatusCode, a.location())
+		}
+	}
+	if a := visitor.openCode(code); a.StatusCode != http.StatusUnauthorized {
+		t.Errorf("a code typed by a visitor: %d", a.StatusCode)
 	}
 	want := map[staffkey.Role]int{
 		"": http.StatusForbidden, staffkey.RoleOperator: http.StatusOK, staffkey.RoleLocalAdministrator: http.StatusOK,
@@ -228,16 +233,14 @@ func TestDeviceChecksAreForWhoeverHelps(t *testing.T) {
 			s.grant(h, role, "top")
 		}
 		who := s.session(h)
-		for _, path := range []string{"/device/result", "/device/result/" + code} {
-			if a := who.get(path); a.StatusCode != status {
-				t.Errorf("%s as %q: %d, want %d", path, role, a.StatusCode, status)
-			}
+		if a := who.get("/support"); a.StatusCode != status {
+			t.Errorf("the box as %q: %d, want %d", role, a.StatusCode, status)
 		}
-		if has := strings.Contains(who.get("/device").body, `href="/device/result"`); has != (status == http.StatusOK) {
+		if a := who.openCode(code); a.StatusCode != status {
+			t.Errorf("a code typed by %q: %d, want %d", role, a.StatusCode, status)
+		}
+		if has := strings.Contains(who.get("/device").body, `href="/support"`); has != (status == http.StatusOK) {
 			t.Errorf("the way to the checks of others is shown to %q: %v", role, has)
-		}
-		if a := who.post("/device/result", url.Values{"code": {code}}); (a.StatusCode == http.StatusForbidden) != (status == http.StatusForbidden) {
-			t.Errorf("a code typed by %q: %d", role, a.StatusCode)
 		}
 	}
 }

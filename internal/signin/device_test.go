@@ -28,12 +28,12 @@ func TestDevice_checks(t *testing.T) {
 		if saved.Key != "untried" {
 			t.Errorf("key: got %q, want untried", saved.Key)
 		}
-		got, err := w.Service.FindDeviceCheck(t.Context(), helper, strings.ToLower(saved.Code))
+		opened, err := w.Service.OpenSupportCode(t.Context(), helper, strings.ToLower(saved.Code))
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := signin.DeviceCheck{Code: saved.Code, CreatedAt: w.Clock.Now(), ExpiresAt: w.Clock.Now().Add(24 * time.Hour), Report: report}
-		if diff := cmp.Diff(want, got); diff != "" {
+		want := &signin.DeviceCheck{Code: saved.Code, CreatedAt: w.Clock.Now(), ExpiresAt: w.Clock.Now().Add(24 * time.Hour), Report: report}
+		if diff := cmp.Diff(want, opened.Device); diff != "" {
 			t.Errorf("check (-want +got):\n%s", diff)
 		}
 
@@ -44,17 +44,17 @@ func TestDevice_checks(t *testing.T) {
 			t.Errorf("after a try: got %+v and %v, want timeout under %s", again, err, saved.Code)
 		}
 		want.Report.Findings = []signin.DeviceFinding{{Row: "clock", Answer: "slow", Number: 47}, {Row: "key", Answer: "timeout"}}
-		if got, err = w.Service.FindDeviceCheck(t.Context(), helper, saved.Code); err != nil {
+		if opened, err = w.Service.OpenSupportCode(t.Context(), helper, saved.Code); err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(want, got); diff != "" {
+		if diff := cmp.Diff(want, opened.Device); diff != "" {
 			t.Errorf("check after a try (-want +got):\n%s", diff)
 		}
 		if report.Findings[1].Answer != "untried" {
 			t.Error("the caller's report was changed")
 		}
 
-		if _, err := w.Service.FindDeviceCheck(t.Context(), w.Enter(t, w.person(t, "amara")).Actor, saved.Code); !errors.Is(err, staffkey.ErrRefused) {
+		if _, err := w.Service.OpenSupportCode(t.Context(), w.Enter(t, w.person(t, "amara")).Actor, saved.Code); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("as a person: got %v, want a refusal", err)
 		}
 		bad := report
@@ -63,7 +63,7 @@ func TestDevice_checks(t *testing.T) {
 			t.Errorf("an unknown answer: got %v, want invalid", err)
 		}
 		w.Clock.Advance(24 * time.Hour)
-		if _, err := w.Service.FindDeviceCheck(t.Context(), helper, saved.Code); !errors.Is(err, staffkey.ErrNotFound) {
+		if _, err := w.Service.OpenSupportCode(t.Context(), helper, saved.Code); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("a day later: got %v, want not found", err)
 		}
 		if err := w.Service.Sweep(t.Context()); err != nil {
@@ -76,7 +76,7 @@ func TestDevice_codes_as_they_are_heard(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, w *installation) {
 		for _, typed := range []string{"", "K7QF2", "K7QF-2MM", strings.Repeat("K", 41), "k7qf\x00\xff"} {
-			if _, err := w.Service.FindDeviceCheck(t.Context(), staffkey.ConsoleActor(), typed); !errors.Is(err, staffkey.ErrNotFound) {
+			if _, err := w.Service.OpenSupportCode(t.Context(), staffkey.ConsoleActor(), typed); !errors.Is(err, staffkey.ErrNotFound) {
 				t.Errorf("%q: got %v, want not found", typed, err)
 			}
 		}
@@ -84,8 +84,8 @@ func TestDevice_codes_as_they_are_heard(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		heard := strings.NewReplacer("0", "o", "1", "l", "-", " - ").Replace(saved.Code)
-		if _, err := w.Service.FindDeviceCheck(t.Context(), staffkey.ConsoleActor(), heard); err != nil {
+		heard := strings.NewReplacer("-", " - ", "K", "k").Replace(saved.Code)
+		if _, err := w.Service.OpenSupportCode(t.Context(), staffkey.ConsoleActor(), heard); err != nil {
 			t.Errorf("%q for %s: %v", heard, saved.Code, err)
 		}
 	})

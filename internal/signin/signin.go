@@ -236,6 +236,7 @@ func (s *Service) refuse(ctx context.Context, event staffkey.AuditEvent, c *staf
 	ctx, cancel := lasting(ctx)
 	defer cancel()
 	if (event.Person == "" || errors.Is(err, staffkey.ErrThrottled)) && !s.anonymous.take(s.now()) {
+		r.SupportCode = "" // which would open nothing
 		// One row that is written over costs the same commit as an event: whether a name is known must not show in the time.
 		spent := s.store.Housekeep(ctx, func(tx *store.Tx) error {
 			if c != nil {

@@ -73,7 +73,8 @@ func (tx *Tx) ListAuditEvents(f AuditFilter) ([]staffkey.AuditEvent, error) {
 		add("kind = ?", f.Kind)
 	}
 	if f.Code != "" {
-		add("support_code = ?", f.Code)
+		add("support_code = ?", text(f.Code))
+		where = append(where, "support_code <> ''") // the condition of its index
 	}
 	if !f.From.IsZero() {
 		add("at >= ?", instant(f.From))

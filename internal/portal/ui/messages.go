@@ -84,6 +84,12 @@ func (u *UI) HasMessage(id string) bool {
 	return l.has(id) || l.has(id+".title")
 }
 
+// IsPlain reports whether a message has neither placeholders nor plural forms, so that its id says it all.
+func (u *UI) IsPlain(id string) bool {
+	_, ok := u.locale(DefaultLanguage).plain[id]
+	return ok
+}
+
 func (l *locale) has(id string) bool {
 	_, ok := l.plain[id]
 	return ok || l.catalogue.Has(l.tag, id) || l.catalogue.Has(DefaultLanguage, id)

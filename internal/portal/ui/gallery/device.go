@@ -1,6 +1,8 @@
 package gallery
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"staffkey/internal/portal/ui"
@@ -31,7 +33,9 @@ func deviceStates() []State {
 		Capabilities: capabilities, Address: "https://signin.northmoor.example", IP: "2001:db8:1234:5678:9abc:def0:1234:5678",
 	}
 	helper := start
-	helper.Browser, helper.Helps = "Edge 141 on Windows 11", true
+	helper.Browser = "Edge 141 on Windows 11"
+	helping := person("")
+	helping.Helps = true
 	result := ui.DeviceResultPage{
 		Code: "K7QF-2M", Checked: ago(5 * time.Minute), OpenUntil: ago(5 * time.Minute).Add(day), Fixes: 2, Capabilities: capabilities,
 		Rows: []ui.DeviceRow{row("browser", "ok", "ok"), row("connection", "ok", "ok"), row("clock", "fix", "slow"), linked, row("key", "unknown", "untried")},
@@ -40,10 +44,36 @@ func deviceStates() []State {
 	blocked, fine := result, result
 	blocked.Fixes, blocked.Blocked, blocked.Rows = 1, true, []ui.DeviceRow{row("api", "fix", "missing")}
 	fine.Fixes, fine.Rows, fine.Capabilities = 0, []ui.DeviceRow{row("key", "ok", "answered")}, nil
-	wrong := ui.DeviceCodePage{Form: problem("code", "device.code.unknown"), Code: "K7QF-2N"}
 	return []State{
-		{"device", visitor(), start}, {"device-helper", person(""), helper},
-		{"device-code", person(""), ui.DeviceCodePage{}}, {"device-code-unknown", person(""), wrong},
+		{"device", visitor(), start}, {"device-helper", helping, helper},
 		{"device-result", person(""), result}, {"device-result-blocked", person(""), blocked}, {"device-result-ready", hostile(""), fine},
 	}
+}
+
+// supportStates are the box for support codes and what it opens: each class of outcome, and what is known of nobody.
+func supportStates() []State {
+	helping := person("")
+	helping.Helps = true
+	wrong := ui.SupportCodePage{Form: problem("code", "support.code.unknown"), Code: "K7QF-2N"}
+	all := []State{
+		{"support", helping, ui.SupportCodePage{}}, {"support-unknown", helping, wrong},
+		{"support-waits", helping, ui.SupportCodePage{Form: ui.Form{Errors: []ui.FieldError{{Field: "code", Message: ui.Counted("support.rate", 7)}}}}},
+	}
+	for remedy, message := range map[string]string{
+		"retry": "wa.noanswer", "register": "key.again", "report": "wa.data", "elsewhere": "wa.none", "decided": "key.suspended", "restart": "key.late",
+		"reference": "", "other": "pw.wrong",
+	} {
+		all = append(all, State{"support-" + remedy, helping, ui.SupportCasePage{
+			Code: "K7QF-2M", At: ago(4 * time.Minute), Kind: ui.Text{ID: "support.kind.sign_in_refused"}, Read: ui.Text{ID: message}, Remedy: remedy,
+			Person: "Amara Okafor", Username: amara, Nickname: "Blue lanyard key", Where: "Chrome on Windows",
+			Facts: []ui.SupportFact{{Name: "name", Value: "NotAllowedError"}, {Name: "ms", Value: "5012"}, {Name: "rule", Value: "backup_eligibility_changed"}},
+		}})
+	}
+	slices.SortFunc(all[3:], func(a, b State) int { return strings.Compare(a.Name, b.Name) })
+	return append(all,
+		State{"support-nobody", helping, ui.SupportCasePage{Code: "K7QF-2M", At: ago(4 * time.Minute), Kind: ui.Text{ID: "support.kind.prompt_ended"}, Remedy: "retry"}},
+		State{"support-hostile", hostile(""), ui.SupportCasePage{
+			Code: "K7QF-2M", At: ago(4 * time.Minute), Kind: ui.Text{ID: "support.kind.other"}, Remedy: "other", Person: Hebrew, Username: Markup, Nickname: Wide,
+			Where: Markup, Facts: []ui.SupportFact{{Name: "name", Value: Markup}},
+		}})
 }
