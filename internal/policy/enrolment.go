@@ -143,7 +143,7 @@ func MayReplace(h Holdings, id staffkey.SecurityKeyID) error {
 			return nil
 		}
 	}
-	return staffkey.Refused("not_replaceable", "key.late").Because("the entry to replace is not on hold, or not on the list")
+	return staffkey.Refused("not_replaceable", "key.before").Because("the entry to replace is not on hold, or not on the list")
 }
 
 // MayEnrolMethod: the person themselves, freshly proved, when policy allows the method. Passes are issued, never set up; codes over the

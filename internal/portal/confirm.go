@@ -50,7 +50,7 @@ func (p *Portal) showConfirm(r *request, status int, next string, errs []ui.Fiel
 func confirmCeremony(begun signin.Begun) ui.Ceremony {
 	return ui.Ceremony{
 		Kind: "get", Action: "/me/confirm/key", Outcome: "/me/confirm/outcome", Refresh: "/me/confirm/options", Step: "confirm",
-		Options: string(begun.Options), Sealed: begun.Sealed,
+		Options: string(begun.Options), Sealed: begun.Sealed, Code: begun.Code,
 	}
 }
 
@@ -97,6 +97,9 @@ func (p *Portal) confirmKey(r *request) error {
 		return p.promptEnded(r, "confirm", signin.Prompt{Name: "nojs", Token: token})
 	}
 	in, err := p.SignIn.FinishStepUp(r.Context(), r.current.Actor, answer, r.current.Session)
+	if isLate(err) && p.SignIn.CeremonyPerson(answer.Sealed) == r.current.Person.ID {
+		return r.proceed(http.StatusOK, r.confirmedNext()) // proved in another tab; where it leads asks again when that is too long ago
+	}
 	if err != nil {
 		return p.refused(r, "confirm", token, "", "/me/outcome", err)
 	}
@@ -204,7 +207,7 @@ func (p *Portal) confirmOutcome(r *request, o outcome, page *ui.OutcomePage) err
 	}
 	again := "/me/confirm?next=" + url.QueryEscape(r.confirmedNext())
 	page.Username, page.StartAgain, page.ChooseAnother = r.current.Person.Username, again, again
-	page.Cancel = cancelOf(r.confirmedNext())
+	page.Cancel, page.Tokens = cancelOf(r.confirmedNext()), p.tokenRows(r, begun.Subject.Keys)
 	if mayRetry(o.Message) {
 		c := confirmCeremony(begun)
 		page.Retry, page.RetryToken = &c, p.tokenRow(r, begun.Subject.Keys, o.Token)

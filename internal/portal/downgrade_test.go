@@ -141,7 +141,7 @@ func TestSpoofing_skips_no_step(t *testing.T) {
 		m := s.byPassword(mallory)
 		for _, code := range []string{phone.code(), own.code()} {
 			a := m.post("/signin/app-code", url.Values{"ceremony": {victims}, "code": {code}})
-			a.shows(t, "the victim's ceremony", http.StatusUnauthorized, "This page was open too long.")
+			a.shows(t, "the victim's ceremony", http.StatusUnauthorized, "This page is not the newest any more")
 		}
 		mine := ceremonyOf(m, "/signin/app-code")
 		m.post("/signin/recovery-code", url.Values{"ceremony": {mine}, "code": {own.code()}}).shows(t, "a ceremony of another method", http.StatusUnauthorized)

@@ -162,7 +162,7 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 	case errors.Is(err, staffkey.ErrInvalid):
 		code, page.Message = http.StatusBadRequest, ui.StatusMessage(http.StatusBadRequest)
 	case errors.Is(err, staffkey.ErrConflict), errors.Is(err, staffkey.ErrExpired):
-		code, page.Message = http.StatusConflict, ui.Text{ID: "key.late"}
+		code, page.Message = http.StatusConflict, ui.Text{ID: "key.before"}
 	case errors.Is(err, staffkey.ErrBusy):
 		r.w.Header().Set("Retry-After", busyWait)
 		code, page.Message = http.StatusServiceUnavailable, ui.Text{ID: "pw.busy"}

@@ -269,7 +269,7 @@ func (p *Portal) lostOut(r *request) error {
 	page := ui.LostOutPage{Username: shownLogin(username)}
 	a, status, errs, err := p.checkedPassword(r, username, r.PostFormValue("password"))
 	if err != nil {
-		return err
+		return p.lockedAfterPassword(r, a, err)
 	}
 	if errs != nil {
 		page.Errors = errs

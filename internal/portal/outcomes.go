@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"time"
 
 	"staffkey"
@@ -18,7 +19,7 @@ type rawJSON = json.RawMessage
 // outcome is how the latest ceremony of this browser ended, sealed into a cookie so that the page that tells it can be
 // reloaded and is not written by the address bar.
 type outcome struct {
-	Purpose string // signin, confirm, register, try, error
+	Purpose string // signin, confirm, register, try, error, locked
 	Message string
 	Args    map[string]any `json:",omitempty"`
 	When    *time.Time     `json:",omitempty"`
@@ -29,16 +30,33 @@ type outcome struct {
 	// Failures counts prompts without an answer in a row.
 	Failures int
 	Status   int `json:",omitempty"`
+	// Origin is that of the page, as its browser told it.
+	Origin string `json:",omitempty"`
+	// Organisation is whose Local Administrators the page names: of a person who has proved enough to read that.
+	Organisation staffkey.OrganisationID `json:",omitempty"`
+	// Username is who is locked out.
+	Username string `json:",omitempty"`
 	// Credential that we do not know, for the browser to forget.
 	Credential string `json:",omitempty"`
 }
 
 // promptBody is what the page's script sends when the browser's prompt ended without an answer.
 type promptBody struct {
-	Token  staffkey.SecurityKeyID `json:"token"`
-	Name   string                 `json:"name"`
-	Millis float64                `json:"ms"`
-	Detail string                 `json:"detail"`
+	Ceremony string                 `json:"ceremony"`
+	Token    staffkey.SecurityKeyID `json:"token"`
+	Name     string                 `json:"name"`
+	Millis   float64                `json:"ms"`
+	Detail   string                 `json:"detail"`
+	Origin   string                 `json:"origin"`
+}
+
+// pageOrigin keeps what can be the origin of a page of ours, for the person to compare.
+func pageOrigin(told string) string {
+	u, err := url.Parse(told)
+	if err != nil || len(told) > 200 || u.Host == "" || u.Scheme != "https" && u.Scheme != "http" {
+		return ""
+	}
+	return u.Scheme + "://" + u.Host
 }
 
 func (r *request) readPrompt() (signin.Prompt, error) {
@@ -50,7 +68,10 @@ func (r *request) readPrompt() (signin.Prompt, error) {
 		return signin.Prompt{}, err
 	}
 	ms := min(max(body.Millis, 0), float64(time.Hour/time.Millisecond))
-	return signin.Prompt{Name: body.Name, Elapsed: time.Duration(ms * float64(time.Millisecond)), Detail: body.Detail, Token: staffkey.SecurityKeyID(knownID(string(body.Token)))}, nil
+	return signin.Prompt{
+		Name: body.Name, Elapsed: time.Duration(ms * float64(time.Millisecond)), Detail: body.Detail, Token: staffkey.SecurityKeyID(knownID(string(body.Token))),
+		Origin: pageOrigin(body.Origin), Sealed: body.Ceremony,
+	}, nil
 }
 
 func (p *Portal) signInPromptEnded(r *request) error {
@@ -72,7 +93,7 @@ func (p *Portal) promptEnded(r *request, purpose string, prompt signin.Prompt) e
 	if err != nil {
 		return err
 	}
-	o := outcome{Purpose: purpose, Message: out.Message, Code: out.SupportCode, Token: prompt.Token, Failures: r.failures(purpose) + 1}
+	o := outcome{Purpose: purpose, Message: out.Message, Code: out.SupportCode, Token: prompt.Token, Origin: prompt.Origin, Failures: r.failures(purpose) + 1}
 	if out.Name != "" {
 		o.Args = map[string]any{"Name": out.Name}
 	}
@@ -101,11 +122,16 @@ func (r *request) failures(purpose string) int {
 // refused tells a refusal of an answer on the outcome page. Anything that is no refusal stays an error.
 // The credential that answered, when the browser should forget it, goes into the page.
 func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyID, credential, path string, err error) error {
+	return p.refusedAs(r, outcome{Purpose: purpose, Token: token}, credential, path, err)
+}
+
+func (p *Portal) refusedAs(r *request, o outcome, credential, path string, err error) error {
 	refusal := asRefusal(err)
 	if refusal == nil || refusal.Rule == "step_up" {
 		return err
 	}
-	o := outcome{Purpose: purpose, Message: refusal.Message.ID, Code: refusal.SupportCode, Token: token, Failures: r.failures(purpose) + 1}
+	o.Origin = r.pageAt
+	o.Message, o.Code, o.Failures = refusal.Message.ID, refusal.SupportCode, r.failures(o.Purpose)+1
 	if p.forgets(refusal) {
 		o.Credential = credential
 	}
@@ -141,14 +167,24 @@ func (p *Portal) problem(r *request) error {
 func (p *Portal) outcomePage(r *request) error {
 	var o outcome
 	signIn := r.URL.Path == "/signin/outcome"
-	if !r.openSealed(cookieOutcome, &o) || (o.Purpose == "signin") != signIn || o.Purpose == "error" {
+	if !r.openSealed(cookieOutcome, &o) || (o.Purpose == "signin") != signIn || o.Purpose == "error" || o.Purpose == "locked" {
 		if r.signedIn {
 			return r.redirect("/me")
 		}
 		return r.redirect("/signin")
 	}
+	r.organisation = o.Organisation
 	page := ui.OutcomePage{
-		Purpose: o.Purpose, Message: ui.Text{ID: o.Message, Args: map[string]any{"Host": r.Host, "Name": p.host}}, Failures: o.Failures, SupportCode: o.Code,
+		Purpose: o.Purpose, Message: ui.Text{ID: o.Message, Args: map[string]any{"Name": p.Address, "RPID": p.RPID}}, Failures: o.Failures, SupportCode: o.Code,
+	}
+	switch remedyOf(o.Message) {
+	case staffkey.RemedyReport:
+		page.Helpless, page.Reported = true, true
+	case staffkey.RemedyRegister, remedyDecided:
+		page.Helpless = true
+	}
+	if o.Origin != p.Address { // the person sees in which part they differ
+		page.Message.Args["Host"] = o.Origin
 	}
 	if n, ok := o.Args["Count"].(float64); ok { // as JSON gives numbers back
 		count := int(n)
@@ -196,15 +232,6 @@ func (p *Portal) outcomePage(r *request) error {
 	return p.render(r, http.StatusOK, nav, page)
 }
 
-// mayRetry reports whether the same key may do better when it is tried again.
-func mayRetry(message string) bool {
-	switch message {
-	case "wa.none", "wa.nojs", "wa.domain", "wa.perm", "wa.unsup", "key.late", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.clone", "key.again", "key.elsewhere", "key.other", "key.limit", "key.exists":
-		return false
-	}
-	return true
-}
-
 // signInOutcome offers the next step in a sign-in, with or without a name given.
 func (p *Portal) signInOutcome(r *request, o outcome, page *ui.OutcomePage) error {
 	a := r.attempt()
@@ -223,7 +250,7 @@ func (p *Portal) signInOutcome(r *request, o outcome, page *ui.OutcomePage) erro
 	}
 	r.organisation = begun.Subject.Person.Organisation
 	page.Username, page.Options = begun.Subject.Person.Username, p.options("/signin", begun)
-	page.StartAgain = "/signin/key"
+	page.StartAgain, page.Ways = "/signin/key", "/signin/method"
 	if len(begun.Subject.Keys) > 1 || !mayRetry(o.Message) {
 		page.ChooseAnother = "/signin/key"
 	}

@@ -23,7 +23,7 @@ func auditKind(kind staffkey.EventKind) directory.AuditFilter {
 	return directory.AuditFilter{Kind: kind}
 }
 
-var sealedText = regexp.MustCompile(`value="[A-Za-z0-9_-]{60,}"|challenge[^,]*,`)
+var sealedText = regexp.MustCompile(`value="[A-Za-z0-9_-]{60,}"|challenge[^,]*,|data-code="[^"]*"`)
 
 // scrub takes out of a page what is random or was typed.
 func scrub(body, typed string) string {

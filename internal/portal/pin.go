@@ -177,5 +177,5 @@ func (p *Portal) replace(r *request) error {
 		return err
 	}
 	c := registerCeremony(begun, o)
-	return r.writeJSON(http.StatusOK, map[string]string{"ceremony": c.Sealed, "options": c.Options, "outcome": c.Outcome})
+	return r.writeJSON(http.StatusOK, map[string]string{"ceremony": c.Sealed, "options": c.Options, "outcome": c.Outcome, "code": c.Code})
 }

@@ -56,6 +56,8 @@ type Portal struct {
 	host    string
 	handler http.Handler
 	root    rootName
+	// helpdesks are those that this node knows of.
+	helpdesks helpdesks
 	// stations are those that this node knows of.
 	stations stations
 	// languages are those of the pages.
@@ -123,18 +125,26 @@ func (p *Portal) frame(r *request) ui.Frame {
 	r.placeOf(&f)
 	if !r.signedIn {
 		f.Organisation = p.rootName(r.Context())
+		organisation := r.stationOf
 		if r.organisation != "" {
+			organisation = r.organisation
 			f.Administrators = p.administrators(r, r.organisation)
+		}
+		if len(f.Administrators) == 0 {
+			f.Helpdesk = p.helpdesk(r.Context(), organisation)
 		}
 		return f
 	}
 	cur := r.current
-	f.SignedIn, f.PersonName, f.Operator = true, cur.Person.Name, policy.IsOperator(cur.May)
+	f.SignedIn, f.PersonName, f.Operator, f.Helps = true, cur.Person.Name, policy.IsOperator(cur.May), r.helps()
 	f.SessionEndsAt, f.SessionIdle, f.SessionOf = cur.Session.EndsAt(), cur.Session.IdleLimit, string(cur.Person.ID)
 	if o, err := p.Directory.Organisation(r.Context(), cur.Person.Organisation); err == nil {
 		f.Organisation = o.Name
 	}
 	f.Administrators = p.administrators(r, cur.Person.Organisation)
+	if len(f.Administrators) == 0 {
+		f.Helpdesk = p.helpdesk(r.Context(), cur.Person.Organisation)
+	}
 	return f
 }
 
@@ -159,6 +169,42 @@ func (r *request) who() staffkey.PersonID {
 		return r.current.Person.ID
 	}
 	return r.attempt().Person
+}
+
+// helpdesks remembers whom the people of an organisation call where no Local Administrator is named.
+type helpdesks struct {
+	mu    sync.Mutex
+	known map[staffkey.OrganisationID]ui.Contact
+	until time.Time
+}
+
+// helpdeskLife is how long a node remembers them, and mostHelpdesks how many.
+const (
+	helpdeskLife  = 30 * time.Second
+	mostHelpdesks = 10_000
+)
+
+// helpdesk is whom to call for the people of an organisation, or for everybody when it is not known. A page is still good without.
+func (p *Portal) helpdesk(ctx context.Context, organisation staffkey.OrganisationID) ui.Contact {
+	h := &p.helpdesks
+	h.mu.Lock()
+	if now := p.Now(); h.known == nil || len(h.known) >= mostHelpdesks || now.After(h.until) {
+		h.known, h.until = make(map[staffkey.OrganisationID]ui.Contact), now.Add(helpdeskLife)
+	}
+	contact, ok := h.known[organisation]
+	h.mu.Unlock()
+	if ok {
+		return contact
+	}
+	o, err := p.Directory.Helpdesk(ctx, organisation)
+	if err != nil {
+		return ui.Contact{}
+	}
+	contact = ui.Contact{Name: o.Name, Phone: o.Phone}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.known[organisation] = contact
+	return contact
 }
 
 // administrators are whom somebody of an organisation calls. A page is still good without them.

@@ -180,7 +180,9 @@ func TestNotMe_by_the_link_of_a_mail(t *testing.T) {
 		if signedIn.isSignedIn() {
 			t.Error("a session of the account goes on")
 		}
-		s.browser().givePassword(h, testPassword).shows(t, "the right password of a frozen account", http.StatusUnauthorized, "This account is frozen")
+		locked := s.browser()
+		locked.givePassword(h, testPassword).leads(t, "the right password of a frozen account", "/signin/locked")
+		locked.get("/signin/locked").shows(t, "its page", http.StatusForbidden, "This account is frozen")
 		s.browser().givePassword(h, "not my password").shows(t, "a wrong password of a frozen account", http.StatusUnauthorized, "Your email or password is wrong.")
 		keyed := s.browser()
 		keyed.touch(h.key, "/signin/options", "/signin/passwordless").leads(t, "the key of a frozen account", "/signin/outcome")

@@ -37,7 +37,7 @@ func registerOptionsOf(r *request) signin.EnrolOptions {
 func registerCeremony(begun signin.Begun, o signin.EnrolOptions) ui.Ceremony {
 	c := ui.Ceremony{
 		Kind: "create", Action: "/me/tokens/register", Outcome: "/me/tokens/register/outcome", Refresh: "/me/tokens/register/options", Step: "register",
-		Options: string(begun.Options), Sealed: begun.Sealed,
+		Options: string(begun.Options), Sealed: begun.Sealed, Code: begun.Code,
 	}
 	query := url.Values{}
 	if o.Again {
@@ -267,7 +267,7 @@ func tryCeremony(id staffkey.SecurityKeyID, begun signin.Begun) ui.Ceremony {
 	path := tokenPath(id, "try")
 	return ui.Ceremony{
 		Kind: "get", Action: path, Outcome: path + "/outcome", Refresh: path + "/options", Step: "try",
-		Options: string(begun.Options), Sealed: begun.Sealed,
+		Options: string(begun.Options), Sealed: begun.Sealed, Code: begun.Code,
 	}
 }
 

@@ -31,9 +31,12 @@ type request struct {
 	// organisation is that of a person who has given a right password and is not signed in yet: its Local Administrators
 	// are whom to ask when the key does not work.
 	organisation staffkey.OrganisationID
-	// station is the name of the shared station that the browser is, or empty.
-	station string
-	route   Route
+	// station is the name of the shared station that the browser is, or empty, and stationOf the organisation that it belongs to.
+	station   string
+	stationOf staffkey.OrganisationID
+	// pageAt is the origin of the page whose script sent the request, as it says; "" when it does not.
+	pageAt string
+	route  Route
 	// held is what the budget of bodies keeps for this request, if it keeps anything.
 	held held
 }

@@ -114,6 +114,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	visitor("POST", "/signin/key", p.signInKey)
 	visitor("POST", "/signin/outcome", p.signInPromptEnded, passive)
 	visitor("GET", "/signin/outcome", p.outcomePage, passive)
+	visitor("GET", "/signin/locked", p.lockedPage)
 	for _, m := range codeMethods {
 		visitor("GET", "/signin/"+m.name, p.codePage)
 		visitor("POST", "/signin/"+m.name, p.signInCode)
@@ -179,9 +180,12 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	visitor("GET", "/device", p.devicePage)
 	visitor("GET", "/device/options", p.deviceOptions, passive)
 	visitor("POST", "/device/report", p.deviceReport, passive)
-	signedIn("GET", "/device/result", p.deviceCodePage)
-	signedIn("POST", "/device/result", p.deviceCode, keeps("code"))
-	signedIn("GET", "/device/result/{code}", p.deviceResult)
+
+	// What a support code stands for
+	signedIn("GET", "/support", p.supportPage)
+	signedIn("POST", "/support", p.support, keeps("code"))
+	signedIn("GET", "/support/case", p.supportCase)
+	signedIn("GET", "/device/result", func(r *request) error { return r.redirect("/support") }) // where the box was before
 
 	settledIn("GET", "/me", p.home)
 	settledIn("GET", "/me/profile", p.profile)

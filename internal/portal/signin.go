@@ -44,12 +44,12 @@ func (p *Portal) passwordless(r *request) (ui.Ceremony, error) {
 	begun, err := p.SignIn.BeginSignIn(r.Context(), signin.Attempt{}, staffkey.MethodSecurityKey)
 	return ui.Ceremony{
 		Kind: "get", Action: "/signin/passwordless", Outcome: "/signin/outcome", Refresh: "/signin/options", Step: "passwordless",
-		Options: string(begun.Options), Sealed: begun.Sealed,
+		Options: string(begun.Options), Sealed: begun.Sealed, Code: begun.Code,
 	}, err
 }
 
 func (p *Portal) signInPage(r *request) error {
-	if r.signedIn && r.atStation() {
+	if r.signedIn && (r.atStation() || r.FormValue("someone") != "") {
 		return p.render(r, http.StatusOK, "", ui.SomeoneHerePage{PersonName: r.current.Person.Name})
 	}
 	if r.signedIn {
@@ -92,7 +92,7 @@ func (p *Portal) passwordlessOptions(r *request) error {
 
 // writeOptions answers the page's script with a new challenge for a page that has been open long.
 func (r *request) writeOptions(c ui.Ceremony) error {
-	return r.writeJSON(http.StatusOK, map[string]string{"ceremony": c.Sealed, "options": c.Options})
+	return r.writeJSON(http.StatusOK, map[string]string{"ceremony": c.Sealed, "options": c.Options, "code": c.Code})
 }
 
 func (p *Portal) signInPassword(r *request) error {
@@ -100,6 +100,9 @@ func (p *Portal) signInPassword(r *request) error {
 		return err
 	}
 	a := r.attempt()
+	if r.signedIn { // in another tab, since this form was shown
+		return p.alreadyIn(r, r.isMyName(r.PostFormValue("username")), localPath(r.PostFormValue("next"), a.Return))
+	}
 	a.Person = "" // a new name starts over
 	a.Return = localPath(r.PostFormValue("next"), a.Return)
 	username, password := r.PostFormValue("username"), r.PostFormValue("password")
@@ -117,7 +120,7 @@ func (p *Portal) signInPassword(r *request) error {
 	}
 	a, status, errs, err := p.tryPassword(r, a, username, password)
 	if err != nil {
-		return err
+		return p.lockedAfterPassword(r, a, err)
 	}
 	if errs != nil {
 		page.Errors = errs
@@ -159,6 +162,8 @@ func (p *Portal) tryPassword(r *request, a signin.Attempt, username, password st
 	a, err := p.SignIn.CheckPassword(r.Context(), r.origin, a, username, password)
 	refusal := asRefusal(err)
 	switch {
+	case refusal != nil && isOfPerson(refusal) && a.Person != "":
+		return a, http.StatusForbidden, nil, err
 	case refusal != nil:
 		return a, refusalStatus(err), []ui.FieldError{{Message: text(refusal.Message)}}, nil
 	case errors.Is(err, staffkey.ErrBusy):
@@ -178,9 +183,40 @@ func (p *Portal) passedPassword(r *request, a signin.Attempt) error {
 		return r.redirect("/signin/key")
 	}
 	if err != nil {
-		return err
+		return p.lockedAfterPassword(r, a, err)
 	}
 	return p.entered(r, in, a.Return)
+}
+
+// lockedAfterPassword is lockedOut for somebody whose password alone came in, or not.
+func (p *Portal) lockedAfterPassword(r *request, a signin.Attempt, err error) error {
+	if refusal := asRefusal(err); refusal == nil || remedyOf(refusal.Message.ID) != remedyDecided || a.Person == "" {
+		return err
+	}
+	begun, failed := p.SignIn.BeginSignIn(r.Context(), a, staffkey.MethodSecurityKey)
+	if failed != nil {
+		return failed
+	}
+	return p.lockedOut(r, begun.Subject.Person, asRefusal(err))
+}
+
+// lockedOut tells somebody who has proved who they are, and cannot come in, everything that they can do.
+func (p *Portal) lockedOut(r *request, person staffkey.Person, refusal *staffkey.Refusal) error {
+	o := outcome{Purpose: "locked", Message: refusal.Message.ID, Code: refusal.SupportCode, Organisation: person.Organisation, Username: person.Username}
+	if err := r.putSealed(cookieOutcome, o, 0); err != nil {
+		return err
+	}
+	return r.redirect("/signin/locked")
+}
+
+// lockedPage is what lockedOut tells, on a page that can be loaded again and come back to.
+func (p *Portal) lockedPage(r *request) error {
+	var o outcome
+	if !r.openSealed(cookieOutcome, &o) || o.Purpose != "locked" {
+		return r.redirect("/signin")
+	}
+	r.organisation = o.Organisation
+	return p.render(r, http.StatusForbidden, "", ui.LockedPage{Message: ui.Text{ID: o.Message}, Username: o.Username, SupportCode: o.Code})
 }
 
 // goesOnAs puts a new session into the browser. The rest of the request acts in it: the one before has ended.
@@ -207,6 +243,7 @@ type answerBody struct {
 	Ceremony   string                 `json:"ceremony"`
 	Token      staffkey.SecurityKeyID `json:"token"`
 	Credential rawJSON                `json:"credential"`
+	Origin     string                 `json:"origin"`
 }
 
 // readAnswer reads the answer of a key. A form instead of JSON means that no script ran: noScript is true.
@@ -217,6 +254,7 @@ func (r *request) readAnswer() (a signin.Answer, token staffkey.SecurityKeyID, n
 		if err := r.readJSON(&body); err != nil {
 			return a, "", false, err
 		}
+		r.pageAt = pageOrigin(body.Origin)
 		return signin.Answer{Sealed: body.Ceremony, Method: staffkey.MethodSecurityKey, Body: body.Credential}, staffkey.SecurityKeyID(knownID(string(body.Token))), false, nil
 	case "application/x-www-form-urlencoded":
 		if err := r.parseForm(); err != nil {
@@ -254,8 +292,16 @@ func (p *Portal) finishSignIn(r *request, a signin.Attempt) error {
 		return p.promptEnded(r, "signin", signin.Prompt{Name: "nojs", Token: token})
 	}
 	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
+	if isLate(err) && r.signedIn {
+		mine, err := p.isMyCeremony(r, answer)
+		if err != nil {
+			return err
+		}
+		return p.alreadyIn(r, mine, r.attempt().Return)
+	}
 	if err != nil {
-		return p.refused(r, "signin", token, credentialOf(answer.Body), "/signin/outcome", err)
+		o := outcome{Purpose: "signin", Token: token, Organisation: in.Person.Organisation}
+		return p.refusedAs(r, o, credentialOf(answer.Body), "/signin/outcome", err)
 	}
 	return p.entered(r, in, r.attempt().Return)
 }
@@ -293,7 +339,7 @@ func (p *Portal) keyPage(r *request) error {
 func signInCeremony(begun signin.Begun) ui.Ceremony {
 	return ui.Ceremony{
 		Kind: "get", Action: "/signin/key", Outcome: "/signin/outcome", Refresh: "/signin/key/options", Step: "signin",
-		Options: string(begun.Options), Sealed: begun.Sealed,
+		Options: string(begun.Options), Sealed: begun.Sealed, Code: begun.Code,
 	}
 }
 

@@ -162,7 +162,10 @@ func (p *Portal) signInCode(r *request) error {
 	}
 	a := r.attempt()
 	if a.Person == "" {
-		if kind == staffkey.MethodPass {
+		switch {
+		case r.signedIn: // in another tab, since this form was shown
+			return p.alreadyIn(r, p.SignIn.CeremonyPerson(r.PostFormValue("ceremony")) == r.current.Person.ID || r.isMyName(r.PostFormValue("username")), "")
+		case kind == staffkey.MethodPass:
 			return p.signInPass(r)
 		}
 		return r.redirect("/signin")
@@ -173,6 +176,9 @@ func (p *Portal) signInCode(r *request) error {
 	answer := signin.Answer{Sealed: r.PostFormValue("ceremony"), Method: kind, Body: []byte(r.PostFormValue("code"))}
 	in, err := p.SignIn.FinishSignIn(r.Context(), r.origin, a, answer, r.current.Session)
 	if refusal := asRefusal(err); refusal != nil {
+		if in.Person.ID != "" && isOfPerson(refusal) {
+			return p.lockedOut(r, in.Person, refusal)
+		}
 		return p.showCode(r, refusalStatus(err), kind, []ui.FieldError{codeError(refusal)})
 	}
 	if err != nil {
@@ -209,10 +215,18 @@ func codeError(refusal *staffkey.Refusal) ui.FieldError {
 	case "throttled", "method_off", "restricted", "downgrade", "downgrade_limit", "person_frozen", "method_not_allowed":
 		e.Field = ""
 	}
-	if refusal.Message.ID == "key.late" {
+	switch {
+	case refusal.Message.ID == "key.late":
 		e.Message = ui.Text{ID: "code.late"}
+	case remedyOf(refusal.Message.ID) == remedyRestart && refusal.Message.ID != "key.password":
+		e.Message = ui.Text{ID: "code.before"}
 	}
 	return e
+}
+
+// isOfPerson reports a refusal of the account, which no other proof lifts.
+func isOfPerson(refusal *staffkey.Refusal) bool {
+	return refusal.Rule == "person_frozen" || refusal.Rule == "person_disabled"
 }
 
 func asRefusal(err error) *staffkey.Refusal {
@@ -246,6 +260,9 @@ func (p *Portal) signInPass(r *request) error {
 	}
 	in, err := p.SignIn.FinishPass(r.Context(), r.origin, username, r.PostFormValue("ceremony"), r.PostFormValue("code"), r.current.Session)
 	if refusal := asRefusal(err); refusal != nil {
+		if in.Person.ID != "" && isOfPerson(refusal) {
+			return p.lockedOut(r, in.Person, refusal)
+		}
 		page.Errors = []ui.FieldError{codeError(refusal)}
 		return p.showPass(r, refusalStatus(err), page)
 	}

@@ -202,8 +202,15 @@ func (s *stack) grant(h *holder, role staffkey.Role, organisation string) {
 // giveKey registers a key of a person through the service.
 func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	s.t.Helper()
-	ctx := s.t.Context()
 	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}, AAGUID: [16]byte{1}})
+	s.register(h, key, nickname)
+	return key
+}
+
+// register registers a certain key of a person through the service.
+func (s *stack) register(h *holder, key *softkey.Key, nickname string) {
+	s.t.Helper()
+	ctx := s.t.Context()
 	actor := storetest.SignIn(s.t, s.store, h.Person, storetest.Strong, s.clock.Now())
 	begun, err := s.signin.BeginEnrolment(ctx, actor, staffkey.MethodSecurityKey, signin.EnrolOptions{})
 	if err != nil {
@@ -224,7 +231,6 @@ func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	if h.key == nil {
 		h.key, h.keyID = key, done.Key.ID
 	}
-	return key
 }
 
 func (s *stack) origin() string { return address }

@@ -71,7 +71,7 @@ func (p *Portal) findPlace(r *request) error {
 			return err
 		}
 		if ok {
-			r.station, r.origin.Station = station.Name, station.ID
+			r.station, r.stationOf, r.origin.Station = station.Name, station.Organisation, station.ID
 			if p.Now().Sub(seal.At) < stationRenewal {
 				return nil
 			}
@@ -159,7 +159,7 @@ func (p *Portal) switchPerson(r *request) error {
 // ofSitting are the cookies of whoever sits at the browser now.
 var ofSitting = []string{
 	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieApp, cookieSignal, cookieKept, cookieReset, cookieNotMe,
-	cookieWelcome, cookieGone, cookieWas,
+	cookieWelcome, cookieGone, cookieWas, cookieCase,
 }
 
 // leave ends the session and everything that the browser keeps of it.

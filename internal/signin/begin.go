@@ -52,7 +52,7 @@ func (s *Service) beginVerification(ctx context.Context, c staffkey.Ceremony, on
 		return Begun{}, err
 	}
 	c.State, begun.Options = challenge.State, challenge.Options
-	begun.Sealed, err = s.seal(c)
+	err = begun.seal(s, c)
 	return begun, err
 }
 

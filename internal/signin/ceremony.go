@@ -21,6 +21,8 @@ type Begun struct {
 	HasKey bool
 	Others []staffkey.MethodKind
 	Last2  map[staffkey.MethodKind]string
+	// Code is the support code that the page's script shows when nothing of it reaches the server. Something is recorded under it once it does.
+	Code string
 }
 
 // Answer is what comes back from a page.
@@ -37,7 +39,9 @@ const ruleOtherOwner = "ceremony_owner"
 
 // seal closes a ceremony into text for a page.
 func (s *Service) seal(c staffkey.Ceremony) (string, error) {
-	c.ID = store.NewID[staffkey.CeremonyID]() // sealed, so nobody chooses one, and ordered by time, so that the sweep finds it
+	if c.ID == "" {
+		c.ID = newCeremonyID()
+	}
 	if c.BegunAt.IsZero() {
 		c.BegunAt = s.now()
 	}
@@ -53,6 +57,43 @@ func (s *Service) seal(c staffkey.Ceremony) (string, error) {
 	return base64.RawURLEncoding.EncodeToString(sealed), err
 }
 
+// newCeremonyID makes an id: sealed, so nobody chooses one, and ordered by time, so that the sweep finds it.
+func newCeremonyID() staffkey.CeremonyID { return store.NewID[staffkey.CeremonyID]() }
+
+// seal closes a ceremony into what its page gets.
+func (b *Begun) seal(s *Service, c staffkey.Ceremony) error {
+	c.ID = newCeremonyID()
+	b.Code = staffkey.SupportCodeOf(string(c.ID))
+	var err error
+	b.Sealed, err = s.seal(c)
+	return err
+}
+
+// CeremonyPerson is whose ceremony a page was given, whatever has become of it since; "" when it is anybody's, or none of ours.
+func (s *Service) CeremonyPerson(sealed string) staffkey.PersonID { return s.peek(sealed).Person }
+
+// codeOf is the support code of a ceremony, which its page knows without asking; instead when it is none of ours.
+func (s *Service) codeOf(sealed, instead string) string {
+	c := s.peek(sealed)
+	if c.ID == "" {
+		return instead
+	}
+	return staffkey.SupportCodeOf(string(c.ID))
+}
+
+// peek opens a ceremony without judging it; nothing may be decided by it. It is empty when it is none of ours.
+func (s *Service) peek(sealed string) (c staffkey.Ceremony) {
+	raw, err := base64.RawURLEncoding.DecodeString(sealed)
+	if err != nil {
+		return c
+	}
+	plain, err := s.store.Sealer().Open(ceremonyPlace, raw)
+	if err != nil || json.Unmarshal(plain, &c) != nil {
+		return staffkey.Ceremony{}
+	}
+	return c
+}
+
 // expect is what a ceremony must have been begun for.
 type expect struct {
 	purpose staffkey.Purpose
@@ -66,11 +107,11 @@ type expect struct {
 func (s *Service) open(sealed string, want expect) (*staffkey.Ceremony, error) {
 	raw, err := base64.RawURLEncoding.DecodeString(sealed)
 	if err != nil {
-		return nil, staffkey.Expired("ceremony_unreadable", "key.late")
+		return nil, staffkey.Expired("ceremony_unreadable", "key.before")
 	}
 	plain, err := s.store.Sealer().Open(ceremonyPlace, raw)
 	if err != nil {
-		return nil, staffkey.Expired("ceremony_unreadable", "key.late")
+		return nil, staffkey.Expired("ceremony_unreadable", "key.before")
 	}
 	var c staffkey.Ceremony
 	if err := json.Unmarshal(plain, &c); err != nil {
@@ -80,9 +121,9 @@ func (s *Service) open(sealed string, want expect) (*staffkey.Ceremony, error) {
 	case !s.now().Before(c.ExpiresAt):
 		return &c, staffkey.Expired("ceremony_expired", "key.late")
 	case c.Purpose != want.purpose || c.Method != want.method:
-		return &c, staffkey.Expired("ceremony_purpose", "key.late").Because("begun for %s by %s, used for %s by %s", c.Purpose, c.Method, want.purpose, want.method)
+		return &c, staffkey.Expired("ceremony_purpose", "key.before").Because("begun for %s by %s, used for %s by %s", c.Purpose, c.Method, want.purpose, want.method)
 	case c.Person != want.person && c.Person != "" || c.Session != want.session:
-		return &c, staffkey.Expired(ruleOtherOwner, "key.late").Because("begun for another person or session")
+		return &c, staffkey.Expired(ruleOtherOwner, "key.before").Because("begun for another person or session")
 	}
 	return &c, nil
 }
@@ -99,7 +140,7 @@ func spendSoon(tx *store.Tx, c *staffkey.Ceremony) error {
 
 func spent(err error) error {
 	if errors.Is(err, staffkey.ErrConflict) {
-		return staffkey.Expired("ceremony_spent", "key.late").Because("this ceremony was used before")
+		return staffkey.Expired("ceremony_spent", "key.spent").Because("this ceremony was used before")
 	}
 	return err
 }

@@ -52,7 +52,7 @@ func (s *Service) BeginEnrolment(ctx context.Context, actor staffkey.Actor, kind
 	if err != nil {
 		return Begun{}, err
 	}
-	begun.Sealed, err = s.seal(staffkey.Ceremony{
+	err = begun.seal(s, staffkey.Ceremony{
 		Purpose: staffkey.PurposeEnrol, Method: kind, Person: actor.Person, Actor: actor.Person, Session: actor.Session, State: state, BegunAt: before.BegunAt,
 	})
 	return begun, err

@@ -147,7 +147,7 @@ func (s *Service) keepEnrolment(tx *store.Tx, may staffkey.Authority, e enrollin
 	kind := a.answer.Method
 	before := now.enrolment(kind)
 	if seen := e.seen.enrolment(kind); seen != nil && (before == nil || before.Version != seen.Version) {
-		return staffkey.Expired("enrolment_changed", "key.late").Because("the method was changed during the enrolment")
+		return staffkey.Expired("enrolment_changed", "key.before").Because("the method was changed during the enrolment")
 	}
 	if a.guess.s != nil { // a code that was sent has come back
 		if err := tx.ForgetFailures(a.guess.subject); err != nil {

@@ -13,9 +13,13 @@ import (
 
 // Prompt is what the page's script reports of a browser prompt that ended without an answer.
 type Prompt struct {
-	// Name is the DOMException's name, or the type of whatever was thrown, or "none", "frame" or "nojs" where there was
-	// no prompt at all.
+	// Name is the DOMException's name, or the type of whatever was thrown; "none", "frame" or "nojs" where there was no prompt at all;
+	// "program" for an answer of which nothing can be used, and "filter" when something between browser and server answered instead.
 	Name string
+	// Origin is that of the page, as its browser tells it; "" when that is not told.
+	Origin string
+	// Sealed is the ceremony of the page, from whose code it may have told the person (see [Begun]).
+	Sealed string
 	// Elapsed is the time between call and end.
 	Elapsed time.Duration
 	// Detail is the start of the exception's message, for the log only: a browser may say anything there.
@@ -29,7 +33,8 @@ type Prompt struct {
 // PromptOutcome is how a prompt ended, as far as can be known.
 type PromptOutcome struct {
 	// Message is the id of the text (wa.noanswer, …), the same in the log.
-	Message     string
+	Message string
+	// SupportCode is what it was recorded under; "" when it was not.
 	SupportCode string
 	// Name is the name that the person's keys were registered for, with key.elsewhere.
 	Name string
@@ -58,7 +63,7 @@ func Classify(p Prompt) string {
 		return "wa.perm"
 	case "NotAllowedError":
 		switch {
-		case strings.Contains(p.Detail, "focused"): // Safari's "The document is not focused."
+		case strings.Contains(p.Detail, "focus"): // Safari: "The document is not focused."; Chromium 156: "… the page does not have focus."
 			return "wa.focus"
 		case strings.Contains(p.Detail, "permissions policy"), strings.Contains(p.Detail, "Permissions Policy"), strings.Contains(p.Detail, "feature policy"):
 			return "wa.perm"
@@ -88,13 +93,33 @@ func Classify(p Prompt) string {
 		return "wa.constraint"
 	case "UnknownError", "NotReadableError", "NetworkError":
 		return "wa.unknown"
+	case "program":
+		return "wa.answer"
+	case "filter":
+		return "wa.filter"
 	}
-	return "wa.data"
+	return "wa.error"
+}
+
+// classify is [Classify] with what the address tells: keys work only there, down to the scheme. On it, a browser that calls the page
+// insecure or without the name of its keys means something else than the person's address.
+func (s *Service) classify(p Prompt) string {
+	message := Classify(p)
+	switch right := p.Origin == "" || p.Origin == s.address; {
+	case message == "wa.domain" && right:
+		return "wa.bound"
+	case message == "wa.none" && !right: // browsers hide keys from pages without TLS
+		return "wa.domain"
+	}
+	return message
 }
 
 // RecordPrompt records how a prompt ended and returns what to tell. It never counts as a failed try.
 func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, p Prompt) (PromptOutcome, error) {
-	out := PromptOutcome{Message: Classify(p), SupportCode: staffkey.NewSupportCode()}
+	out := PromptOutcome{Message: s.classify(p), SupportCode: staffkey.NewSupportCode()}
+	if out.Message == "wa.filter" {
+		out.SupportCode = s.codeOf(p.Sealed, out.SupportCode)
+	}
 	event := staffkey.Event(staffkey.EventPromptEnded, actor)
 	event.Outcome = staffkey.OutcomeEnded
 	event.Person, event.Message, event.SupportCode = person, out.Message, out.SupportCode
@@ -103,6 +128,7 @@ func (s *Service) RecordPrompt(ctx context.Context, actor staffkey.Actor, person
 	}
 	s.observe(staffkey.MethodSecurityKey, out.Message)
 	if person == "" && !s.anonymous.take(s.now()) {
+		out.SupportCode = "" // which would open nothing
 		return out, nil
 	}
 	err := s.store.Note(ctx, event, func(tx *store.Tx) error {

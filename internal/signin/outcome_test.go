@@ -3,7 +3,6 @@ package signin_test
 import (
 	"errors"
 	"fmt"
-	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -45,19 +44,19 @@ func TestRecordPrompt(t *testing.T) {
 		{"OperationError", 0, "A request is already pending.", false, "wa.busy"},
 		{"InvalidStateError", 3 * time.Second, "", true, "wa.exists"},
 		{"InvalidStateError", 3 * time.Second, "", false, "wa.noanswer"},
-		{"SecurityError", 0, "", false, "wa.domain"},
+		{"SecurityError", 0, "", false, "wa.bound"},
 		{"NotSupportedError", 0, "", true, "wa.unsup"},
 		{"ConstraintError", 3 * time.Second, "", true, "wa.constraint"},
 		{"UnknownError", 3 * time.Second, "", false, "wa.unknown"},
 		{"NotReadableError", 3 * time.Second, "", false, "wa.unknown"},
 		{"NetworkError", 3 * time.Second, "", false, "wa.unknown"},
-		{"TypeError", 0, "", false, "wa.data"},
-		{"DataError", 0, "", false, "wa.data"},
-		{"EncodingError", 0, "", false, "wa.data"},
-		{"string", 0, "stopped", false, "wa.data"},
-		{"", 0, "", false, "wa.data"},
+		{"TypeError", 0, "", false, "wa.error"},
+		{"DataError", 0, "", false, "wa.error"},
+		{"EncodingError", 0, "", false, "wa.error"},
+		{"string", 0, "stopped", false, "wa.error"},
+		{"", 0, "", false, "wa.error"},
 		// A stop of our own is not reported; one that is reported all the same was not ours.
-		{"AbortError", 3 * time.Second, "", false, "wa.data"},
+		{"AbortError", 3 * time.Second, "", false, "wa.error"},
 		{"none", 0, "", false, "wa.none"},
 		{"nojs", 0, "", false, "wa.nojs"},
 	}
@@ -125,22 +124,6 @@ func TestRecordPrompt_keeps_a_hostile_report_on_one_short_line(t *testing.T) {
 			t.Errorf("the event names key %q and person %q, want nobody", got.Subject, got.Person)
 		}
 	})
-}
-
-func TestSupportCode_is_made_to_be_read_aloud(t *testing.T) {
-	t.Parallel()
-	form := regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{2}$`)
-	seen := map[string]bool{}
-	for range 1000 {
-		code := staffkey.NewSupportCode()
-		if !form.MatchString(code) {
-			t.Fatalf("code %q, want letters and digits without I, L, O and U", code)
-		}
-		seen[code] = true
-	}
-	if len(seen) < 990 {
-		t.Errorf("%d different codes of 1000, want hardly any twice", len(seen))
-	}
 }
 
 // A refusal carries the code that it was recorded under.

@@ -217,7 +217,9 @@ func (s *Service) finishPass(ctx context.Context, origin staffkey.Origin, login,
 		case err == nil && g.off:
 			err = methodOff(g)
 		case err == nil:
-			err = s.decide(nil, &p) // a pass asks nothing of the store
+			if err = s.decide(nil, &p); err != nil { // a pass asks nothing of the store
+				in = SignedIn{Person: p.person} // whose it is, as with other right answers
+			}
 		}
 		if err == nil {
 			in, err = s.enter(ctx, origin, p, a, "", before)

@@ -27,7 +27,8 @@ type Admitted interface {
 
 // CheckPassword is the first step of a sign-in: a name and a password. It answers alike, and after the same work, for a
 // wrong password, an unknown name and a person without a password. The attempt it returns says who gave a right one. A name that is too long
-// for any is ErrInvalid before anything is done with it.
+// for any is ErrInvalid before anything is done with it. With the refusal of an account whose password was right comes the attempt: who has
+// proved that much may read whom to call.
 //
 // A right password that is enough by itself (nothing else set up yet) still opens no session here: see [Service.Enter].
 func (s *Service) CheckPassword(ctx context.Context, origin staffkey.Origin, a Attempt, login, password string) (Attempt, error) {
@@ -133,7 +134,7 @@ func (s *Service) checkPassword(ctx context.Context, origin staffkey.Origin, fro
 		}
 	}
 	if err := policy.IsActive(person); err != nil { // frozen: who knows the password may know why it does not help
-		return a, s.refuse(ctx, event, nil, err)
+		return attempt, s.refuse(ctx, event, nil, err)
 	}
 	return attempt, nil
 }

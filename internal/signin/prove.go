@@ -125,7 +125,7 @@ func (s *Service) decide(tx *store.Tx, p *proof) error {
 
 // passwordChanged refuses an attempt whose password was changed meanwhile.
 func passwordChanged() error {
-	return staffkey.Expired("password_changed", "key.late").Because("the password was changed during the sign-in")
+	return staffkey.Expired("password_changed", "key.password").Because("the password was changed during the sign-in")
 }
 
 // apply makes what a right answer changes, the key's counter or the enrolment's state, and decides again by what is there now: whatever the
@@ -168,7 +168,7 @@ func (s *Service) apply(tx *store.Tx, p *proof) error {
 func usedMeanwhile(err error) error {
 	switch {
 	case errors.Is(err, staffkey.ErrConflict):
-		return staffkey.Refused("key_changed_meanwhile", "key.late").Because("the key was used, suspended or removed between look and use")
+		return staffkey.Refused("key_changed_meanwhile", "key.changed").Because("the key was used, suspended or removed between look and use")
 	case errors.Is(err, store.ErrOtherBasis):
 		return errLookAgain
 	}
@@ -188,7 +188,8 @@ type SignedIn struct {
 }
 
 // FinishSignIn checks an answer and opens a session. The session that the browser had before, if any, ends in the same
-// change: a sign-in never continues one (session fixation).
+// change: a sign-in never continues one (session fixation). With the refusal of a right answer comes whose it is: who has proved that much
+// may read whom to call.
 func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, attempt Attempt, answer Answer, before staffkey.Session) (SignedIn, error) {
 	ctx, cancel := lasting(ctx)
 	defer cancel()
@@ -203,6 +204,9 @@ func (s *Service) FinishSignIn(ctx context.Context, origin staffkey.Origin, atte
 		p, err := a.verify(ctx, attempt.proofs(), attempt.Password)
 		if err == nil {
 			in, err = s.enter(ctx, origin, p, a, attempt.ID, before)
+		}
+		if err != nil && a.right {
+			in = SignedIn{Person: p.person}
 		}
 		return err
 	})

@@ -41,15 +41,16 @@ func TestEvery_end_of_a_prompt(t *testing.T) {
 		{"not focused", dom("NotAllowedError", "The document is not focused."), "Click once more"},
 		{"already pending", dom("OperationError", "A request is already pending."), "A key window is already open"},
 		{"invalid state", late(2_000, dom("InvalidStateError", "")), "We did not get an answer from your key"},
-		{"wrong address", dom("SecurityError", "This is an invalid domain."), "This page has the wrong address"},
+		{"wrong name of keys", dom("SecurityError", "This is an invalid domain."), "Keys cannot be used at this address"},
+		{"not focused in Chromium", dom("NotAllowedError", "The operation is not allowed at this time because the page does not have focus."), "Click once more"},
 		{"not supported", dom("NotSupportedError", ""), "This key is too old for this service"},
 		{"no PIN possible", dom("ConstraintError", ""), "This key cannot check that it is you"},
 		{"key stopped", dom("UnknownError", ""), "Your key stopped answering"},
 		{"key unreadable", dom("NotReadableError", ""), "Your key stopped answering"},
-		{"type error", "Promise.reject(new TypeError('x'))", "Something is wrong on our side"},
-		{"encoding error", dom("EncodingError", ""), "Something is wrong on our side"},
-		{"a text instead of an error", "Promise.reject('closed')", "Something is wrong on our side"},
-		{"nothing instead of an error", "Promise.reject(undefined)", "Something is wrong on our side"},
+		{"type error", "Promise.reject(new TypeError('x'))", "Your browser could not ask your key"},
+		{"encoding error", dom("EncodingError", ""), "Your browser could not ask your key"},
+		{"a text instead of an error", "Promise.reject('closed')", "Your browser could not ask your key"},
+		{"nothing instead of an error", "Promise.reject(undefined)", "Your browser could not ask your key"},
 		{"permissions policy", dom("NotAllowedError", "The 'publickey-credentials-get' feature is not enabled in this document. Permissions Policy may be used."), "This page is inside another page"},
 		{"null instead of a credential", late(1_500, "Promise.resolve(null)"), "We did not get an answer from your key"},
 	} {
@@ -69,7 +70,7 @@ func TestEvery_end_of_a_prompt(t *testing.T) {
 	}
 }
 
-var supportCode = regexp.MustCompile(`^[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{2}$`)
+var supportCode = regexp.MustCompile(`^[2-9A-HJKMNP-TV-Z]{4}-[2-9A-HJKMNP-TV-Z]{2}$`)
 
 func TestAfter_a_failed_prompt(t *testing.T) {
 	t.Parallel()

@@ -83,9 +83,9 @@ func TestAnswers_that_are_wrong(t *testing.T) {
 		name, title string
 		wrong       webauthn.SetResponseOverrideBitsParams
 	}{
-		{"signature", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBogusSignature: &yes}},
+		{"signature", "This key must be registered again", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBogusSignature: &yes}},
 		{"person not verified", "Your key did not ask who you are", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBadUV: &yes}},
-		{"nobody there", "Something is wrong on our side", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBadUP: &yes}},
+		{"nobody there", "The answer did not come from your key as it should", webauthn.SetResponseOverrideBitsParams{AuthenticatorID: b.key.id, IsBadUP: &yes}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			call(b, webauthn.SetResponseOverrideBits, test.wrong)
@@ -182,7 +182,7 @@ func TestAnswer_sent_twice(t *testing.T) {
 		t.Errorf("second time: want to be led to /signin/outcome, got %s", next)
 	}
 	b.goTo(next)
-	b.is("#outcome strong", "This page was open too long") // and not that the key was copied
+	b.is("#outcome strong", "This page was used already") // and not that the key was copied
 	b.inspect()
 	b.goTo("/me")
 	b.at("/signin", "Sign in")

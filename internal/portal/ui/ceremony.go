@@ -11,8 +11,9 @@ import (
 //
 // The script posts JSON. To Action: {"ceremony","token","credential"}, where
 // credential is PublicKeyCredential.toJSON(). To Outcome, when there was no
-// credential: {"ceremony","token","step","name","ms","detail"}. Both answer
-// {"next":"/path"}. GET Refresh answers {"ceremony","options"}. Without script
+// credential: {"ceremony","token","step","name","ms","detail"}. Both have the
+// page's own "origin", and answer
+// {"next":"/path"}. GET Refresh answers {"ceremony","options","code"}. Without script
 // the form is posted to Action as an ordinary form with ceremony and token.
 type Ceremony struct {
 	// Kind is "get" or "create", as in navigator.credentials.
@@ -24,6 +25,8 @@ type Ceremony struct {
 	Options string
 	// Sealed is the server's own state, opaque to the browser.
 	Sealed string
+	// Code is the support code that the script shows when nothing of the page reaches the server, such as "K7QF-2M".
+	Code string
 	// IssuedAgeLimit is how old Options may be before the script asks Refresh
 	// for new ones. 0 means 240 seconds.
 	IssuedAgeLimit time.Duration

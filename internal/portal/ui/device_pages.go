@@ -14,8 +14,6 @@ type DevicePage struct {
 	Capabilities []DeviceCapability
 	// Browser, Address and IP are what the server sees by itself.
 	Browser, Address, IP string
-	// Helps adds a link to the checks of others.
-	Helps bool
 }
 
 func (DevicePage) layout() (string, bool) { return "help/device", false }
@@ -92,16 +90,6 @@ func (c DeviceCapability) Pieces() []string {
 	return append(pieces, c.Name[start:])
 }
 
-// DeviceCodePage asks for the code of a check. It posts code to /device/result.
-type DeviceCodePage struct {
-	// Form has errors for "code".
-	Form
-	// Code is kept after an error.
-	Code string
-}
-
-func (DeviceCodePage) layout() (string, bool) { return "help/device-code", false }
-
 // DeviceResultPage is a saved check, as the person who helps sees it.
 type DeviceResultPage struct {
 	Code               string
@@ -115,13 +103,3 @@ type DeviceResultPage struct {
 }
 
 func (DeviceResultPage) layout() (string, bool) { return "help/device-result", false }
-
-// CheckDevice reports whether Check this device can say more about how a prompt
-// ended.
-func (p OutcomePage) CheckDevice() bool {
-	switch p.Message.ID {
-	case "wa.instant", "wa.none", "wa.perm":
-		return true
-	}
-	return false
-}

@@ -54,12 +54,3 @@ func TestDeviceCapabilityNamesBreakBeforeCapitals(t *testing.T) {
 		}
 	}
 }
-
-func TestOutcomesThatLeadToTheDeviceCheck(t *testing.T) {
-	t.Parallel()
-	for id, want := range map[string]bool{"wa.instant": true, "wa.none": true, "wa.perm": true, "wa.noanswer": false, "key.unknown": false} {
-		if got := (OutcomePage{Message: Text{ID: id}}).CheckDevice(); got != want {
-			t.Errorf("%s leads there: got %v, want %v", id, got, want)
-		}
-	}
-}

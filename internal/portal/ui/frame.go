@@ -20,10 +20,15 @@ type Frame struct {
 	Nav string
 	// Operator adds the tab that leads to the operators' pages.
 	Operator bool
+	// Helps adds the way to the box for support codes to the footer.
+	Helps bool
 	// Administrators are the person's own Local Administrators, for the footer.
 	Administrators []Contact
 	// NoMail says that this installation cannot send e-mail: no page promises any.
 	NoMail bool
+	// Helpdesk is whom to call where there is no Local Administrator, or none may be named yet: an organisation with the number that it
+	// publishes. Without a number there is none.
+	Helpdesk Contact
 	// Flash is the notice at the top of the page, or nil.
 	Flash *Flash
 	// Path is the path of the page, to come back to after a theme change. It is

@@ -28,7 +28,7 @@ var chosenElsewhere = []string{
 	"ops.finding.", "ops.rules.", "ops.rule.", "ops.task.", "ops.models.show.", "policy.keys.", "mds.", "recall.", "ops.where.unknown", "ops.recall.until.empty", "ops.metadata.empty", // operators
 	"language.name",                                                                                                                           // in the header of pages in another language
 	"reset.empty", "lost.token.empty", "station.gone.", "station.name.empty", "station.own_device.", "signin.weaker", "notme.about.", "link.", // refusals of recovery, links
-	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", "device.", // made from data
+	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", "device.", "support.", "signin.nothing.", // made from data
 }
 
 // messageIDs lists the messages of all English files.

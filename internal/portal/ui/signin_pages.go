@@ -77,13 +77,20 @@ type OutcomePage struct {
 	ChooseAnother string
 	// Options are the other methods that this person can use.
 	Options []OtherOption
+	// Ways is the path of the other ways of a person who is known, or "".
+	Ways string
+	// Tokens are those of a confirmation, each of which can be stopped by whoever does not have it.
+	Tokens []TokenRow
 	// Failures counts attempts without an answer, this one included. From 2 on
 	// Options move to the top; from 3 on the page says whom to ask.
 	Failures int
+	// Helpless says that no new try with this key helps: Options move to the top, and the page says whom to ask.
+	Helpless bool
 	// Cancel is a path back to what the person was doing, or "".
 	Cancel string
-	// SupportCode is read to the helpdesk, such as "K7QF-2M".
+	// SupportCode is read to the helpdesk, such as "K7QF-2M". Reported says that it is all that is known, for whoever looks after the service.
 	SupportCode string
+	Reported    bool
 	// Signal tells the browser about a credential we do not know, or is nil.
 	Signal *Signal
 }
@@ -99,11 +106,11 @@ func (p OutcomePage) NotYet() string { return "outcome.notyet." + p.Purpose }
 // VirtualDesktop says that a virtual or remote desktop is a likely reason.
 func (p OutcomePage) VirtualDesktop() bool { return p.Message.ID == "wa.instant" }
 
-// Ask says that the page names whom to ask: after three attempts, and when only
-// somebody else can help with this key.
-func (p OutcomePage) Ask() bool {
-	return p.Failures >= 3 || p.Message.ID == "key.removed" || p.Message.ID == "key.suspended" || p.Message.ID == "key.recalled" || p.Message.ID == "key.clone" || p.Message.ID == "key.again" || p.Message.ID == "key.elsewhere"
-}
+// Ask says that the page names whom to ask: after three attempts, and when no new try helps.
+func (p OutcomePage) Ask() bool { return p.Failures >= 3 || p.Helpless }
+
+// OptionsFirst says that the other options stand before a new try.
+func (p OutcomePage) OptionsFirst() bool { return p.Failures >= 2 || p.Helpless }
 
 // CodePage asks for a code: /signin/recovery-code and methods like it. Texts
 // are the messages method.<Kind>.title, .hint and .label. It posts the field

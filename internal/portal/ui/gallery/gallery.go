@@ -47,6 +47,7 @@ func Gallery() []State {
 	all = append(all, setupStates()...)
 	all = append(all, problemStates()...)
 	all = append(all, deviceStates()...)
+	all = append(all, supportStates()...)
 	all = append(all, opsStates()...)
 	return all
 }
@@ -81,6 +82,13 @@ func contacts() []ui.Contact {
 func known() ui.Frame {
 	f := visitor()
 	f.Administrators = contacts()
+	return f
+}
+
+// desk is a visitor who may know the helpdesk's number and no names.
+func desk() ui.Frame {
+	f := visitor()
+	f.Helpdesk = ui.Contact{Name: "Northmoor Hospitals", Phone: "01632 960 100"}
 	return f
 }
 

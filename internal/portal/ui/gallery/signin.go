@@ -46,6 +46,12 @@ func signInStates() []State {
 			Form: ui.Form{Errors: []ui.FieldError{{Field: "code", Message: ui.Text{ID: "rec.used", Count: new(7),
 				Args: map[string]any{"When": ago(112 * day)}}}}}}},
 
+		{"locked-nothing", known(), ui.LockedPage{Message: ui.Text{ID: "signin.nothing"}, Username: amara, SupportCode: "K7QF-2M"}},
+		{"locked-frozen", desk(), ui.LockedPage{Message: ui.Text{ID: "person.frozen"}, Username: "amara", SupportCode: "K7QF-2M"}},
+		{"locked-unknown", visitor(), ui.LockedPage{Message: ui.Text{ID: "person.frozen"}, Username: Hebrew}},
+		{"signin-helpdesk", desk(), signIn},
+		{"cannot-helpdesk", desk(), ui.CannotSignInPage{}},
+
 		{"signed-out", visitor(), ui.SignedOutPage{}},
 		{"session-ended", visitor(), ui.SessionEndedPage{Reason: "idle"}},
 		{"session-ended-limit", visitor(), ui.SessionEndedPage{Reason: "limit"}},
@@ -71,8 +77,9 @@ func signInStates() []State {
 // OutcomeIDs are the messages that an [ui.OutcomePage] can carry.
 var OutcomeIDs = []string{
 	"wa.noanswer", "wa.timeout", "wa.instant", "wa.focus", "wa.busy", "wa.exists", "wa.domain", "wa.unsup", "wa.constraint",
-	"wa.unknown", "wa.data", "wa.answer", "wa.perm", "wa.none", "wa.nojs",
+	"wa.unknown", "wa.data", "wa.answer", "wa.error", "wa.bound", "wa.filter", "wa.perm", "wa.none", "wa.nojs",
 	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.again", "key.elsewhere", "key.late",
+	"key.before", "key.spent", "key.changed", "key.password", "key.review", "key.another",
 }
 
 func outcomeStates() []State {
@@ -87,13 +94,13 @@ func outcomeStates() []State {
 		p := page(id)
 		switch id {
 		case "wa.domain":
-			p.Message.Args = map[string]any{"Host": "signin.internal", "Name": "signin.northmoor.example"}
+			p.Message.Args = map[string]any{"Host": "http://signin.northmoor.example", "Name": "https://signin.northmoor.example"}
 			p.Address, p.Retry = "https://signin.northmoor.example/signin", nil
 		case "wa.perm":
 			p.NewWindow, p.Retry = "/signin", nil
 		case "key.removed":
 			p.Message.Args = map[string]any{"When": ago(112 * day), "By": "Rhys Pugh"}
-			p.Retry = nil
+			p.Retry, p.Helpless = nil, true
 		case "key.suspended":
 			p.Message.Args = map[string]any{"By": "Rhys Pugh"}
 			p.Retry = nil
@@ -104,9 +111,14 @@ func outcomeStates() []State {
 			p.Message.Args = map[string]any{"Model": "ePass K40"}
 		case "key.elsewhere":
 			p.Message.Args = map[string]any{"Name": "signin.old.example"}
+			p.Retry, p.StartAgain, p.Helpless = nil, "/signin/key", true
+		case "key.late", "key.before", "key.spent", "key.changed", "key.password", "wa.nojs", "wa.filter":
 			p.Retry, p.StartAgain = nil, "/signin/key"
-		case "key.late", "wa.nojs", "key.clone", "key.again":
-			p.Retry, p.StartAgain = nil, "/signin/key"
+		case "key.clone", "key.again", "key.review":
+			p.Retry, p.StartAgain, p.Helpless = nil, "/signin/key", true
+		case "wa.data", "wa.bound":
+			p.Message.Args = map[string]any{"RPID": "northmoor.example"}
+			p.Retry, p.StartAgain, p.Helpless, p.Reported = nil, "/signin/key", true, true
 		case "key.unknown":
 			p.Signal = &ui.Signal{Kind: "unknown", RPID: "localhost", Credential: "Y3JlZGVudGlhbC0x"}
 		}
@@ -126,7 +138,7 @@ func outcomeStates() []State {
 		State{"outcome-passwordless", visitor(), any},
 		State{"outcome-hostile", hostile(""), odd},
 		State{"outcome-confirm", person("selfservice"), ui.OutcomePage{Purpose: "confirm", Message: ui.Text{ID: "wa.noanswer"}, Retry: &retry,
-			RetryToken: row, ChooseAnother: "/me/confirm", Failures: 1, Cancel: "/me/tokens", SupportCode: "K7QF-2M"}},
+			RetryToken: row, ChooseAnother: "/me/confirm", Failures: 1, Cancel: "/me/tokens", SupportCode: "K7QF-2M", Tokens: rows()}},
 		State{"outcome-register", person("selfservice"), ui.OutcomePage{Purpose: "register", Message: ui.Text{ID: "wa.timeout"}, Retry: &again,
 			Failures: 1, Cancel: "/me/tokens", SupportCode: "K7QF-2M"}},
 		State{"outcome-try", person("selfservice"), ui.OutcomePage{Purpose: "try", Message: ui.Text{ID: "wa.noanswer"}, Retry: &retry,

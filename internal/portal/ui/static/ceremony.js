@@ -7,14 +7,18 @@
   let running = null; // the ceremony in hand: { controller, stop }
   let quiet = null; // the conditional get() in the background
 
-  // base64url both ways, for browsers without the JSON helpers of WebAuthn Level 3.
+  // Password managers hand out credentials of which any part may be missing or throw.
+  const safe = (get) => { try { return get(); } catch {} };
+
+  // base64url both ways, of bytes and of what others call base64.
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (c) => c.charCodeAt(0));
-  const text = (buffer) => buffer && btoa(String.fromCharCode(...new Uint8Array(buffer))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
+  const text = (part) => part && (typeof part == "string" ? part : btoa(String.fromCharCode(...new Uint8Array(part)))).replace(/\+/g, "-").replace(/\//g, "_").replace(/=/g, "");
   const ids = (list) => (list || []).map((c) => ({ ...c, id: bytes(c.id) }));
 
   function parse(kind, o) {
-    const native = PublicKeyCredential[kind === "create" ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON"];
-    if (native) return native.call(PublicKeyCredential, o);
+    const type = PublicKeyCredential;
+    const native = safe(() => type[kind === "create" ? "parseCreationOptionsFromJSON" : "parseRequestOptionsFromJSON"](o));
+    if (native) return native;
     const p = { ...o, challenge: bytes(o.challenge) };
     if (kind === "create") {
       p.user = { ...o.user, id: bytes(o.user.id) };
@@ -23,22 +27,24 @@
     return p;
   }
 
+  // By hand, from whichever part there is: the credential's own, or that of its toJSON.
   function toJSON(cred) {
-    // Some password managers hand out credentials whose toJSON throws.
-    try { return cred.toJSON(); } catch {}
-    const r = cred.response, response = { clientDataJSON: text(r.clientDataJSON) };
-    for (const part of ["attestationObject", "authenticatorData", "signature", "userHandle"]) {
-      if (r[part]) response[part] = text(r[part]);
+    const made = safe(() => cred.toJSON()) || {}, response = {};
+    for (const part of ["clientDataJSON", "attestationObject", "authenticatorData", "signature", "userHandle"]) {
+      response[part] = safe(() => text(cred.response[part])) || safe(() => text(made.response[part]));
     }
-    if (r.getTransports) response.transports = r.getTransports();
+    const transports = safe(() => cred.response.getTransports()) || safe(() => made.response.transports);
+    if (Array.isArray(transports)) response.transports = transports;
+    const id = safe(() => text(cred.rawId)) || safe(() => text(made.rawId)) || safe(() => text(cred.id)) || safe(() => text(made.id));
+    if (!id || !response.clientDataJSON) throw fail("program");
     return {
-      id: cred.id, rawId: text(cred.rawId), type: cred.type, response,
-      authenticatorAttachment: cred.authenticatorAttachment || undefined,
-      clientExtensionResults: cred.getClientExtensionResults(),
+      id, rawId: id, type: "public-key", response,
+      authenticatorAttachment: safe(() => cred.authenticatorAttachment),
+      clientExtensionResults: safe(() => cred.getClientExtensionResults()) || made.clientExtensionResults || {},
     };
   }
 
-  const fail = (name) => Object.assign(new Error(name), { name });
+  const fail = (name, message) => Object.assign(new Error(message), { name });
 
   function options(form, credential) {
     const o = JSON.parse(form.dataset.options);
@@ -57,10 +63,12 @@
     return navigator.credentials[kind]({ publicKey: parse(kind, o), signal, ...mediation });
   }
 
-  // The panel's notice, from a hidden element of the page.
-  function say(id) {
-    const place = document.querySelector("[data-status]"), words = document.getElementById(id);
+  // The panel's notice, or all of the panel, from a hidden element of the page.
+  function say(id, place = "[data-status]") {
+    const words = document.getElementById(id);
+    place = document.querySelector(place);
     if (place && words) place.replaceChildren(words.content.cloneNode(true));
+    return place;
   }
 
   const pause = (ms, signal) => new Promise((go) => {
@@ -70,22 +78,43 @@
   });
 
   // Sends until there is an answer: 2, 5, 10, then every 30 seconds, and when
-  // the connection is back. The body stays in memory meanwhile.
+  // the connection is back. The body stays in memory meanwhile. What answers in
+  // the server's place, twice, is told by its status.
   async function send(url, body, signal) {
     const headers = { Accept: "application/json" };
     if (body) headers["Content-Type"] = "application/json";
-    for (let i = 0; !signal.aborted; i++) {
+    for (let i = 0, odd = 0; !signal.aborted; i++) {
+      let status;
       try {
-        const answer = await fetch(url, { method: body ? "POST" : "GET", headers, signal, cache: "no-store", body: body && JSON.stringify(body) });
+        const answer = await fetch(url, { method: body ? "POST" : "GET", headers, signal, cache: "no-store", redirect: "manual", body: body && JSON.stringify({ origin: location.origin, ...body }) });
+        status = answer.status || "3xx";
         const json = await answer.json();
         if (json.next || json.options) return json;
-      } catch (e) {
+      } catch {
         if (signal.aborted) break;
       }
-      say(navigator.onLine ? "net-server" : "net-offline");
+      if (status && !(status >= 500)) {
+        if (odd++) throw fail("filter", status);
+      } else say(navigator.onLine ? "net-server" : "net-offline");
       await pause([2, 5, 10, 30][Math.min(i, 3)] * 1000, signal);
     }
     throw fail("AbortError");
+  }
+
+  // Something else answers here: the page says so, and goes on trying to tell it.
+  async function filtered(form, token, status, signal) {
+    const panel = say("net-filter", "[data-waiting]");
+    panel.querySelector("[data-net-status]").textContent = status;
+    panel.querySelector("[data-net-code]").textContent = form.dataset.code;
+    panel.querySelector("h1").focus();
+    for (;;) {
+      try {
+        return await send(form.dataset.outcome, { ceremony: form.elements.ceremony.value, token, name: "filter", detail: status, ms: 0 }, signal);
+      } catch (e) {
+        if (signal.aborted) throw e;
+        await pause(3e4, signal);
+      }
+    }
   }
 
   // New options when the page has been open too long for its challenge, or when
@@ -97,7 +126,7 @@
       ? await send(first.replace("{token}", encodeURIComponent(token)), {}, signal)
       : await send(form.dataset.refresh, null, signal);
     if (fresh.next) return void location.assign(fresh.next);
-    if (fresh.outcome) form.dataset.outcome = fresh.outcome;
+    for (const k of ["outcome", "code"]) if (fresh[k]) form.dataset[k] = fresh[k];
     form.dataset.options = typeof fresh.options === "string" ? fresh.options : JSON.stringify(fresh.options);
     form.elements.ceremony.value = fresh.ceremony;
     born.set(form, performance.now());
@@ -147,17 +176,18 @@
     const mine = (running = { end });
     const token = button.value || new FormData(form).get("token") || "";
     history.pushState({ ceremony: true }, "");
-    let t0 = performance.now(), url, body;
+    let t0 = performance.now(), url = form.dataset.outcome, body;
+    const lost = (e) => signal.aborted ? Promise.reject(e) : filtered(form, token, e.message, signal);
     try {
       if (!(await refresh(form, token, signal))) return;
       t0 = performance.now();
       const cred = await prompt(form, options(form, button.dataset.credential), signal);
       if (!cred) throw fail("NotAllowedError");
-      url = form.getAttribute("action");
       body = { credential: toJSON(cred) };
+      url = form.getAttribute("action");
     } catch (e) {
       if (signal.aborted) return;
-      url = form.dataset.outcome;
+      if (e?.name === "filter") return void lost(e).then(({ next }) => location.replace(next), () => {});
       body = {
         step: form.dataset.step, name: e?.name || typeof e, ms: Math.round(performance.now() - t0),
         detail: String(e?.message ?? e).slice(0, 200),
@@ -165,7 +195,7 @@
     }
     say("checking");
     try {
-      const { next } = await send(url, { ceremony: form.elements.ceremony.value, token, ...body }, signal);
+      const { next } = await send(url, { ceremony: form.elements.ceremony.value, token, ...body }, signal).catch(lost);
       location.replace(next); // replaces the entry of the waiting panel
     } catch { /* stopped while sending */ }
   }
