@@ -187,12 +187,12 @@ type metadataShow struct {
 // cannot be read with the trust that this command was given, because a server that was given the same does not use it either.
 func (c *metadataShow) Run(env *environment) error {
 	unread := env.knowModels(&c.metadataConfig)
+	if refusal := (*staffkey.Refusal)(nil); unread != nil && !errors.As(unread, &refusal) {
+		return unread
+	}
 	m, err := env.directory.Metadata(env.ctx)
 	if err != nil {
-		return errors.Join(explain(err), unread)
-	}
-	if m.Number == 0 && unread != nil {
-		return unread
+		return explain(err)
 	}
 	if unread != nil {
 		m.Problem = "not in use here: " + unread.Error()
