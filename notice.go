@@ -23,7 +23,7 @@ type Outgoing struct {
 	// To is an e-mail address, or a telephone number as E.164 writes it ("+447700900123").
 	To string
 	// Template is the message id family in the texts of notify: <Template>.subject and <Template>.text for e-mail, <Template>.text for
-	// a text message, <Template>.spoken for a call.
+	// a text message, <Template>.asked and .spoken for a call.
 	Template string
 	// Language is "en", "cy", or empty for the installation's own.
 	Language string

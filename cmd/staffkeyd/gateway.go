@@ -58,6 +58,8 @@ type sentMessage struct {
 	Language string               `json:"language"`
 	Subject  string               `json:"subject,omitempty"`
 	Text     string               `json:"text,omitempty"`
+	Asked    []string             `json:"asked,omitempty"`
+	Key      string               `json:"key,omitempty"`
 	Spoken   []string             `json:"spoken,omitempty"`
 	Code     string               `json:"code,omitempty"`
 	At       time.Time            `json:"at"`

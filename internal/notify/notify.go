@@ -45,12 +45,18 @@ type Message struct {
 	Subject string
 	// Text is what an e-mail or a text message says.
 	Text string
-	// Spoken are the sentences of a call.
-	Spoken []string
+	// Asked are the sentences with which a call asks for the key [Key], and Spoken those that it says when it was pressed and never before:
+	// an answering machine presses none.
+	Asked, Spoken []string
 	// Template and Args are what the texts were made of, for providers that keep texts of their own.
 	Template string
 	Args     map[string]string
+	// ExpiresAt is when the message is of no use any more.
+	ExpiresAt time.Time
 }
+
+// Key is what somebody presses on their telephone to hear what a call has to say.
+const Key = "1"
 
 // permanent is an error that trying again would not mend.
 type permanent struct{ error }

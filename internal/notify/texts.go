@@ -114,13 +114,13 @@ func (s *Service) write(m staffkey.Outgoing) (Message, error) {
 	}
 	args := s.shown(language, t, m.Args)
 	text := func(id string) string { return strings.TrimSpace(s.texts.Text(language, id, args, nil)) }
-	message := Message{ID: m.ID, To: m.To, Language: language, Template: name, Args: make(map[string]string, len(args))}
+	message := Message{ID: m.ID, To: m.To, Language: language, Template: name, ExpiresAt: m.ExpiresAt, Args: make(map[string]string, len(args))}
 	for k, v := range args {
 		message.Args[k] = fmt.Sprint(v)
 	}
 	switch t.channel {
 	case staffkey.ChannelVoice:
-		message.Spoken = strings.Split(text(name+".spoken"), "\n")
+		message.Asked, message.Spoken = strings.Split(text(name+".asked"), "\n"), strings.Split(text(name+".spoken"), "\n")
 	case staffkey.ChannelText:
 		message.Text = text(name + ".text")
 	case staffkey.ChannelEmail:

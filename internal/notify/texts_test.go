@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"staffkey"
 	"staffkey/internal/locale"
@@ -63,7 +64,7 @@ func TestTexts_ids(t *testing.T) {
 		case staffkey.ChannelText:
 			want = append(want, name+".text")
 		case staffkey.ChannelVoice:
-			want = append(want, name+".spoken")
+			want = append(want, name+".asked", name+".spoken")
 		}
 	}
 	want = append(want, "notice.facts", "notice.not_me", "admin.look", "signature", "codes.left", "instant")
@@ -114,7 +115,7 @@ func TestTexts(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				for _, text := range append([]string{got.Subject, got.Text}, got.Spoken...) {
+				for _, text := range slices.Concat([]string{got.Subject, got.Text}, got.Asked, got.Spoken) {
 					if found := raw.FindString(text); found != "" {
 						t.Errorf("%q in %q", found, text)
 					}
@@ -138,11 +139,11 @@ func TestTexts(t *testing.T) {
 				case staffkey.ChannelEmail:
 					checkEmail(t, name, got)
 				case staffkey.ChannelText:
-					if got.Text == "" || got.Subject != "" || got.Spoken != nil {
+					if got.Text == "" || got.Subject != "" || got.Asked != nil || got.Spoken != nil {
 						t.Errorf("got %+v, want a text alone", got)
 					}
 				case staffkey.ChannelVoice:
-					if len(got.Spoken) < 3 || got.Text != "" {
+					if len(got.Asked) < 3 || len(got.Spoken) < 3 || got.Text != "" {
 						t.Errorf("got %+v, want sentences", got)
 					}
 				}
@@ -371,7 +372,18 @@ func TestTexts_spoken_code(t *testing.T) {
 	for language, want := range map[string]string{
 		"en": "Your code is: two, seven, zero, nine, one, one.", "cy": "Eich cod yw: dau, saith, dim, naw, un, un.",
 	} {
-		spoken := g.write("code.voice", language, map[string]string{"Code": "270911"}).Spoken
+		m := g.write("code.voice", language, map[string]string{"Code": "270911"})
+		spoken := m.Spoken
+		// Before a key is pressed nothing of the code is said, and which key it is.
+		asked := strings.Join(m.Asked, " ")
+		for word := range strings.SplitSeq(strings.Trim(want[strings.Index(want, ":")+1:], " ."), ", ") {
+			if slices.Contains(strings.FieldsFunc(asked, func(r rune) bool { return !unicode.IsLetter(r) }), word) {
+				t.Errorf("%s: %q of the code is said before the key: %q", language, word, asked)
+			}
+		}
+		if !strings.Contains(asked, " "+notify.Key+".") {
+			t.Errorf("%s: no key %s in %q", language, notify.Key, asked)
+		}
 		if !slices.Contains(spoken, want) {
 			t.Errorf("%s: no sentence %q in %q", language, want, spoken)
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/notify"
@@ -75,7 +76,7 @@ const number = "+447700900123"
 func codeMessage() notify.Message {
 	return notify.Message{
 		ID: "0190f0e0-0000-7000-8000-000000000001", To: number, Language: "cy", Text: "123456 yw eich cod & <mwy>",
-		Spoken: []string{"Eich cod yw", "un, dau, <tri>"}, Template: "code", Args: map[string]string{"Code": "123456"},
+		Asked: []string{"Pwyswch <1>."}, Spoken: []string{"Eich cod yw", "un, dau, <tri>"}, ExpiresAt: receiptTime.Add(10 * time.Minute), Template: "code", Args: map[string]string{"Code": "123456"},
 	}
 }
 
@@ -94,7 +95,7 @@ func each(t *testing.T, address string) []notify.Channel {
 	text, err := NewHTTP(staffkey.ChannelText, HTTPConfig{URL: address, Token: "t"})
 	list := []notify.Channel{channel(t, text, err)}
 	for _, kind := range []staffkey.ChannelKind{staffkey.ChannelText, staffkey.ChannelVoice} {
-		c, err := NewTwilio(kind, TwilioConfig{URL: address, Account: "AC1", Token: "t", From: "+441632960000"})
+		c, err := NewTwilio(kind, TwilioConfig{URL: address, Account: "AC1", Token: "t", From: "+441632960000", StatusCallback: TwilioReceipts("https://signin.example")})
 		list = append(list, channel(t, c, err))
 	}
 	c, err := NewNotify(NotifyConfig{URL: address, Key: notifyKey, Template: "x"})

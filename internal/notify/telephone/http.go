@@ -35,8 +35,11 @@ type httpMessage struct {
 	To       string               `json:"to"`
 	Language string               `json:"language"`
 	Text     string               `json:"text,omitempty"`
-	Spoken   []string             `json:"spoken,omitempty"`
-	Code     string               `json:"code,omitempty"` // for gateways that speak digits in a way of their own
+	// A call says what it asks, waits for the key, and says what is spoken only when that was pressed.
+	Asked  []string `json:"asked,omitempty"`
+	Key    string   `json:"key,omitempty"`
+	Spoken []string `json:"spoken,omitempty"`
+	Code   string   `json:"code,omitempty"` // for gateways that speak digits in a way of their own
 }
 
 // NewHTTP returns the provider of texts or calls that posts JSON to a gateway. Each request carries the message's id as Idempotency-Key,
@@ -57,7 +60,11 @@ func (c *httpChannel) Name() string { return nameHTTP }
 
 // Send implements notify.Channel.
 func (c *httpChannel) Send(ctx context.Context, m notify.Message) (string, error) {
-	body, err := json.Marshal(httpMessage{m.ID, c.kind, m.To, m.Language, m.Text, m.Spoken, m.Args["Code"]})
+	message := httpMessage{ID: m.ID, Kind: c.kind, To: m.To, Language: m.Language, Text: m.Text, Asked: m.Asked, Spoken: m.Spoken, Code: m.Args["Code"]}
+	if c.kind == staffkey.ChannelVoice {
+		message.Key = notify.Key
+	}
+	body, err := json.Marshal(message)
 	if err != nil {
 		return "", err
 	}

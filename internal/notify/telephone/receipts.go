@@ -65,7 +65,7 @@ type ReceiptsConfig struct {
 //
 //   - http: JSON {"reference", "state": "delivered" or "failed", "problem"}, where problem is a short code. X-Staffkey-Timestamp is the
 //     time in seconds since 1970, and X-Staffkey-Signature the HMAC-SHA256, in hexadecimal, of that time, a full stop and the body.
-//   - twilio: the form of a status callback, with X-Twilio-Signature.
+//   - twilio: the form of a status callback, with X-Twilio-Signature. Below it, Twilio asks what a call says when a key was pressed.
 //   - notify: the JSON of a delivery receipt, with a bearer token.
 func Receipts(c ReceiptsConfig) http.Handler {
 	mux, listening := http.NewServeMux(), false
@@ -76,6 +76,9 @@ func Receipts(c ReceiptsConfig) http.Handler {
 		if p.secret != "" {
 			listening = true
 			mux.Handle("POST "+receiptsPath+p.name, c.take(p.name, p.read))
+			if p.name == nameTwilio {
+				mux.HandleFunc("POST "+callPath, c.continueCall)
+			}
 		}
 	}
 	if !listening {
@@ -97,30 +100,44 @@ var (
 
 func (c ReceiptsConfig) take(provider string, read func(*http.Request, []byte) (receipt, error)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReceipt))
-		if err != nil {
-			w.WriteHeader(http.StatusRequestEntityTooLarge)
+		body, ok := readReceipt(w, r)
+		if !ok {
 			return
 		}
 		got, err := read(r, body)
 		switch {
 		case errors.Is(err, errNotSigned):
 			w.WriteHeader(http.StatusForbidden)
-			return
 		case err != nil:
 			w.WriteHeader(http.StatusBadRequest)
-			return
-		}
-		if got.state != "" && got.reference != "" {
-			err = c.Note(r.Context(), notify.Receipt{Provider: provider, Reference: got.reference, State: got.state, Problem: got.problem})
-		}
-		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
-			c.Log.LogAttrs(r.Context(), slog.LevelError, "receipt not noted", slog.String("provider", provider), slog.Any("error", err))
+		case !c.note(r.Context(), provider, got):
 			w.WriteHeader(http.StatusServiceUnavailable) // the provider tries again
-			return
+		default:
+			w.WriteHeader(http.StatusNoContent)
 		}
-		w.WriteHeader(http.StatusNoContent)
 	}
+}
+
+// readReceipt reads what was posted, and answers itself what is too long.
+func readReceipt(w http.ResponseWriter, r *http.Request) ([]byte, bool) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxReceipt))
+	if err != nil {
+		w.WriteHeader(http.StatusRequestEntityTooLarge)
+	}
+	return body, err == nil
+}
+
+// note notes a receipt that says something, and reports whether that went well. A message that is not known is none of the provider's business.
+func (c ReceiptsConfig) note(ctx context.Context, provider string, got receipt) bool {
+	if got.state == "" || got.reference == "" {
+		return true
+	}
+	err := c.Note(ctx, notify.Receipt{Provider: provider, Reference: got.reference, State: got.state, Problem: got.problem})
+	if err == nil || errors.Is(err, staffkey.ErrNotFound) {
+		return true
+	}
+	c.Log.LogAttrs(ctx, slog.LevelError, "receipt not noted", slog.String("provider", provider), slog.Any("error", err))
+	return false
 }
 
 // isBearer reports whether the request shows the token. Digests are compared, so that its length cannot be measured either.
@@ -163,7 +180,7 @@ func (c ReceiptsConfig) readTwilio(r *http.Request, body []byte) (receipt, error
 		return receipt{}, err
 	}
 	if sid := form.Get("CallSid"); sid != "" {
-		return twilioReceipt(sid, form.Get("CallStatus"), ""), nil
+		return callReceipt(sid, form.Get("CallStatus"), form.Get("AnsweredBy")), nil
 	}
 	return twilioReceipt(form.Get("MessageSid"), form.Get("MessageStatus"), form.Get("ErrorCode")), nil
 }
@@ -215,9 +232,22 @@ func withAndWithoutPort(address string) []string {
 	return []string{u.Scheme + "://" + bare, u.Scheme + "://" + bare + ":" + port}
 }
 
+// callReceipt is what the end of a call says. A call that was taken and is over has brought nothing by that: whoever heard the code has pressed a
+// key, which was noted then and holds.
+func callReceipt(reference, status, by string) receipt {
+	if status != "completed" {
+		return twilioReceipt(reference, status, "")
+	}
+	problem := "no-key"
+	if strings.HasPrefix(by, "machine") || by == "fax" {
+		problem = "machine"
+	}
+	return receipt{reference: reference, state: staffkey.DeliveryFailed, problem: problem}
+}
+
 func twilioReceipt(reference, status, code string) receipt {
 	switch status {
-	case "delivered", "read", "completed":
+	case "delivered", "read":
 		return receipt{reference: reference, state: staffkey.DeliveryDelivered}
 	case "failed", "undelivered", "canceled", "busy", "no-answer":
 		if code == "" {

@@ -37,7 +37,12 @@ func TestHTTP_posts_the_message(t *testing.T) {
 		if err := json.Unmarshal([]byte(got.body), &body); err != nil {
 			t.Fatal(err)
 		}
-		want := map[string]any{"id": string(m.ID), "kind": string(kind), "to": number, "language": "cy", "text": m.Text, "spoken": []any{m.Spoken[0], m.Spoken[1]}, "code": "123456"}
+		want := map[string]any{
+			"id": string(m.ID), "kind": string(kind), "to": number, "language": "cy", "text": m.Text, "asked": []any{m.Asked[0]}, "spoken": []any{m.Spoken[0], m.Spoken[1]}, "code": "123456",
+		}
+		if kind == staffkey.ChannelVoice {
+			want["key"] = "1"
+		}
 		if diff := cmp.Diff(want, body); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", kind, diff)
 		}
@@ -67,37 +72,6 @@ func TestTwilio_sends_a_text(t *testing.T) {
 		if diff := cmp.Diff(want, form); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", from, diff)
 		}
-	}
-}
-
-func TestTwilio_speaks(t *testing.T) {
-	t.Parallel()
-	p := newProvider(t, http.StatusCreated, `{"sid":"CA1"}`)
-	c, err := NewTwilio(staffkey.ChannelVoice, TwilioConfig{URL: p.url, Account: "AC1", Token: "secret", From: "+441632960000"})
-	if ref, err := channel(t, c, err).Send(t.Context(), codeMessage()); err != nil || ref != "CA1" {
-		t.Errorf("reference %q, %v", ref, err)
-	}
-	got := p.only(t)
-	if got.path != "/2010-04-01/Accounts/AC1/Calls.json" {
-		t.Errorf("path %s", got.path)
-	}
-	form, err := url.ParseQuery(got.body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	say := `<Say voice="Polly.Gwyneth" language="cy-GB">Eich cod yw</Say><Pause length="1"></Pause>` +
-		`<Say voice="Polly.Gwyneth" language="cy-GB">un, dau, &lt;tri&gt;</Say><Pause length="1"></Pause>`
-	want := url.Values{"To": {number}, "From": {"+441632960000"}, "Twiml": {"<Response>" + say + "</Response>"}}
-	if diff := cmp.Diff(want, form); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	english := codeMessage()
-	english.Language = "en"
-	if text, err := twiML(english); err != nil || !strings.Contains(text, `<Say language="en-GB">`) {
-		t.Errorf("English: %q, %v", text, err)
-	}
-	if _, err := twiML(notify.Message{}); err == nil {
-		t.Error("a call that says nothing is made")
 	}
 }
 
@@ -282,8 +256,11 @@ func TestConfigurations_that_are_refused(t *testing.T) {
 			t.Error(err)
 		}
 	}
-	if _, err := NewTwilio(staffkey.ChannelVoice, TwilioConfig{URL: "https://api.example", From: "Northmoor"}); err == nil {
+	if _, err := NewTwilio(staffkey.ChannelVoice, TwilioConfig{URL: "https://api.example", From: "Northmoor", StatusCallback: "https://signin.example/hooks/messages/twilio"}); err == nil {
 		t.Error("calls from a name are accepted")
+	}
+	if _, err := NewTwilio(staffkey.ChannelVoice, TwilioConfig{URL: "https://api.example", From: "+441632960000", StatusCallback: TwilioReceipts("http://localhost:8080")}); err == nil {
+		t.Error("calls are accepted though Twilio cannot ask what to say")
 	}
 	for _, key := range []string{"", "x", notifyService + "_" + notifySecret, notifyService} {
 		if _, err := NewNotify(NotifyConfig{URL: "https://api.example", Key: key, Template: "x"}); err == nil {

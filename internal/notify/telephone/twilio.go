@@ -2,7 +2,6 @@ package telephone
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"net/http"
@@ -27,7 +26,8 @@ type TwilioConfig struct {
 	Token   string
 	// From is the number, the name or the messaging service (its SID, MG…) that texts come from; for calls, the number.
 	From string
-	// StatusCallback is where receipts are sent; none are when it is empty.
+	// StatusCallback is where receipts are sent, and what is below it asked during calls: [TwilioReceipts]. None are sent when it is empty, and
+	// no calls are made.
 	StatusCallback string
 }
 
@@ -44,6 +44,9 @@ func NewTwilio(kind staffkey.ChannelKind, c TwilioConfig) (notify.Channel, error
 	}
 	if kind == staffkey.ChannelVoice && !strings.HasPrefix(c.From, "+") {
 		return nil, fmt.Errorf("%q: calls come from a number, as in +441632960000", c.From)
+	}
+	if kind == staffkey.ChannelVoice && c.StatusCallback == "" {
+		return nil, errors.New("calls need an address that Twilio can reach: when a key was pressed, it asks there what to say")
 	}
 	c.URL = strings.TrimSuffix(c.URL, "/")
 	return &twilio{kind, c, newClient()}, nil
@@ -103,9 +106,10 @@ func (t *twilio) form(m notify.Message) (url.Values, error) {
 		form.Set("StatusCallback", t.config.StatusCallback)
 	}
 	if t.kind == staffkey.ChannelVoice {
-		text, err := twiML(m)
+		text, err := t.ask(m)
 		form.Set("From", t.config.From)
 		form.Set("Twiml", text)
+		form.Set("TimeLimit", callLimit)
 		return form, err
 	}
 	if strings.HasPrefix(t.config.From, "MG") && len(t.config.From) == sidLength {
@@ -119,39 +123,3 @@ func (t *twilio) form(m notify.Message) (url.Values, error) {
 
 // sidLength tells the SID of a messaging service from the name of a sender, which has at most 11 characters.
 const sidLength = 34
-
-// The parts of a call. The order of the elements is the order in which they happen.
-type (
-	twimlResponse struct {
-		XMLName xml.Name `xml:"Response"`
-		Steps   []any
-	}
-	twimlSay struct {
-		XMLName  xml.Name `xml:"Say"`
-		Voice    string   `xml:"voice,attr,omitempty"`
-		Language string   `xml:"language,attr"`
-		Text     string   `xml:",chardata"`
-	}
-	twimlPause struct {
-		XMLName xml.Name `xml:"Pause"`
-		Length  int      `xml:"length,attr"` // seconds
-	}
-)
-
-// twiML writes what a call says: its sentences, with a pause after each. They say the digits twice, for whoever had no pen.
-func twiML(m notify.Message) (string, error) {
-	if len(m.Spoken) == 0 {
-		return "", errors.New("a call with nothing to say")
-	}
-	say := twimlSay{Language: "en-GB"}
-	if m.Language == "cy" {
-		say.Language, say.Voice = "cy-GB", "Polly.Gwyneth" // the default voices speak no Welsh
-	}
-	var response twimlResponse
-	for _, sentence := range m.Spoken {
-		say.Text = sentence
-		response.Steps = append(response.Steps, say, twimlPause{Length: 1})
-	}
-	text, err := xml.Marshal(response)
-	return string(text), err
-}
