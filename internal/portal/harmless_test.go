@@ -192,7 +192,9 @@ func TestSetUp_without_mail(t *testing.T) {
 	b.post("/setup/organisation", url.Values{"name": {"North"}, "code": {"NORTH"}}).leads(t, "the organisation", "/setup")
 	b.post("/setup/methods", url.Values{"preset": {"key-only"}}).leads(t, "the methods", "/setup")
 	b.post("/setup/address", nil).leads(t, "the address", "/setup")
-	b.post("/setup/finish", nil).shows(t, "the end", http.StatusOK, "Next steps", none, "smtp-host")
+	b.get("/setup/done").leads(t, "the end before it", "/setup")
+	b.post("/setup/finish", nil).leads(t, "finish", "/setup/done")
+	b.get("/setup/done").shows(t, "the end", http.StatusOK, "Next steps", none, "smtp-host")
 }
 
 // The page of a key offers to skip it as a form, and only while a set-up is under way.

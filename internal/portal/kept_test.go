@@ -23,6 +23,7 @@ var requestForm = url.Values{"reason": {"lost"}, "place": {"Ward 6 <desk> & “c
 func TestForm_of_a_lost_session_goes_on(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, s *stack) {
+		s.administrator("lou")
 		h := s.add("amara", "north")
 		s.giveKey(h, "Lanyard")
 		b := s.session(h)
@@ -59,6 +60,7 @@ func (b *browser) take(from *browser, name string) {
 func TestForm_of_a_lost_session_is_its_persons(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
+	s.administrator("lou")
 	h, other := s.add("amara", "north"), s.add("ben", "north")
 	s.giveKey(h, "Lanyard")
 	s.giveKey(other, "Desk")
@@ -97,6 +99,7 @@ func TestForm_of_a_lost_session_is_its_persons(t *testing.T) {
 func TestForm_of_a_lost_session_keeps_no_secret(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
+	s.administrator("lou")
 	h := s.add("amara", "north")
 	s.giveKey(h, "Lanyard")
 	for path, form := range map[string]url.Values{
@@ -118,6 +121,7 @@ func TestForm_of_a_lost_session_keeps_no_secret(t *testing.T) {
 func TestForm_of_a_lost_session_leads_back_here(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
+	s.administrator("lou")
 	h := s.add("amara", "north")
 	s.giveKey(h, "Lanyard")
 	for referer, want := range map[string]string{
@@ -139,6 +143,7 @@ func TestForm_of_a_lost_session_leads_back_here(t *testing.T) {
 func TestTimer_keeps_what_was_being_typed(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
+	s.administrator("lou")
 	h := s.add("amara", "north")
 	s.giveKey(h, "Lanyard")
 	b := s.session(h)
@@ -160,6 +165,7 @@ func TestTimer_keeps_what_was_being_typed(t *testing.T) {
 func TestForm_goes_on_after_signing_out_elsewhere(t *testing.T) {
 	t.Parallel()
 	s := newStack(t, address)
+	s.administrator("lou")
 	h := s.add("amara", "north")
 	s.giveKey(h, "Lanyard")
 	b := s.session(h)

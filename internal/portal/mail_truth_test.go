@@ -39,7 +39,7 @@ func TestTruth_without_mail_nobody_is_promised_any(t *testing.T) {
 	read := func(who, path string, a answer) {
 		t.Helper()
 		for _, line := range strings.Split(html.UnescapeString(a.body), "\n") {
-			if found := promisesMail.FindString(line); found != "" && !strings.Contains(line, "value=") {
+			if found := promisesMail.FindString(line); found != "" && !strings.Contains(line, "value=") && !strings.Contains(line, "nobody is told") {
 				t.Errorf("%s, %s: %q in %q", who, path, found, strings.TrimSpace(line))
 			}
 		}

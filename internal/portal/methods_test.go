@@ -193,7 +193,8 @@ func TestRecoveryCodes_are_shown_once(t *testing.T) {
 		t.Errorf("%d mails tell of it, want 1", n)
 	}
 	in.get("/me/mfa").shows(t, "the list after that", http.StatusOK, "9 of 10")
-	again := b.post("/me/recovery-codes", url.Values{"make": {"1"}, "confirm": {"1"}})
+	b.post("/me/recovery-codes", url.Values{"make": {"1"}, "confirm": {"1"}}).leads(t, "a new set", "/me/recovery-codes/new")
+	again := b.get("/me/recovery-codes/new")
 	if n := strings.Count(again.body, `<code class="code">`); n != staffkey.RecoveryCodes {
 		t.Fatalf("a new set has %d codes, want %d", n, staffkey.RecoveryCodes)
 	}
@@ -310,4 +311,42 @@ func TestMethod_is_removed(t *testing.T) {
 	weak := s.byPassword(s.add("ben", "north"))
 	weak.giveCodes()
 	weak.post("/me/mfa/recovery-code/remove", nil).leads(t, "with the password alone", "/me/confirm?next="+url.QueryEscape("/me/mfa/recovery-code/remove"))
+}
+
+// The page of fresh codes may be loaded again, printed and saved: what is on paper stays good. It is one session's, and not for long.
+func TestRecoveryCodes_page_is_loaded_again(t *testing.T) {
+	t.Parallel()
+	s := newStack(t, address)
+	h := s.add("amara", "north")
+	s.giveKey(h, "Lanyard")
+	b := s.session(h)
+	codes := b.giveCodes()
+	for range 2 {
+		page := b.get("/me/recovery-codes/new")
+		page.shows(t, "the page again", http.StatusOK, append(codes, "amara", address)...)
+	}
+	file := b.get("/me/recovery-codes/new.txt")
+	file.shows(t, "the file", http.StatusOK, append(codes, "Name of amara (amara)", address)...)
+	if got := file.Header.Get("Content-Disposition"); got != `attachment; filename="staffkey-recovery-codes.txt"` {
+		t.Errorf("the file is sent as %q", got)
+	}
+	for _, a := range []answer{file, b.get("/me/recovery-codes/new")} {
+		if got := a.Header.Get("Cache-Control"); !strings.Contains(got, "no-store") {
+			t.Errorf("Cache-Control of codes: %q", got)
+		}
+	}
+	other := s.session(h)
+	other.take(b, "staffkey-codes")
+	other.get("/me/recovery-codes/new").leads(t, "in another session", "/me/recovery-codes")
+	s.clock.Advance(14 * time.Minute)
+	b.get("/me/recovery-codes/new").shows(t, "a quarter of an hour later, nearly", http.StatusOK, codes[0])
+	s.clock.Advance(time.Minute)
+	b.get("/me/recovery-codes/new").leads(t, "a quarter of an hour later", "/me/recovery-codes")
+	b.get("/me/recovery-codes/new.txt").leads(t, "the file by then", "/me/recovery-codes")
+	s.byPassword(h).typeCode("/signin/recovery-code", codes[0]).leads(t, "a code that was printed", "/me")
+
+	left := s.session(h)
+	left.post("/me/recovery-codes", url.Values{"make": {"1"}, "confirm": {"1"}})
+	left.get("/me/recovery-codes").shows(t, "the list of codes", http.StatusOK)
+	left.get("/me/recovery-codes/new").leads(t, "Back to codes that were left", "/me/recovery-codes")
 }

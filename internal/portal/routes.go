@@ -175,6 +175,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	signedIn("GET", "/setup/address", p.setUpAddressPage)
 	signedIn("POST", "/setup/address", p.setUpAddress)
 	signedIn("POST", "/setup/finish", p.setUpFinish)
+	signedIn("GET", "/setup/done", p.setUpDone)
 
 	// Check this device
 	visitor("GET", "/device", p.devicePage)
@@ -240,6 +241,8 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	signedIn("POST", "/me/activity/not-me", p.activityNotMe)
 	signedIn("GET", "/me/recovery-codes", p.recoveryCodesPage)
 	signedIn("POST", "/me/recovery-codes", p.makeRecoveryCodes)
+	signedIn("GET", "/me/recovery-codes/new", p.newCodesPage)
+	signedIn("GET", "/me/recovery-codes/new.txt", p.newCodesFile)
 
 	signedIn("GET", "/models/{aaguid}/picture", p.picture, passive)
 	operators("GET", "/ops", p.opsHome)
@@ -248,7 +251,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("POST", "/ops/models/{aaguid}", p.checkModel, keeps("rule", "firmware"))
 	operators("GET", "/ops/rules", p.rulesPage)
 	operators("POST", "/ops/rules", p.checkRules, takes(maxRules),
-		keeps("others", "attestation", "level", "synced", "verify_person", "conveyance", "min_pin", "finding_*"))
+		keeps("others", "attestation", "level", "synced", "verify_person", "conveyance", "min_pin", "post_quantum", "finding_*"))
 	operators("POST", "/ops/rules/save", p.saveRules, takes(maxRules))
 	operators("GET", "/ops/recalls", p.recalls)
 	operators("POST", "/ops/recalls", p.startRecall)

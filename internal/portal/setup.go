@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"staffkey"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
 )
@@ -257,19 +258,33 @@ func (p *Portal) setUpAddress(r *request) error {
 	return r.redirect("/setup")
 }
 
-// setUpFinish ends the set-up and shows the operator's recovery codes, where the policy just chosen allows them.
+// setUpFinish ends the set-up and makes the operator's recovery codes, where the policy just chosen allows them.
 func (p *Portal) setUpFinish(r *request) error {
 	actor := r.current.Actor
 	if err := p.Directory.FinishSetUp(r.Context(), actor); err != nil {
 		return err
 	}
-	page := ui.SetupDonePage{Address: p.Address, NoMail: !p.SignIn.Reaches(staffkey.ChannelEmail)}
-	codes, err := p.newRecoveryCodes(r)
-	switch {
-	case err == nil:
-		page.RecoveryCodes = codes
-	case asRefusal(err) == nil:
+	if err := p.newRecoveryCodes(r); err != nil && asRefusal(err) == nil {
 		return err
+	}
+	return r.redirect("/setup/done")
+}
+
+// setUpDone says that the service runs, and shows the codes that were made with that.
+func (p *Portal) setUpDone(r *request) error {
+	if !policy.IsOperator(r.current.May) {
+		return staffkey.ErrNotFound
+	}
+	tasks, err := p.Directory.SetUpTasks(r.Context(), r.current.Actor)
+	if err != nil {
+		return err
+	}
+	if !tasks.Finished {
+		return r.redirect("/setup")
+	}
+	page := ui.SetupDonePage{Address: p.Address, NoMail: !p.SignIn.Reaches(staffkey.ChannelEmail)}
+	if made, ok := r.shownCodes(); ok {
+		page.RecoveryCodes = made.Codes
 	}
 	return p.render(r, http.StatusOK, "", page)
 }

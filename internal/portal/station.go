@@ -159,7 +159,7 @@ func (p *Portal) switchPerson(r *request) error {
 // ofSitting are the cookies of whoever sits at the browser now.
 var ofSitting = []string{
 	cookieSession, cookieAttempt, cookieOutcome, cookieFlash, cookieReturn, cookieReference, cookieNumber, cookieApp, cookieSignal, cookieKept, cookieReset, cookieNotMe,
-	cookieWelcome, cookieGone, cookieWas, cookieCase,
+	cookieWelcome, cookieGone, cookieWas, cookieCase, cookieCodes,
 }
 
 // leave ends the session and everything that the browser keeps of it.

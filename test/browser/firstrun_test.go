@@ -68,7 +68,7 @@ func TestFirst_run(t *testing.T) {
 		b.at("/setup", "Set up Staffkey")
 		b.inspect()
 		b.follow("#finish-form button")
-		b.at("/setup/finish", "Your service is running")
+		b.at("/setup/done", "Your service is running")
 		b.inspect()
 		if n := len(b.texts("#codes code")); n != 10 {
 			t.Errorf("recovery codes of the operator: want 10, got %d", n)

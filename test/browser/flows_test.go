@@ -133,7 +133,7 @@ func (b *tab) codes() []string {
 	b.t.Helper()
 	b.goTo("/me/recovery-codes")
 	b.follow("#codes-form button")
-	b.at("/me/recovery-codes", "Your recovery codes")
+	b.at("/me/recovery-codes/new", "Your recovery codes")
 	return b.texts("#codes code")
 }
 

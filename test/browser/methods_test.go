@@ -133,7 +133,7 @@ func TestPhone_call_and_removal(t *testing.T) {
 	b.follow("main a", "Set up another way to sign in")
 	b.follow("main a", "A printer, or a safe place for a note")
 	b.follow("#codes-form button")
-	b.at("/me/recovery-codes", "Your recovery codes")
+	b.at("/me/recovery-codes/new", "Your recovery codes")
 	b.follow("main a", "I have saved them")
 
 	b.goTo("/me/mfa")

@@ -146,7 +146,7 @@ func TestRecovery_codes(t *testing.T) {
 	b.goTo("/me/recovery-codes")
 	b.at("/me/recovery-codes", "Recovery codes")
 	b.away(func() { b.doubleClick("#codes-form button") })
-	b.at("/me/recovery-codes", "Your recovery codes")
+	b.at("/me/recovery-codes/new", "Your recovery codes")
 	codes := b.texts("#codes code")
 	if len(codes) != 10 {
 		t.Fatalf("recovery codes: want 10, got %q", codes)

@@ -325,13 +325,14 @@ type ActivityItem struct {
 	Result string
 }
 
-// RecoveryCodesPage is /me/recovery-codes. Making new ones posts to its path.
+// RecoveryCodesPage is /me/recovery-codes, and /me/recovery-codes/new with fresh codes. Making new ones posts to the first.
 type RecoveryCodesPage struct {
 	// Left of Total codes are unused; Total is 0 when there are none.
 	Left, Total int
 	MadeAt      time.Time
-	// Codes are fresh ones, shown this once.
-	Codes []string
+	// Codes are fresh ones. Whose they are and where they are good stands on their sheet.
+	Codes             []string
+	Username, Address string
 	// Confirm asks before the old ones stop working.
 	Confirm bool
 	// Next is the path of "I have saved them"; "" is /me/self-service.

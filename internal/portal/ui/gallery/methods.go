@@ -103,7 +103,7 @@ func methodStates() []State {
 		{"self-service-all", with(person("selfservice"), &ui.Flash{Kind: "success", Message: text("flash.device-marked")}),
 			ui.SelfServicePage{Tokens: 1, Usable: 1, Sessions: 1, Methods: 3, CodesLeft: 10, CodesTotal: 10, PersonalDevice: true}},
 		{"self-service-station", person("selfservice"), ui.SelfServicePage{Tokens: 1, Sessions: 1, Methods: 1, Station: true}},
-		{"recovery-codes-paper", hostile("selfservice"), ui.RecoveryCodesPage{Left: 10, Total: 10, MadeAt: ago(time.Minute), Codes: codes(), Next: "/me/mfa"}},
+		{"recovery-codes-paper", hostile("selfservice"), ui.RecoveryCodesPage{Left: 10, Total: 10, MadeAt: ago(time.Minute), Codes: codes(), Next: "/me/mfa", Username: amara, Address: "https://staffkey.northmoor-hospitals.example"}},
 	}
 }
 
