@@ -1,9 +1,6 @@
 package portal
 
 import (
-	"bytes"
-	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"net/url"
 	"strings"
@@ -31,9 +28,12 @@ const (
 	keptForSignIn   = 30 * time.Minute
 )
 
-// mostKept is the longest sealed value that is kept, in bytes: browsers store no cookie above 4,096 (RFC 6265bis §5.6), name included, and
-// proxies take few bytes more of all headers together.
-const mostKept = 3600
+// Browsers store no cookie above 4,096 bytes (RFC 6265bis §5.6), and proxies take no answer whose headers are longer in all (nginx's
+// proxy_buffer_size is a page of memory, 4 kB). Our other headers have less than 1,000.
+const (
+	mostKept    = 2400 // of a sealed value that is kept
+	longestNext = 600  // of the address that an answer with one leads to
+)
 
 // cookieWas says who was signed in here before: what somebody has typed in another tab is kept for them.
 const cookieWas = "staffkey-was"
@@ -66,17 +66,10 @@ func (r *request) keep(k kept, life time.Duration) (bool, error) {
 		return false, nil
 	}
 	k.Until = r.p.Now().Add(life)
-	var plain bytes.Buffer
-	e := json.NewEncoder(&plain)
-	e.SetEscapeHTML(false) // it is no HTML, and a < would take six bytes
-	if err := e.Encode(k); err != nil {
-		return false, err
-	}
-	sealed, err := r.p.Sealer.Seal("cookie/"+cookieKept, plain.Bytes())
+	value, err := r.seal(cookieKept, k)
 	if err != nil {
 		return false, err
 	}
-	value := base64.RawURLEncoding.EncodeToString(sealed)
 	if len(value) > mostKept {
 		return false, nil
 	}

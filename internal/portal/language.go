@@ -111,10 +111,14 @@ func (p *Portal) setLanguage(r *request) error {
 		return err
 	}
 	kept, query := r.typed()
+	next := addressOf(kept.Path, query)
+	if len(next) > longestNext {
+		next = kept.Path
+	}
 	if _, err := r.keep(kept, keptForLanguage); err != nil {
 		return err
 	}
-	return r.redirect(addressOf(kept.Path, query))
+	return r.redirect(next)
 }
 
 // noteLanguage remembers a choice in the browser and, if somebody is signed in, with the person.

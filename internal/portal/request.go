@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/csv"
 	"encoding/json"
@@ -94,16 +95,24 @@ func (r *request) dropCookie(name string) {
 
 // putSealed stores a value in a cookie that the browser can neither read nor change.
 func (r *request) putSealed(name string, value any, life time.Duration) error {
-	plain, err := json.Marshal(value)
+	sealed, err := r.seal(name, value)
 	if err != nil {
 		return err
 	}
-	sealed, err := r.p.Sealer.Seal("cookie/"+name, plain)
-	if err != nil {
-		return err
-	}
-	r.setCookie(name, base64.RawURLEncoding.EncodeToString(sealed), life)
+	r.setCookie(name, sealed, life)
 	return nil
+}
+
+// seal is a value as it stands in a cookie.
+func (r *request) seal(name string, value any) (string, error) {
+	var plain bytes.Buffer
+	encoder := json.NewEncoder(&plain)
+	encoder.SetEscapeHTML(false) // nobody reads it as HTML, and what somebody typed would take six times the room
+	if err := encoder.Encode(value); err != nil {
+		return "", err
+	}
+	sealed, err := r.p.Sealer.Seal("cookie/"+name, plain.Bytes())
+	return base64.RawURLEncoding.EncodeToString(sealed), err
 }
 
 // openSealed reads what putSealed stored and reports whether there was anything.

@@ -30,11 +30,38 @@ func (m *Method) offer(secret []byte, username string) (offer, error) {
 	return o, err
 }
 
+// What the names in a URI may take of it, in bytes as they are written there, so that the QR code always fits and stays readable (version 30
+// at level M, ISO/IEC 18004 table 7, has 1,370). An e-mail address of 254 characters fits whole.
+const (
+	maxIssuer  = 240 // twice
+	maxAccount = 600
+)
+
+// named is a name as it stands in a URI: without colons, at which apps split, and cut where it is too long.
+func named(s string, most int) string {
+	s = strings.ReplaceAll(s, ":", "")
+	whole := escape(s)
+	if len(whole) <= most {
+		return whole
+	}
+	ellipsis := escape("…")
+	var cut strings.Builder
+	for _, r := range s {
+		letter := escape(string(r))
+		if cut.Len()+len(letter)+len(ellipsis) > most {
+			break
+		}
+		cut.WriteString(letter)
+	}
+	return cut.String() + ellipsis
+}
+
 // uri is the form that apps have agreed on, the "Key Uri Format" of Google Authenticator. What it says of algorithm,
 // digits and period is what apps take for granted; some read only the secret.
 func (m *Method) uri(secret, username string) string {
-	return "otpauth://totp/" + escape(m.issuer) + ":" + escape(username) +
-		"?secret=" + secret + "&issuer=" + escape(m.issuer) + "&algorithm=SHA1&digits=6&period=30"
+	issuer := named(m.issuer, maxIssuer)
+	return "otpauth://totp/" + issuer + ":" + named(username, maxAccount) +
+		"?secret=" + secret + "&issuer=" + issuer + "&algorithm=SHA1&digits=6&period=30"
 }
 
 // escape percent-encodes all but the unreserved characters of RFC 3986 §2.3: a "+" for a space, as forms have it, would be
@@ -54,7 +81,8 @@ func grouped(s string) string {
 func modules(content string) ([]string, error) {
 	code, err := qr.Encode(content, qr.M, qr.Auto)
 	if err != nil {
-		return nil, fmt.Errorf("draw the QR code: %w", err)
+		// Not the library's own error: it repeats the text, which holds the secret.
+		return nil, fmt.Errorf("a QR code of %d bytes cannot be drawn", len(content))
 	}
 	bounds := code.Bounds()
 	var rows []string

@@ -18,7 +18,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"staffkey"
@@ -36,9 +35,8 @@ const (
 // Method is the authenticator app method.
 type Method struct{ issuer string }
 
-// New returns the method. issuer is the name that the app shows beside the code; an app splits what it is told at the
-// first colon, so the name loses any that it has.
-func New(issuer string) *Method { return &Method{issuer: strings.ReplaceAll(issuer, ":", "")} }
+// New returns the method. issuer is the name that the app shows beside the code.
+func New(issuer string) *Method { return &Method{issuer: issuer} }
 
 // state is what is stored: the secret, the last time step that was accepted, and later ones whose codes were told to be ahead.
 type state struct {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"staffkey"
 	"staffkey/internal/signin"
@@ -286,7 +287,7 @@ func TestOffer_names_issuer_and_person(t *testing.T) {
 	tests := []struct{ issuer, username, label, parameter string }{
 		{"Staffkey", "amara", "Staffkey:amara", "Staffkey"},
 		{"Ysbyty Gwynedd & Môn", "siân+1@nhs.example", "Ysbyty%20Gwynedd%20%26%20M%C3%B4n:si%C3%A2n%2B1%40nhs.example", "Ysbyty%20Gwynedd%20%26%20M%C3%B4n"},
-		{"Trust: keys", `nhs\amara:?#/%`, "Trust%20keys:nhs%5Camara%3A%3F%23%2F%25", "Trust%20keys"},
+		{"Trust: keys", `nhs\amara:?#/%`, "Trust%20keys:nhs%5Camara%3F%23%2F%25", "Trust%20keys"},
 	}
 	for _, test := range tests {
 		secret, got := beginAs(t, New(test.issuer), nil, test.username)
@@ -307,9 +308,42 @@ func TestOffer_names_issuer_and_person(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got, want := u.Path, "/"+strings.ReplaceAll(test.issuer, ":", "")+":"+test.username; got != want {
+		if got, want := u.Path, "/"+strings.ReplaceAll(test.issuer, ":", "")+":"+strings.ReplaceAll(test.username, ":", ""); got != want {
 			t.Errorf("an app reads the label %q, want %q", got, want)
 		}
+	}
+}
+
+// Any name that the directory takes fits the QR code; only what is too long is cut. What apps split at is not in it.
+func TestOffer_fits_with_any_name(t *testing.T) {
+	t.Parallel()
+	email := strings.Repeat("a", 64) + "@" + strings.Repeat("b", 180) + ".example"
+	for _, issuer := range []string{"Staffkey", strings.Repeat("漢", 120), ":::"} {
+		for username, whole := range map[string]bool{
+			"amara": true, email: true, "ward:7": true, strings.Repeat("漢", 255): false, strings.Repeat("ŵ", 255): false, strings.Repeat("🔑", 255): false,
+			strings.Repeat("a:", 127): true, strings.Repeat("%", 255): false,
+		} {
+			_, got := beginAs(t, New(issuer), nil, username)
+			if len(got.QR) == 0 || len(got.QR) > 137 { // version 30 (ISO/IEC 18004 §7.1)
+				t.Errorf("%.20s, %.20s: a QR code of %d modules", issuer, username, len(got.QR))
+			}
+			u, err := url.Parse(got.URI)
+			if err != nil {
+				t.Fatal(err)
+			}
+			said, account, _ := strings.Cut(strings.TrimPrefix(u.Path, "/"), ":")
+			if strings.Contains(account, ":") || !utf8.ValidString(account) || said != u.Query().Get("issuer") {
+				t.Errorf("label %q of issuer %q", u.Path, u.Query().Get("issuer"))
+			}
+			without := strings.ReplaceAll(username, ":", "")
+			if cut, isCut := strings.CutSuffix(account, "…"); isCut == whole || whole && account != without || !whole && !strings.HasPrefix(without, cut) {
+				t.Errorf("%.20s: an app shows %q", username, account)
+			}
+		}
+	}
+	// A text that does not fit is told without the text: it holds the secret.
+	if _, err := modules(strings.Repeat("SECRET", 1000)); err == nil || strings.Contains(err.Error(), "SECRET") {
+		t.Errorf("a text that is too long: %v", err)
 	}
 }
 

@@ -80,6 +80,7 @@ func TestQR_is_read_by_zbarimg(t *testing.T) {
 		{"Staffkey", "amara"},
 		{"Ysbyty Gwynedd & Môn", "siân.o'neill+ward@nhs.example"},
 		{strings.Repeat("A long name ", 8), strings.Repeat("long", 30)},
+		{"Staffkey", strings.Repeat("漢", 255)},
 	} {
 		m := New(name.issuer)
 		_, offered := beginAs(t, m, nil, name.username)
