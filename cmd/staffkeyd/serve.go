@@ -198,7 +198,7 @@ const (
 
 func newHTTPServer(h http.Handler, log *slog.Logger) *http.Server {
 	return &http.Server{
-		Handler: h, ReadHeaderTimeout: headerWait, ReadTimeout: bodyWait, WriteTimeout: answerWait, IdleTimeout: idleWait, MaxHeaderBytes: maxHeaders,
+		Handler: drained(h), ReadHeaderTimeout: headerWait, ReadTimeout: bodyWait, WriteTimeout: answerWait, IdleTimeout: idleWait, MaxHeaderBytes: maxHeaders,
 		ErrorLog:  slog.NewLogLogger(log.Handler(), slog.LevelDebug), // a client that breaks off is no news
 		TLSConfig: &tls.Config{MinVersion: tls.VersionTLS12},
 		// What HTTP/2 keeps of bodies that nobody has read yet, which is 1 MB a connection otherwise.

@@ -3,6 +3,7 @@ package program
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -46,6 +47,20 @@ func NewClient(address string) *Client {
 	c := &Client{URL: address, Agent: Agent, http: &http.Client{Jar: jar, Transport: transport, Timeout: 30 * time.Second}}
 	c.http.CheckRedirect = c.redirected
 	return c
+}
+
+// Through has the browser reach every address by connections of dial, with TLS as config says: a proxy in front of the server.
+func (c *Client) Through(dial func(ctx context.Context, network, address string) (net.Conn, error), config *tls.Config) {
+	c.http.CloseIdleConnections()
+	c.http.Transport = &http.Transport{DialContext: dial, TLSClientConfig: config, MaxIdleConnsPerHost: 2, ForceAttemptHTTP2: true, DisableCompression: true}
+}
+
+// Send sends a request of the test's own making, as a page of the server's would when page is not nil, and follows redirects.
+func (c *Client) Send(req *http.Request, page *Page) (*Page, error) {
+	if page != nil {
+		c.from(req, page)
+	}
+	return c.do(req)
 }
 
 // maxRedirects is where a browser gives up on pages that lead to each other.
