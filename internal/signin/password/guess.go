@@ -39,7 +39,7 @@ func bits(password string, known []string) float64 {
 				text := narrow(r.text)
 				strength, ok := measured[text]
 				if !ok {
-					strength = measure(text, known)
+					strength = measure(text, known, leastBits)
 					measured[text] = strength
 				}
 				least = min(least, strength+typed.bits+r.bits)
@@ -54,10 +54,10 @@ func bits(password string, known []string) float64 {
 
 // measure has zxcvbn find the words of a text of one byte for each character. What zxcvbn is slow or wrong at it is not asked for, and
 // we undo it beforehand: it builds the keyboard anew for each walk that it finds, tries hundreds of ways to read digits as letters, and
-// misplaces dates.
-func measure(text string, known []string) float64 {
+// misplaces dates. It goes on until there is enough.
+func measure(text string, known []string, enough float64) float64 {
 	var strength float64
-	for text = text[:min(len(text), maxMeasured)]; text != "" && strength < leastBits; {
+	for text = text[:min(len(text), maxMeasured)]; text != "" && strength < enough; {
 		part := text[:min(len(text), piece)]
 		strength += zxcvbn.PasswordStrength(part, known, matching.FilterL33tMatcher, matching.FilterSpatialMatcher,
 			matching.FilterDateSepMatcher, matching.FilterDateWithoutSepMatcher).Entropy

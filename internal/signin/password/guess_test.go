@@ -96,15 +96,15 @@ func TestMeasure_is_bounded(t *testing.T) {
 		}
 	}
 	weak := strings.Repeat("password", maxMeasured/8)
-	alone := measure(weak, nil)
+	alone := measure(weak, nil, leastBits)
 	if alone >= leastBits {
 		t.Fatalf("%d characters are worth %v bits, want less than %v to see the bound", len(weak), alone, leastBits)
 	}
-	if got := measure(weak+strings.Repeat("kX9#pQ2vz", 1000), nil); got != alone {
+	if got := measure(weak+strings.Repeat("kX9#pQ2vz", 1000), nil, leastBits); got != alone {
 		t.Errorf("with characters after the bound: %v bits, want %v as without", got, alone)
 	}
 	strong := strings.Repeat("kX9#pQ2v", piece/8)
-	if got, want := measure(strong+strong, nil), measure(strong, nil); got != want {
+	if got, want := measure(strong+strong, nil, leastBits), measure(strong, nil, leastBits); got != want {
 		t.Errorf("with characters after enough: %v bits, want %v as without", got, want)
 	}
 }

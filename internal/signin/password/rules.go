@@ -57,6 +57,8 @@ func check(password string, n names, least int) (string, error) {
 			return "", staffkey.Invalid("password", "password.same")
 		}
 		return "", staffkey.Invalid("password", "password.easy")
+	case least >= MinAlone && phraseBits(password, slices.Concat(n.own, n.place, ordinary)) < leastAlone:
+		return "", staffkey.Invalid("password", "password.phrase")
 	}
 	return password, nil
 }
