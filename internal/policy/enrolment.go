@@ -2,6 +2,7 @@ package policy
 
 import (
 	"slices"
+	"strconv"
 	"time"
 
 	"staffkey"
@@ -314,6 +315,40 @@ func Lacking(p staffkey.Policy, h Holdings) Lack {
 		return LackKey
 	}
 	return LackCore
+}
+
+// Share is what setting up one more method does towards what policy asks for.
+type Share string
+
+// The shares.
+const (
+	ShareAll   Share = "all"   // with it nothing is lacking any more
+	SharePart  Share = "part"  // it counts together with another that would not be enough either
+	ShareExtra Share = "extra" // something is lacking all the same, whatever comes beside it
+)
+
+// ShareOf tells what a method would do towards what a person lacks; offered are all methods that they may set up.
+func ShareOf(p staffkey.Policy, h Holdings, kind staffkey.MethodKind, offered []staffkey.MethodKind) Share {
+	if Lacking(p, h.with(kind)) == LackNothing {
+		return ShareAll
+	}
+	for _, other := range offered {
+		if Lacking(p, h.with(other)) != LackNothing && Lacking(p, h.with(kind).with(other)) == LackNothing {
+			return SharePart
+		}
+	}
+	return ShareExtra
+}
+
+// with are the holdings with one more method, or one more key.
+func (h Holdings) with(kind staffkey.MethodKind) Holdings {
+	if kind != staffkey.MethodSecurityKey {
+		h.Others = append(slices.Clone(h.Others), kind)
+		return h
+	}
+	id := staffkey.SecurityKeyID(strconv.Itoa(len(h.Keys))) // of none that is stored
+	h.Keys = append(slices.Clone(h.Keys), staffkey.SecurityKey{ID: id, State: staffkey.SecurityKeyActive})
+	return h
 }
 
 // SetUpState is what a person is asked to set up, and until when it may be put off.

@@ -31,7 +31,7 @@ func (p *Portal) home(r *request) error {
 	page := ui.HomePage{Tokens: p.cards(r, list, mine), Limit: list.Policy.MaxKeys}
 	for _, e := range recent.Events {
 		if isSignIn(e.Kind) && len(page.SignIns) < homeSignIns {
-			page.SignIns = append(page.SignIns, p.activityItem(e))
+			page.SignIns = append(page.SignIns, p.activityItem(r, e))
 		}
 	}
 	if len(mine.Recalls) > 0 {
@@ -278,7 +278,7 @@ func (p *Portal) sessions(r *request) error {
 	var page ui.SessionsPage
 	for _, s := range list {
 		row := ui.SessionRow{
-			ID: string(s.ID), Device: s.Browser, Where: s.IP, Method: sessionMethod(s), Started: s.CreatedAt, LastUse: s.LastSeenAt,
+			ID: string(s.ID), Device: p.browserNamed(r, s.Browser), Where: s.IP, Method: sessionMethod(s), Started: s.CreatedAt, LastUse: s.LastSeenAt,
 			Current: s.ID == r.current.Session.ID,
 		}
 		if row.Current {

@@ -28,7 +28,7 @@ func (p *Portal) activity(r *request) error {
 	var page ui.ActivityPage
 	for _, e := range events.Events {
 		if !cameToSomething(e, events.Events) {
-			page.Items = append(page.Items, p.activityItem(e))
+			page.Items = append(page.Items, p.activityItem(r, e))
 		}
 	}
 	if n := len(events.Events); n > 0 {
@@ -58,21 +58,21 @@ func knownID(s string) string {
 }
 
 // activityItem tells an event to the person it happened to.
-func (p *Portal) activityItem(e staffkey.AuditEvent) ui.ActivityItem {
-	item := ui.ActivityItem{ID: string(e.ID), At: e.At, Where: where(e), Result: "ok"}
+func (p *Portal) activityItem(r *request, e staffkey.AuditEvent) ui.ActivityItem {
+	item := ui.ActivityItem{ID: string(e.ID), At: e.At, Where: p.whereOf(r, e), Result: "ok"}
 	switch e.Outcome {
 	case staffkey.OutcomeRefused:
 		item.Result = "refused"
 	case staffkey.OutcomeEnded:
 		item.Result = "noanswer"
 	}
-	item.Sentence = p.sentence(e, item.Result)
+	item.Sentence = p.sentence(r, e, item.Result)
 	return item
 }
 
-func where(e staffkey.AuditEvent) string {
+func (p *Portal) whereOf(r *request, e staffkey.AuditEvent) string {
 	var parts []string
-	for _, s := range []string{e.Browser, e.IP} {
+	for _, s := range []string{p.browserNamed(r, e.Browser), e.IP} {
 		if s != "" {
 			parts = append(parts, s)
 		}
@@ -80,7 +80,7 @@ func where(e staffkey.AuditEvent) string {
 	return strings.Join(parts, ", ")
 }
 
-func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
+func (p *Portal) sentence(r *request, e staffkey.AuditEvent, result string) ui.Text {
 	named := map[string]any{"Nickname": e.SubjectName}
 	byOther := e.Actor != e.Person
 	if byOther {
@@ -106,10 +106,7 @@ func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
 		return ui.Text{ID: "activity.signin.noanswer"}
 	}
 	if result == "refused" {
-		if e.Kind == staffkey.EventKeyRegistered {
-			return ui.Text{ID: "activity.token.refused"}
-		}
-		return ui.Text{ID: "activity.change.refused"}
+		return p.refusedSentence(e, named)
 	}
 	switch e.Kind {
 	case staffkey.EventProved:
@@ -165,7 +162,7 @@ func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
 	case staffkey.EventPersonAdded, staffkey.EventSetUp:
 		return ui.Text{ID: "activity.added"}
 	case staffkey.EventPersonChanged:
-		return ui.Text{ID: "activity.changed"}
+		return p.changedSentence(r, e, named)
 	case staffkey.EventRoleGranted:
 		return ui.Text{ID: "activity.role.granted"}
 	case staffkey.EventRoleRevoked:
@@ -178,6 +175,32 @@ func (p *Portal) sentence(e staffkey.AuditEvent, result string) ui.Text {
 		return t
 	}
 	return ui.Text{ID: "activity.other", Args: map[string]any{"Event": string(e.Kind)}}
+}
+
+// refusedSentence says what was refused.
+func (p *Portal) refusedSentence(e staffkey.AuditEvent, named map[string]any) ui.Text {
+	switch {
+	case isMethod(e.Subject) && (e.Kind == staffkey.EventMethodEnrolled || e.Kind == staffkey.EventMethodChanged):
+		return ui.Text{ID: "activity.refused.method", Args: map[string]any{"Method": methodName(e.Subject)}}
+	case p.UI.HasMessage("activity.refused." + string(e.Kind)):
+		return ui.Text{ID: "activity.refused." + string(e.Kind), Args: named}
+	}
+	return ui.Text{ID: "activity.change.refused"}
+}
+
+// changedSentence says what about a person was changed: the language that they chose, or some of their details.
+func (p *Portal) changedSentence(r *request, e staffkey.AuditEvent, named map[string]any) ui.Text {
+	if e.Detail["language"] != "" {
+		return ui.Text{ID: "activity.language"}
+	}
+	var fields []string
+	for field := range strings.SplitSeq(e.Detail["changed"], ", ") {
+		if id := "activity.field." + field; p.UI.HasMessage(id) {
+			fields = append(fields, p.UI.Text(r.lang(), ui.Text{ID: id}))
+		}
+	}
+	named["Fields"] = strings.Join(fields, ", ")
+	return ui.Text{ID: "activity.changed", Args: named}
 }
 
 // methodName is the name of a method as pages say it.

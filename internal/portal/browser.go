@@ -1,6 +1,10 @@
 package portal
 
-import "strings"
+import (
+	"strings"
+
+	"staffkey/internal/portal/ui"
+)
 
 // describeBrowser names browser and system from a User-Agent header ("Chrome on Windows"). It is for people to recognise
 // their own sign-ins by, so it stays coarse; the header itself is kept nowhere.
@@ -13,6 +17,15 @@ func describeBrowser(agent string) string {
 		return browser
 	}
 	return system
+}
+
+// browserNamed is a description of describeBrowser in the language of the page. The log keeps it in English.
+func (p *Portal) browserNamed(r *request, description string) string {
+	browser, system, both := strings.Cut(description, " on ")
+	if !both {
+		return description
+	}
+	return p.UI.Text(r.lang(), ui.Text{ID: "browser.on", Args: map[string]any{"Browser": browser, "System": system}})
 }
 
 type mark struct{ sign, name string }

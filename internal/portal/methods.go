@@ -141,9 +141,33 @@ func (p *Portal) choosePage(r *request) error {
 		if e := mine.Enrolment(kind); e != nil && p.SignIn.Usable(*e) {
 			continue // it is set up: something else is asked for
 		}
+		if page.Asked {
+			choice.Share = string(policy.ShareOf(mine.Policy, mine.Holdings, kind, mine.Offered))
+		}
 		page.Choices = append(page.Choices, choice)
 	}
+	page.Choices, page.More = firstChoices(page.Choices)
 	return p.render(r, http.StatusOK, "selfservice", page)
+}
+
+// firstChoices parts what is offered when policy asks for more: what is enough comes first, with the key where that is half of it; the rest is
+// behind "more". What is all extra is not hidden.
+func firstChoices(all []ui.OtherOption) (first, more []ui.OtherOption) {
+	for _, want := range []string{"", string(policy.ShareAll), string(policy.SharePart), string(policy.ShareExtra)} {
+		for _, c := range all {
+			switch {
+			case c.Share != want:
+			case want == "", want == string(policy.ShareAll), want == string(policy.SharePart) && c.Kind == "key":
+				first = append(first, c)
+			default:
+				more = append(more, c)
+			}
+		}
+	}
+	if len(first) == 0 {
+		return more, nil
+	}
+	return first, more
 }
 
 func (p *Portal) later(r *request) error {

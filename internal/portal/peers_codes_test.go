@@ -295,7 +295,7 @@ func TestPeer_Okta_2024_10_30(t *testing.T) {
 	if len(h.Username) != staffkey.MaxUsername {
 		t.Fatalf("a name of %d letters, want %d", len(h.Username), staffkey.MaxUsername)
 	}
-	long := strings.Repeat("river lamp quiet ", 7)
+	long := strings.Repeat("river lamp quiet canyon moss ", 4)
 	s.witness.secret("password", long)
 	if err := s.signin.SetPassword(t.Context(), staffkey.ConsoleActor(), h.ID, long); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func (p *Portal) cards(r *request, list directory.KeyList, mine signin.Mine) []u
 		model := p.Directory.Model(k.AAGUID)
 		cards = append(cards, ui.TokenCard{
 			ID: string(k.ID), Nickname: k.Nickname, Model: model.Name, Picture: p.picturePath(model), Connects: ui.Connects(k.Transports),
-			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: k.LastUsedWhere,
+			Registered: k.RegisteredAt, RegisteredBy: list.Names[k.RegisteredBy], LastUsed: k.LastUsedAt, LastWhere: p.browserNamed(r, k.LastUsedWhere),
 			SameKeyAs: sameKey(k, list.Keys), Current: k.ID == r.current.Session.SecurityKey,
 			New:       p.Now().Sub(k.RegisteredAt) < staffkey.UndoRemovalFor && k.LastUsedAt.IsZero(),
 			Suspended: k.State == staffkey.SecurityKeySuspended, StopReason: string(k.StopReason), StoppedAt: k.StoppedAt, Findable: isFindable(k),

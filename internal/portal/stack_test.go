@@ -168,7 +168,7 @@ func (s *stack) otherNode() *stack {
 	return &other
 }
 
-const testPassword = "correct horse battery"
+const testPassword = "orbit velvet canyon moss"
 
 // add adds a person with a password.
 func (s *stack) add(username, organisation string) *holder {

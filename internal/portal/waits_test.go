@@ -168,7 +168,7 @@ func TestWelcome_where_a_network_is_full(t *testing.T) {
 	b.get(u.RequestURI()).leads(t, "the link", "/welcome")
 	page := b.get("/welcome")
 	page.shows(t, "the page", http.StatusOK)
-	const chosen = "a very good first password"
+	const chosen = "kettle giraffe lemon roof"
 	s.witness.secret("first password", chosen)
 	b.post("/welcome", url.Values{"link": {u.Query().Get("t")}, "password": {chosen}}).leads(t, "the password", "/signin")
 	b.get("/signin").shows(t, "the page after it", http.StatusOK, "Your password is saved.", "Sign in with it in")

@@ -170,7 +170,7 @@ var acts = []act{
 	}},
 	{op: "ChangePassword", stands: own, begin: func(t *testing.T, s *scene) func() error {
 		return func() error {
-			return s.Service.ChangePassword(t.Context(), s.in.Actor, "", goodPassword, "a third horse battery")
+			return s.Service.ChangePassword(t.Context(), s.in.Actor, "", goodPassword, "a third velvet canyon moss")
 		}
 	}},
 	{op: "SendEnrolmentCode", stands: own.without(policyTightened), by: victimOf, begin: func(t *testing.T, s *scene) func() error {

@@ -118,7 +118,7 @@ func TestFinishSignIn_races_with_a_reset(t *testing.T) {
 				t.Fatal(err)
 			}
 			code, link := h.answer(t, staffkey.MethodRecoveryCode), w.firstPasswordLink(t, p)
-			word = []string{"another horse battery", goodPassword}[round%2]
+			word = []string{"another velvet canyon moss", goodPassword}[round%2]
 			var in signin.SignedIn
 			var entered, reset error
 			var group sync.WaitGroup
@@ -208,7 +208,7 @@ func TestChangePassword_tells_of_wrong_ones(t *testing.T) {
 		p, key := w.withKey(t, "amara")
 		in := w.browser(t, p, key)
 		for range 5 {
-			if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "not the battery", "a third horse battery"); err == nil {
+			if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "not the battery", "a third velvet canyon moss"); err == nil {
 				t.Fatal("a wrong password is taken")
 			}
 		}

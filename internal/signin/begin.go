@@ -3,6 +3,7 @@ package signin
 import (
 	"context"
 	"slices"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/store"
@@ -56,9 +57,38 @@ func (s *Service) beginVerification(ctx context.Context, c staffkey.Ceremony, on
 	return begun, err
 }
 
+// optionOrder is how other ways to sign in are offered: what costs nothing and always works first, and what is used up last.
+var optionOrder = []staffkey.MethodKind{
+	staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode, staffkey.MethodPass,
+}
+
+// options are the person's other ways to sign in, in the order to offer: first what they used last, unless it gets used up.
+func (h holder) options() []staffkey.MethodKind {
+	place := func(kind staffkey.MethodKind) int {
+		if i := slices.Index(optionOrder, kind); i >= 0 {
+			return i
+		}
+		return len(optionOrder)
+	}
+	used := func(kind staffkey.MethodKind) time.Time {
+		if e := h.enrolment(kind); e != nil && kind != staffkey.MethodRecoveryCode && kind != staffkey.MethodPass {
+			return e.LastUsedAt
+		}
+		return time.Time{}
+	}
+	list := slices.Clone(h.holdings.Others)
+	slices.SortStableFunc(list, func(a, b staffkey.MethodKind) int { return place(a) - place(b) })
+	for i, kind := range list {
+		if !used(kind).IsZero() && !slices.ContainsFunc(list, func(other staffkey.MethodKind) bool { return used(other).After(used(kind)) }) {
+			return slices.Insert(slices.Delete(list, i, i+1), 0, kind)
+		}
+	}
+	return list
+}
+
 // begun is a ceremony with what its page shows of the person.
 func (s *Service) begun(h holder, kind staffkey.MethodKind) Begun {
-	b := Begun{Subject: h.subject(kind), HasKey: len(h.holdings.ActiveKeys()) > 0, Others: h.holdings.Others}
+	b := Begun{Subject: h.subject(kind), HasKey: len(h.holdings.ActiveKeys()) > 0, Others: h.options()}
 	for _, e := range h.enrolments {
 		if m, ok := s.methods[e.Method].(Sender); ok {
 			if b.Last2 == nil {

@@ -83,7 +83,7 @@ func (s *scene) happen(t *testing.T, what meanwhile, p staffkey.Person, link str
 	case frozen:
 		s.Change(t, func(tx *store.Tx) error { return storetest.Move(tx, p.ID, staffkey.PersonFrozen) })
 	case passwordChanged:
-		if _, err := s.Service.UseFirstPasswordLink(t.Context(), origin, link, "another horse battery"); err != nil {
+		if _, err := s.Service.UseFirstPasswordLink(t.Context(), origin, link, "another velvet canyon moss"); err != nil {
 			t.Fatal(err)
 		}
 	case keyRecalled:

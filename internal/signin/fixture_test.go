@@ -19,7 +19,7 @@ const (
 	keyID     = "staff.example.org"
 	keyOrigin = "https://staff.example.org"
 
-	goodPassword = "correct horse battery"
+	goodPassword = "orbit velvet canyon moss"
 )
 
 var (

@@ -51,10 +51,10 @@ func TestLineage_pass_password_enter(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := w.Browser(t, opened)
-		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "", "a stranger's battery"); err != nil {
+		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "", "a stranger's velvet canyon moss"); err != nil {
 			t.Fatal(err)
 		}
-		a, err := w.Service.CheckPassword(t.Context(), origin, signin.Attempt{}, p.Username, "a stranger's battery")
+		a, err := w.Service.CheckPassword(t.Context(), origin, signin.Attempt{}, p.Username, "a stranger's velvet canyon moss")
 		if err != nil {
 			t.Fatal(err)
 		}

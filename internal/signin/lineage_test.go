@@ -197,7 +197,7 @@ func TestRevokePass_ends_what_it_led_to(t *testing.T) {
 			t.Fatal(err)
 		}
 		in := w.Browser(t, opened)
-		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "", "a stranger's battery"); err != nil {
+		if err := w.Service.ChangePassword(t.Context(), in.Actor, "", "", "a stranger's velvet canyon moss"); err != nil {
 			t.Fatal(err)
 		}
 		theirs := newKey()
@@ -222,7 +222,7 @@ func TestRevokePass_ends_what_it_led_to(t *testing.T) {
 			t.Errorf("their key is %s, and %d keys are told, want it on hold and told", got, len(ended.Keys))
 		}
 		w.Refused(t, "key_suspended", func() error { _, err := w.signIn(t, signin.Attempt{}, theirs); return err })
-		if err := w.check(t, p.Username, "a stranger's battery"); signintest.RuleOf(err) != "password" {
+		if err := w.check(t, p.Username, "a stranger's velvet canyon moss"); signintest.RuleOf(err) != "password" {
 			t.Errorf("the password set by the pass: got error %v, want it off", err)
 		}
 		if _, err := w.signIn(t, signin.Attempt{}, own); err != nil {

@@ -313,14 +313,14 @@ func TestFirstPassword_link_ends_sessions_and_the_password_before(t *testing.T) 
 		if !w.alive(t, in.Secret) {
 			t.Error("a mistake has ended the session")
 		}
-		if _, err := w.Service.UseFirstPasswordLink(t.Context(), origin, secret, "another horse battery"); err != nil {
+		if _, err := w.Service.UseFirstPasswordLink(t.Context(), origin, secret, "another velvet canyon moss"); err != nil {
 			t.Fatal(err)
 		}
 		if w.alive(t, in.Secret) {
 			t.Error("the session opened by the password before is alive")
 		}
 		w.Refused(t, "password", func() error { return w.check(t, "amara", goodPassword) })
-		if err := w.check(t, "amara", "another horse battery"); err != nil {
+		if err := w.check(t, "amara", "another velvet canyon moss"); err != nil {
 			t.Error(err)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 	"staffkey/internal/store"
 )
 
-const newPassword = "another horse battery"
+const newPassword = "another velvet canyon moss"
 
 // askReset wishes for a new password and has the wishes answered.
 func (w *installation) askReset(t testing.TB, login string) {

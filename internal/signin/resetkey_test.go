@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"testing"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/signin"
@@ -204,4 +205,23 @@ func TestRefusedKeys(t *testing.T) {
 			t.Errorf("with the model denied: refused %v, want all three", got)
 		}
 	})
+}
+
+// Other ways are offered by what they cost a person: an app first, codes that are used up last; and first of all what they used last (A15).
+func TestBegun_offers_what_was_used_last_first(t *testing.T) {
+	t.Parallel()
+	got := signin.OptionsOf(
+		staffkey.Enrolment{Method: staffkey.MethodRecoveryCode, LastUsedAt: time.Unix(9, 0)}, staffkey.Enrolment{Method: staffkey.MethodPhoneCall},
+		staffkey.Enrolment{Method: staffkey.MethodTextMessage}, staffkey.Enrolment{Method: staffkey.MethodTOTP})
+	want := []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode}
+	if !slices.Equal(got, want) {
+		t.Errorf("nothing used: %v, want %v", got, want)
+	}
+	got = signin.OptionsOf(
+		staffkey.Enrolment{Method: staffkey.MethodRecoveryCode, LastUsedAt: time.Unix(9, 0)}, staffkey.Enrolment{Method: staffkey.MethodPhoneCall, LastUsedAt: time.Unix(3, 0)},
+		staffkey.Enrolment{Method: staffkey.MethodTextMessage, LastUsedAt: time.Unix(2, 0)}, staffkey.Enrolment{Method: staffkey.MethodTOTP})
+	want = []staffkey.MethodKind{staffkey.MethodPhoneCall, staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodRecoveryCode}
+	if !slices.Equal(got, want) {
+		t.Errorf("a call used last, but for a code: %v, want %v", got, want)
+	}
 }

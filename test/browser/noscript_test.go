@@ -26,6 +26,9 @@ func TestWithout_script(t *testing.T) {
 		t.Errorf("sign-in without script: want no key button, got %q", keys)
 	}
 	b.has("main", "Security keys need JavaScript")
+	if shown := eval[int](b, `[...document.querySelectorAll("[data-reveal]")].filter((e) => e.checkVisibility()).length`); shown != 0 {
+		t.Errorf("%d buttons that show the password, which would do nothing", shown)
+	}
 	b.fill("#username", b.account.Username)
 	b.fill("#password", "wrong")
 	b.follow("#signin-form button[name=signin]")

@@ -73,6 +73,8 @@ type OtherOption struct {
 	Last2 string
 	// LastHere marks the method last used in this browser.
 	LastHere bool
+	// Share is what setting it up does towards what policy asks for: "all", "part" or "extra", or "" where nothing is asked for.
+	Share string
 }
 
 // Signal tells the browser about a change, so that it can tidy its own list of

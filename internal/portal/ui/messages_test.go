@@ -20,7 +20,7 @@ import (
 
 // chosenElsewhere are the families of messages that no template names whole:
 // handlers pass them, or a page puts the id together from its data.
-var chosenElsewhere = []string{
+var chosenElsewhere = []string{"browser.",
 	"wa.", "key.", "http.", "srv.", "ses.", "rate.", "perm.", "setup.done_already.", // outcomes and problems
 	"pw.", "rec.", "name.", "username.", "password.", "email.", "person.", "organisation.", "preset.", "code.", "confirm.", "field.empty", "field.long", "field.characters", // field errors, reasons
 	"method.", "connects.", "session.method.", "activity.", "flash.", "action.", "token.gone.", // facts about a person

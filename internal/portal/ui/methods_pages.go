@@ -26,6 +26,8 @@ func (MethodsPage) layout() (string, bool) { return "account/methods", true }
 type ChooseMethodPage struct {
 	// Choices are what may be set up, in the order to offer: texts choose.<Kind>.label and choose.<Kind>.hint.
 	Choices []OtherOption
+	// More are further ones, which are not enough by themselves.
+	More []OtherOption
 	// Asked says that policy asks for it, which the page explains by Rule.
 	Asked bool
 	Rule  Text

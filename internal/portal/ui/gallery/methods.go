@@ -76,6 +76,9 @@ func methodStates() []State {
 		{"methods-hostile", hostile("selfservice"), ui.MethodsPage{Rows: allMethods()[:1], Rule: text("methods.rule.key-required"), Complete: true}},
 		{"methods-first", visitor(), ui.MethodsPage{Rows: allMethods()[3:4]}},
 
+		{"choose-shares", person("selfservice"), ui.ChooseMethodPage{Asked: true, Rule: core, Later: true, DaysLeft: 13,
+			Choices: []ui.OtherOption{{Kind: "app-code", Href: "/me/mfa/app-code", Share: "all"}, {Kind: "key", Href: "/me/tokens/register", Share: "part"}},
+			More:    []ui.OtherOption{{Kind: "text", Href: "/me/mfa/text", Share: "part"}, {Kind: "recovery-code", Href: "/me/recovery-codes", Share: "extra"}}}},
 		{"choose-method", person("selfservice"), ui.ChooseMethodPage{Choices: all}},
 		{"choose-method-asked", person(""), ui.ChooseMethodPage{Choices: all[:2], Asked: true, Rule: keys, Later: true, DaysLeft: 6}},
 		{"choose-method-last-day", person(""), ui.ChooseMethodPage{Choices: all[1:], Asked: true, Rule: core, Later: true}},
