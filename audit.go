@@ -60,6 +60,8 @@ const (
 	EventLinkUsed          EventKind = "link_used"
 	EventSetUp             EventKind = "set_up"
 	EventMetadataImported  EventKind = "metadata_imported"
+	EventAnchorAdded       EventKind = "trust_anchor_added"
+	EventAnchorRemoved     EventKind = "trust_anchor_removed"
 	EventMetadataFailed    EventKind = "metadata_failed" // it could not be fetched, or was refused
 	EventRecallStarted     EventKind = "recall_started"
 	EventRecallUndone      EventKind = "recall_undone"

@@ -335,3 +335,20 @@ func FirmwareNumber(version string) uint64 {
 	}
 	return n
 }
+
+// TrustAnchorID identifies a trust anchor of the installation.
+type TrustAnchorID string
+
+// TrustAnchor is a certificate that operators of the installation trust to attest the keys of one model, beside those of the FIDO metadata:
+// for makers that are not in it, and for batches of one's own.
+type TrustAnchor struct {
+	ID     TrustAnchorID
+	AAGUID string // UUID text; all zero for keys that tell no model
+	// Certificate is in DER; Fingerprint is its SHA-256 in hexadecimal.
+	Certificate []byte
+	Fingerprint string
+	// Source is the name of the file that it came from.
+	Source  string
+	AddedBy PersonID
+	AddedAt time.Time
+}

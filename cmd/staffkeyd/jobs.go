@@ -29,6 +29,7 @@ func (s *server) jobs(cfg *metadataConfig) []job {
 	list := []job{
 		// Each node keeps recalls and metadata in memory. A recall holds everywhere within half a minute.
 		{name: "load recalls", every: 20 * time.Second, run: whole(s.directory.RefreshRecalls)},
+		{name: "load anchors", every: 20 * time.Second, run: whole(s.directory.RefreshAnchors)},
 		{name: "load metadata", every: 30 * time.Second, run: whole(s.directory.RefreshMetadata)},
 		{name: "judge keys", every: 30 * time.Second, alone: true, run: untilNone(s.directory.JudgeKeys)},
 		{name: "tell of recalls", every: 30 * time.Second, alone: true, run: untilNone(s.directory.TellOfRecalls)},

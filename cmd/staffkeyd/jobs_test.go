@@ -63,7 +63,7 @@ func TestJobs_none_waits_for_another(t *testing.T) {
 		}
 	}
 	want := map[string]bool{
-		"load recalls": false, "load metadata": false, "fetch metadata": false, "judge keys": true, "tell of recalls": true, "sweep": true,
+		"load recalls": false, "load anchors": false, "load metadata": false, "fetch metadata": false, "judge keys": true, "tell of recalls": true, "sweep": true,
 		"deliver messages": false, "answer wishes for passwords": false,
 	}
 	if diff := cmp.Diff(want, alone); diff != "" {

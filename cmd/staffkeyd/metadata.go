@@ -137,6 +137,8 @@ func jittered(interval time.Duration) time.Duration {
 type metadataCommands struct {
 	Import metadataImport `cmd:"" help:"Import FIDO metadata (a BLOB of the Metadata Service, version 3) from a file."`
 	Show   metadataShow   `cmd:"" help:"Show which metadata is there, and when the next is due."`
+
+	Anchors anchorCommands `cmd:"" help:"Trust anchors of your own, for models whose makers are not in the metadata: add, list, remove."`
 }
 
 type metadataImport struct {

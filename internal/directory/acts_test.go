@@ -1,6 +1,7 @@
 package directory_test
 
 import (
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"slices"
@@ -115,6 +116,24 @@ var operations = map[string]struct {
 	"ImportMetadata": {begin: func(t *testing.T, s *scene) func() error {
 		blob := s.blob(t, 100+s.n)
 		return func() error { return only(s.ImportMetadata(t.Context(), s.actor, blob, "blob.jwt")) }
+	}},
+	"AddAnchors": {begin: func(t *testing.T, s *scene) func() error {
+		root, _ := mdstest.AttestationRoot(t, fmt.Sprint("Root ", s.n), time.Now())
+		return func() error {
+			return s.AddAnchors(t.Context(), s.actor, []*x509.Certificate{root}, testModel, "roots.pem")
+		}
+	}},
+	"RemoveAnchor": {begin: func(t *testing.T, s *scene) func() error {
+		root, _ := mdstest.AttestationRoot(t, fmt.Sprint("Root ", s.n), time.Now())
+		if err := s.AddAnchors(t.Context(), console, []*x509.Certificate{root}, testModel, "roots.pem"); err != nil {
+			t.Fatal(err)
+		}
+		list, err := s.ListAnchors(t.Context(), console)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := list[len(list)-1].ID
+		return func() error { return s.RemoveAnchor(t.Context(), s.actor, id) }
 	}},
 	"MarkSetUpTask": {begin: func(t *testing.T, s *scene) func() error {
 		return func() error { return s.MarkSetUpTask(t.Context(), s.actor, "address") }

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"unicode/utf8"
 
 	"staffkey"
@@ -46,6 +47,11 @@ type Directory struct {
 	models  Models
 	// recalls is held while those that hold are read and passed on, so that what was read first is not passed on last.
 	recalls sync.Mutex
+	// anchorsMu is that of trust anchors, and guards anchors: the fingerprints by model that were passed on last, nil before the first.
+	anchorsMu sync.Mutex
+	anchors   map[string]string
+	// anchorsPassed counts how often others were passed on.
+	anchorsPassed atomic.Int64
 }
 
 // New returns the directory of a store.

@@ -56,6 +56,10 @@ var english = map[string]string{
 
 	"rules.changed": "somebody has changed these rules meanwhile: look again",
 
+	"anchors.file": "must not be empty or have more than {Max} KB",
+	"anchors.none": "holds something else than certificates, in PEM or DER",
+	"anchors.many": "are more than {Max} certificates for one model",
+
 	"recall.firmware":       "a firmware is a version such as 5.4.3",
 	"recall.firmware.order": "the first firmware that is concerned must be lower than the first that is not",
 	"recall.until":          "the date must be an hour away at least and {Max} days at most",

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strconv"
@@ -24,6 +25,10 @@ type Models interface {
 	Icon(aaguid string) (picture []byte, mediaType string, ok bool)
 	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
 	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
+	// ProvenBy reports whether a key's attestation leads to one of some trust anchors.
+	ProvenBy(k staffkey.SecurityKey, anchors []*x509.Certificate) bool
+	// SetAnchors says which trust anchors the installation has of its own.
+	SetAnchors([]staffkey.TrustAnchor)
 	// SetRecalls says which recalls hold.
 	SetRecalls([]staffkey.Recall)
 }
@@ -149,9 +154,9 @@ func (d *Directory) mayRunMetadata(tx *store.Tx, may staffkey.Authority) error {
 	return policy.MayRunMetadata(may, policy.Chain{root.ID})
 }
 
-// RefreshModels loads what is known of models, before the first sign-in: the recalls that hold, and the metadata.
+// RefreshModels loads what is known of models, before the first sign-in: the recalls that hold, trust anchors, and the metadata.
 func (d *Directory) RefreshModels(ctx context.Context) error {
-	return errors.Join(d.RefreshRecalls(ctx), d.RefreshMetadata(ctx))
+	return errors.Join(d.RefreshRecalls(ctx), d.RefreshAnchors(ctx), d.RefreshMetadata(ctx))
 }
 
 // RefreshMetadata loads the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
@@ -187,7 +192,10 @@ const judgeBatch = 500
 // JudgeKeys judges the attestations of keys anew that older metadata was used for, and returns how many. It is called until it returns
 // none; a stop at any instant loses nothing but the batch. A key of which another thing is true now leaves an audit event.
 func (d *Directory) JudgeKeys(ctx context.Context) (int, error) {
-	number := d.models.Loaded().Number
+	if err := d.RefreshAnchors(ctx); err != nil {
+		return 0, err
+	}
+	number, passed := d.models.Loaded().Number, d.anchorsPassed.Load()
 	var keys []staffkey.SecurityKey
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
@@ -217,6 +225,9 @@ func (d *Directory) JudgeKeys(ctx context.Context) (int, error) {
 		}
 	}
 	err = d.store.Housekeep(ctx, func(tx *store.Tx) error {
+		if d.anchorsPassed.Load() != passed {
+			return nil // these verdicts are by others than hold: the keys are judged in the next batch
+		}
 		var events []staffkey.AuditEvent
 		for v, ids := range verdicts {
 			noted, err := tx.NoteTrust(v.trust, v.by, ids...)

@@ -23,6 +23,8 @@ type Catalogue struct {
 	in    atomic.Pointer[shelf]
 	// recalls are those that hold.
 	recalls atomic.Pointer[[]staffkey.Recall]
+	// anchors are the trust anchors of the installation's own, by AAGUID.
+	anchors atomic.Pointer[map[string][]*x509.Certificate]
 }
 
 // shelf is one metadata BLOB with the models that were asked for.
@@ -75,7 +77,36 @@ func (c *Catalogue) Loaded() staffkey.Metadata {
 }
 
 // Model returns what is known of a model as such.
-func (c *Catalogue) Model(aaguid string) staffkey.Model { return c.find(aaguid).plain }
+func (c *Catalogue) Model(aaguid string) staffkey.Model {
+	m := c.find(aaguid).plain
+	m.Attestation = m.Attestation || len(c.own(aaguid)) > 0
+	return m
+}
+
+// SetAnchors says which trust anchors the installation has of its own. One that cannot be read, which was read when it was added, is none.
+func (c *Catalogue) SetAnchors(anchors []staffkey.TrustAnchor) {
+	byModel := make(map[string][]*x509.Certificate)
+	for _, a := range anchors {
+		if certificate, err := x509.ParseCertificate(a.Certificate); err == nil {
+			byModel[a.AAGUID] = append(byModel[a.AAGUID], certificate)
+		}
+	}
+	c.anchors.Store(&byModel)
+}
+
+func (c *Catalogue) own(aaguid string) []*x509.Certificate {
+	if anchors := c.anchors.Load(); anchors != nil {
+		return (*anchors)[aaguid]
+	}
+	return nil
+}
+
+// ProvenBy reports whether a key's attestation leads to one of some trust anchors, at the time at which it was registered. It may bring the
+// anchor itself, in every format: the FIDO Alliance's rule about that is for its own metadata.
+func (c *Catalogue) ProvenBy(k staffkey.SecurityKey, anchors []*x509.Certificate) bool {
+	a, _, err := webauthn.Reattest(k.AttestationObject, k.ClientDataJSON)
+	return err == nil && len(anchors) > 0 && a.WithoutAnchor(anchors).Trusted(anchors, k.RegisteredAt) == nil
+}
 
 // Models returns all models of the metadata, in its order.
 func (c *Catalogue) Models() []staffkey.Model {
@@ -287,8 +318,15 @@ func (c *Catalogue) Judge(k staffkey.SecurityKey) (staffkey.Trust, int) {
 	case a.Type == webauthn.AttestationNone || a.Type == webauthn.AttestationSelf:
 		return staffkey.TrustNone, number
 	}
+	own := c.own(k.AAGUID)
+	if c.ProvenBy(k, own) {
+		return staffkey.TrustProven, number
+	}
 	m := c.of(k)
 	if m.entry == nil || !m.plain.Attestation {
+		if len(own) > 0 {
+			return staffkey.TrustBroken, number
+		}
 		return staffkey.TrustUnknown, number
 	}
 	if CheckAttestation(m.entry, a, algorithm, k.RegisteredAt) != nil {
