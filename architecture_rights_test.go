@@ -16,6 +16,7 @@ import (
 var changesByOthers = map[string]string{
 	"internal/signin SignOut":          "it ends the session that asks, and nothing else",
 	"internal/signin RecordPrompt":     "it records that a prompt ended, also of people who are not signed in",
+	"internal/signin RecordFault":      "it records a fault of ours, also for people who are not signed in",
 	"internal/directory change":        "the change itself is made by ChangeAs; the other records its refusal",
 	"internal/directory FetchMetadata": "nobody asks: the schedule notes what went wrong",
 }

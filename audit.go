@@ -65,7 +65,8 @@ const (
 	EventMetadataFailed    EventKind = "metadata_failed" // it could not be fetched, or was refused
 	EventRecallStarted     EventKind = "recall_started"
 	EventRecallUndone      EventKind = "recall_undone"
-	EventKeyJudged         EventKind = "key_judged" // new metadata says another thing of its attestation
+	EventRequestFailed     EventKind = "request_failed" // by a fault of the service, which its log tells under the same code
+	EventKeyJudged         EventKind = "key_judged"     // new metadata says another thing of its attestation
 )
 
 // Outcome is how what an event tells of ended.

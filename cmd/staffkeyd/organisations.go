@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -10,6 +11,7 @@ import (
 // organisationCommands are the commands about organisations.
 type organisationCommands struct {
 	Add    organisationAdd    `cmd:"" help:"Add an organisation."`
+	Change organisationChange `cmd:"" help:"Change the name or the helpdesk's number of an organisation."`
 	Import organisationImport `cmd:"" help:"Add and change organisations from a CSV file. The same file may be imported again."`
 	List   organisationList   `cmd:"" help:"List organisations."`
 }
@@ -18,7 +20,7 @@ type organisationAdd struct {
 	Code   string `arg:"" help:"Short name that files and people use, such as RX1; unique without regard to case."`
 	Name   string `required:"" help:"Name as people say it." env:"-"`
 	Parent string `help:"Code of the organisation above; the first organisation has none." placeholder:"CODE" env:"-"`
-	Phone  string `help:"Telephone number of the local helpdesk." env:"-"`
+	Phone  string `help:"Telephone number of the local helpdesk. Everybody sees that of the nearest organisation that has one, before signing in that of the first." env:"-"`
 }
 
 // Run adds the organisation.
@@ -29,6 +31,32 @@ func (c *organisationAdd) Run(env *environment) error {
 		return explain(err)
 	}
 	_, err = fmt.Fprintf(env.stdout, "Added %s (%s).\n", o.Name, o.Code)
+	return err
+}
+
+type organisationChange struct {
+	Code  string  `arg:"" help:"Code of the organisation."`
+	Name  *string `help:"Name as people say it." env:"-"`
+	Phone *string `help:"Telephone number of the local helpdesk; \"\" takes it away." env:"-"`
+}
+
+// Run changes what is given, and nothing else.
+func (c *organisationChange) Run(env *environment) error {
+	actor := staffkey.ConsoleActor()
+	o, err := env.directory.Organisation(env.ctx, staffkey.OrganisationID(c.Code))
+	if err != nil {
+		return explain(err)
+	}
+	if c.Name != nil {
+		o.Name = *c.Name
+	}
+	if c.Phone != nil {
+		o.Phone = *c.Phone
+	}
+	if err := env.directory.ChangeOrganisation(env.ctx, actor, o); err != nil {
+		return explain(err)
+	}
+	_, err = fmt.Fprintf(env.stdout, "%s (%s): helpdesk %s\n", o.Name, o.Code, cmp.Or(o.Phone, "none"))
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -34,6 +35,7 @@ func (p *Portal) showError(r *request, err error) {
 	if status >= 500 && !errors.Is(err, errCrowded) { // which a flood must not turn into lines of the log
 		p.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", r.Pattern), slog.String("request", r.origin.RequestID),
 			slog.String("code", page.SupportCode), slog.String("actor", string(r.current.Actor.Person)), slog.Any("error", err))
+		p.recordFault(r, page)
 	}
 	if next := p.wayOut(r, err); next != "" {
 		if err := r.proceed(http.StatusOK, next); err != nil {
@@ -51,9 +53,26 @@ func (p *Portal) showError(r *request, err error) {
 	}
 	if renderErr := p.render(r, status, "", page); renderErr != nil {
 		p.Log.LogAttrs(r.Context(), slog.LevelError, "error page not rendered", slog.Any("error", renderErr))
-		writePlain(r.w, http.StatusInternalServerError, "Something went wrong on our side. Nothing was changed.")
+		writePlain(r.w, http.StatusInternalServerError, "Something went wrong. Look whether your last step is there before you do it again.")
 	}
 }
+
+// recordFault lets whoever helps find the code of a fault. When the database is at fault, the log alone has it.
+func (p *Portal) recordFault(r *request, page ui.ErrorPage) {
+	if p.SignIn == nil || page.Message.ID == "srv.store" || page.Message.ID == "srv.unknown" {
+		return
+	}
+	actor := r.current.Actor
+	actor.Origin = r.origin
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), faultTime)
+	defer cancel()
+	if err := p.SignIn.RecordFault(ctx, actor, r.current.Person.Organisation, page.Message.ID, page.SupportCode, r.Pattern); err != nil {
+		p.Log.LogAttrs(r.Context(), slog.LevelWarn, "fault not recorded", slog.String("code", page.SupportCode), slog.Any("error", err))
+	}
+}
+
+// faultTime bounds how long an error page waits until its code is recorded.
+const faultTime = 2 * time.Second
 
 // wayOut is where to go instead of an error page, or "".
 func (p *Portal) wayOut(r *request, err error) string {

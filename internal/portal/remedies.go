@@ -21,7 +21,7 @@ var remedies = map[string]staffkey.Remedy{
 
 	"key.again": staffkey.RemedyRegister, "key.elsewhere": staffkey.RemedyRegister, "key.clone": staffkey.RemedyRegister, "key.unknown": staffkey.RemedyRegister,
 
-	"wa.data": staffkey.RemedyReport, "wa.bound": staffkey.RemedyReport,
+	"wa.data": staffkey.RemedyReport, "wa.bound": staffkey.RemedyReport, "srv.500": staffkey.RemedyReport, "srv.503": staffkey.RemedyReport,
 
 	"wa.domain": remedyElsewhere, "wa.perm": remedyElsewhere, "wa.none": remedyElsewhere, "wa.nojs": remedyElsewhere, "wa.filter": remedyElsewhere,
 

@@ -83,6 +83,7 @@ func (p *Portal) supportCase(r *request) error {
 var supportKinds = map[staffkey.EventKind]bool{
 	staffkey.EventSignInRefused: true, staffkey.EventPromptEnded: true, staffkey.EventKeyStopped: true, staffkey.EventPersonFrozen: true,
 	staffkey.EventReplacementAsked: true, staffkey.EventProved: true, staffkey.EventKeyRegistered: true, staffkey.EventKeyTried: true,
+	staffkey.EventRequestFailed: true,
 }
 
 func (p *Portal) supportCasePage(found signin.SupportCase) ui.SupportCasePage {
@@ -109,7 +110,7 @@ func (p *Portal) supportCasePage(found signin.SupportCase) ui.SupportCasePage {
 	default:
 		page.Remedy = "other"
 	}
-	for _, name := range []string{"rule", "name", "ms"} {
+	for _, name := range []string{"rule", "name", "ms", "route"} {
 		if value := e.Detail[name]; value != "" {
 			page.Facts = append(page.Facts, ui.SupportFact{Name: name, Value: value})
 		}

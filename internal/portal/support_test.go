@@ -118,3 +118,26 @@ func TestSupport_box_answers_what_is_no_code(t *testing.T) {
 		}
 	}
 }
+
+// A fault of ours says nothing that is not known, and its code opens in the box and is in the log.
+func TestSupport_code_of_a_fault(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		h := s.add("helper", "north")
+		s.giveKey(h, "Lanyard")
+		s.grant(h, staffkey.RoleHelpdesk, "north")
+		if _, err := s.raw().Exec("ALTER TABLE one_time_links RENAME TO gone"); err != nil {
+			t.Fatal(err)
+		}
+		b := s.browser()
+		b.get("/reset?t=" + strings.Repeat("A", 26))
+		page := b.get("/reset")
+		page.shows(t, "the fault", http.StatusInternalServerError, "Something went wrong", "Look whether your last step is there before you do it again.")
+		page.lacks(t, "the fault", "our side", "Nothing was changed", "one_time_links")
+		code := page.codeOn(t)
+		s.session(h).openCode(code).shows(t, "its code", http.StatusOK, "A page ended by a fault of the service", "The service did not understand what came", "GET /reset")
+		if !strings.Contains(s.witness.said(), code) {
+			t.Error("the log does not have the code")
+		}
+	})
+}

@@ -64,6 +64,18 @@ func (s *Service) FindSupportCase(ctx context.Context, actor staffkey.Actor, cod
 	return out, err
 }
 
+// RecordFault notes that a request of somebody failed by a fault of ours, so that whoever helps finds its code too; the log tells the rest.
+// It concerns the organisation and not the person, whose activity has nothing of it. It is one of those that visitors can cause, and bounded.
+func (s *Service) RecordFault(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID, message, code, route string) error {
+	if !s.anonymous.take(s.now()) {
+		return nil
+	}
+	event := staffkey.Event(staffkey.EventRequestFailed, actor)
+	event.Outcome, event.Organisation, event.Message, event.SupportCode = staffkey.OutcomeEnded, organisation, message, code
+	event.Detail = map[string]string{"route": clip(route, 100)}
+	return s.store.Note(ctx, event, func(*store.Tx) error { return nil })
+}
+
 func codesSubject(actor staffkey.Actor) string { return "support/" + string(actor.Person) }
 
 // countCode counts a code before it is looked at; a right one takes that back. The console, which reads the whole log, is not counted.
@@ -107,7 +119,7 @@ func findOutcome(tx *store.Tx, may staffkey.Authority, code string) (staffkey.Au
 				at = p.Organisation
 			}
 		}
-		if at == "" && e.Person == "" {
+		if at == "" && e.Person == "" { // nobody is known
 			return e, p, nil
 		}
 		chain, err := tx.ListAncestors(at)

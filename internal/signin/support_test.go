@@ -129,3 +129,32 @@ func TestSupport_codes_are_not_guessed(t *testing.T) {
 		}
 	})
 }
+
+// The code of a fault is found by those who help where it happened; nobody is named by it.
+func TestSupport_codes_of_faults(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, w *installation) {
+		amara := w.person(t, "amara")
+		_, near := w.officer(t, "hugo", staffkey.RoleHelpdesk, w.Organisation.ID)
+		_, far := w.officer(t, "fay", staffkey.RoleHelpdesk, w.organisation(t, "elsewhere", "").ID)
+		actor := staffkey.Actor{Person: amara.ID, Name: amara.Name, Origin: origin}
+		if err := w.Service.RecordFault(t.Context(), actor, amara.Organisation, "srv.500", "K7QF-2M", "GET /me"); err != nil {
+			t.Fatal(err)
+		}
+		got, err := w.Service.OpenSupportCode(t.Context(), near, "K7QF-2M")
+		if err != nil || got.Event.Kind != staffkey.EventRequestFailed || got.Event.Message != "srv.500" || got.Event.Detail["route"] != "GET /me" || got.Person.ID != "" {
+			t.Errorf("got %+v and %v", got, err)
+		}
+		if _, err := w.Service.OpenSupportCode(t.Context(), far, "K7QF-2M"); !errors.Is(err, staffkey.ErrNotFound) {
+			t.Errorf("by who helps others: %v", err)
+		}
+		for range 2000 {
+			if err := w.Service.RecordFault(t.Context(), actor, "", "srv.500", staffkey.NewSupportCode(), "GET /"); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(w.events(t, staffkey.EventRequestFailed)); n > 1000 {
+			t.Errorf("%d faults of one minute are recorded, want a bound", n)
+		}
+	})
+}
