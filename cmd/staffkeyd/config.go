@@ -19,10 +19,10 @@ import (
 
 // databaseConfig says where the data is. Every command takes it.
 type databaseConfig struct {
-	Data         string `help:"Folder for the SQLite database and the sealing key." default:"staffkey-data" type:"path" placeholder:"DIR"`
-	Postgres     string `help:"URL of a PostgreSQL database, instead of SQLite. It may hold a password: prefer --postgres-file." placeholder:"URL"`
-	PostgresFile string `help:"File that holds the URL of the PostgreSQL database." type:"path" placeholder:"FILE"`
-	SealingKey   string `help:"File with the keys that seal secrets; made at the first start. Default: sealing-key in the data folder. All nodes need the same." type:"path" placeholder:"FILE"`
+	Data         string `help:"Folder for the SQLite database and the sealing key." default:"staffkey-data" type:"path" placeholder:"DIR" group:"every"`
+	Postgres     string `help:"URL of a PostgreSQL database, instead of SQLite. It may hold a password: prefer --postgres-file." placeholder:"URL" group:"every"`
+	PostgresFile string `help:"File that holds the URL of the PostgreSQL database." type:"path" placeholder:"FILE" group:"every"`
+	SealingKey   string `help:"File with the keys that seal secrets; made at the first start. Default: sealing-key in the data folder. All nodes need the same." type:"path" placeholder:"FILE" group:"every"`
 
 	log *slog.Logger // what a migration has to tell
 }

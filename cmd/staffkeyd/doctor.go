@@ -1,9 +1,11 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"io/fs"
+	"os"
 	"time"
 
 	"staffkey/internal/directory"
@@ -13,73 +15,126 @@ import (
 )
 
 type doctorCommand struct {
+	JSON bool `help:"Print one JSON object."`
+	Live bool `help:"Ask the public address too, as a browser does: its TLS, and whether what answers is Staffkey and nobody changes its pages."`
+
 	serverConfig `embed:""`
 }
 
-// Run checks what the server needs and says how to mend what is wrong. It changes nothing. What has an exclamation mark is a choice that
-// costs people something.
+// databaseWait bounds what doctor waits for from a database server.
+const databaseWait = 30 * time.Second
+
+// Run checks what the server needs and says how to mend what is wrong, before the first start, beside a server that runs, or without one. It changes
+// nothing.
 func (c *doctorCommand) Run(env *environment) error {
-	failed, choices := 0, 0
-	check := func(what string, err error) {
-		var p *problem
-		switch {
-		case err == nil:
-			fmt.Fprintf(env.stdout, "ok  %s\n", what)
-		case errors.As(err, &p):
-			failed++
-			fmt.Fprintf(env.stdout, "x   %s: %s\n    %s\n", what, p.cause, strings.ReplaceAll(p.fix, "\n  ", "\n    "))
-		default:
-			failed++
-			fmt.Fprintf(env.stdout, "x   %s: %v\n", what, err)
-		}
-	}
+	e := &examination{out: env.stdout, asJSON: c.JSON}
 	set, err := c.settle()
-	check("configuration", err)
+	e.check("configuration", err)
 	if err == nil {
-		c.checkMessages(env.ctx, set, check, func(what string, p *problem) {
-			choices++
-			fmt.Fprintf(env.stdout, "!   %s: %s\n    %s\n", what, p.cause, p.fix)
-		})
+		c.checkMessages(env.ctx, set, e.check, e.note)
 	}
-	check("port", portFree(env, c.Listen))
+	runs := c.checkPort(env.ctx, e)
 	if c.TLSCert != "" && c.TLSKey != "" {
-		check("certificate", c.certificate(set.host(), env.now()))
+		e.check("certificate", c.certificate(set.host(), env.now()))
 	}
-	s, err := openStore(env.ctx, env.config, false)
-	check("database", err)
-	if err == nil {
-		env.store = s
-		check("schema and sealing key", checkSchema(env.ctx, s))
-		check("database integrity", intact(env, s))
-		check("clock beside the database's", clockAgrees(env, s))
-		check("metadata of keys", metadataCurrent(env, s))
-		check("sealing key file", privateFile(env.config.sealingKeyFile()))
-		for _, err := range env.config.privateData() {
-			check("data folder", err)
-		}
-		for _, err := range c.privateSecrets(env.config) {
-			check("file with a secret", err)
-		}
+	if err := c.checkData(env, e, runs); err != nil {
+		return err
 	}
-	if failed > 0 {
-		fmt.Fprintf(env.stdout, "%d to mend.\n", failed)
-		return exitStatus(exitFailed)
+	e.check("sealing key file", privateFile(env.config.sealingKeyFile()))
+	for _, err := range env.config.privateData() {
+		e.check("data folder", err)
 	}
-	if choices > 0 {
-		fmt.Fprintln(env.stdout, "All is well but for what has an exclamation mark.")
+	for _, err := range c.privateSecrets(env.config) {
+		e.check("file with a secret", err)
+	}
+	if c.Live && set.address != "" {
+		c.checkLive(env.ctx, e, set.address, nil)
+	}
+	return e.end()
+}
+
+// checkData looks at the database. Before the first start there is none, which is well unless a server runs all the same.
+func (c *doctorCommand) checkData(env *environment, e *examination, runs bool) error {
+	pg, err := env.config.postgresURL()
+	if err != nil {
+		e.check("database", err)
 		return nil
 	}
-	fmt.Fprintln(env.stdout, "All is well.")
+	missing := func(name string) bool {
+		_, err := os.Stat(name)
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	noKey := missing(env.config.sealingKeyFile())
+	const rest = "sealing key, schema, integrity, clock, metadata of keys"
+	switch {
+	case pg != "" && noKey:
+		ctx, cancel := context.WithTimeout(env.ctx, databaseWait)
+		defer cancel()
+		s, err := store.Open(ctx, store.Config{PostgreSQL: pg})
+		if err != nil {
+			e.check("database", postgresProblem(pg, err))
+			return nil
+		}
+		env.store = s
+		server := checkServer(ctx, e, s, pg)
+		switch {
+		case server == nil:
+		case server.Installed:
+			e.check("sealing key", env.config.mustExist(pg))
+		default:
+			e.skip(rest, "the first start makes them; every node needs the same sealing key then")
+		}
+		return nil
+	case pg == "" && noKey && missing(env.config.sqliteFile()) && !runs:
+		e.skip("database, "+rest, "there is no installation in "+env.config.Data+" yet; the first start makes one")
+		return nil
+	}
+	s, err := openStore(env.ctx, env.config, false)
+	if err != nil {
+		e.check("database", err)
+		return nil
+	}
+	env.store = s
+	ctx, cancel := context.WithTimeout(env.ctx, databaseWait)
+	defer cancel()
+	if pg == "" {
+		e.check("database: "+env.config.sqliteFile(), nil)
+	} else if server := checkServer(ctx, e, s, pg); server == nil || server.Follows || server.ReadOnly || server.Unprepared != nil {
+		e.skip("schema, clock, metadata of keys", "the database server comes first")
+		return nil
+	}
+	e.check("schema and sealing key", checkSchema(ctx, s))
+	if pg == "" {
+		e.check("database integrity", intact(env, s))
+	} else {
+		e.check("clock beside the database's", clockAgrees(ctx, s))
+	}
+	e.check("metadata of keys", metadataCurrent(env, s))
 	return nil
 }
 
-// portFree reports whether the port can be opened. A server that runs already holds it: that is said, too.
-func portFree(env *environment, address string) error {
-	l, err := listen(env.ctx, listenFlag, address)
+// checkServer tells what a PostgreSQL server is; nil when it says nothing.
+func checkServer(ctx context.Context, e *examination, s *store.Store, pg string) *store.Server {
+	server, err := s.LookAtServer(ctx)
 	if err != nil {
-		return err
+		e.check("database", postgresProblem(pg, err))
+		return nil
 	}
-	return l.Close()
+	what := fmt.Sprintf("database: %s (PostgreSQL %s, UTF8)", store.Postgres(pg), server.Version)
+	if server.Pooled {
+		what += ", by a pooler that hands out connections by transaction"
+	}
+	switch {
+	case server.Follows:
+		e.check(what, &problem{cause: "it follows another server and takes no changes", fix: "Name the one that takes changes, or all of them in one URL: postgres://user@host1:5432,host2:5432/staffkey"})
+	case server.ReadOnly:
+		e.check(what, &problem{cause: "it takes no changes (default_transaction_read_only is on)", fix: "Switch it off for this user and database, or name another server."})
+	case server.Unprepared != nil:
+		e.check(what, server.Unprepared)
+	default:
+		e.check(what, nil)
+	}
+	return server
 }
 
 // certificate looks at the pair as serve does, and then as browsers do.
@@ -107,8 +162,8 @@ func intact(env *environment, s *store.Store) error {
 // maxClockSkew is the difference above which codes and sessions would go wrong between nodes.
 const maxClockSkew = 30 * time.Second
 
-func clockAgrees(env *environment, s *store.Store) error {
-	skew, err := s.ClockSkew(env.ctx)
+func clockAgrees(ctx context.Context, s *store.Store) error {
+	skew, err := s.ClockSkew(ctx)
 	if err != nil {
 		return err
 	}

@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 	_ "time/tzdata" // time zones on machines that have none
 
@@ -53,7 +54,7 @@ func main() {
 
 // commands is the whole command line.
 type commands struct {
-	Config configFile `help:"Settings file (TOML). Keys are the names of the flags." type:"path" placeholder:"FILE"`
+	Config configFile `help:"Settings file (TOML). Keys are the names of the flags." type:"path" placeholder:"FILE" group:"every"`
 
 	Demo         demoCommand          `cmd:"" help:"Run a sample federation, ready to try."`
 	Serve        serveCommand         `cmd:"" help:"Run the server."`
@@ -105,11 +106,35 @@ const (
 func newParser(c *commands, stdout, stderr io.Writer, exit func(code int)) (*kong.Kong, error) {
 	parser, err := kong.New(c, kong.Name("staffkeyd"), kong.Description("Sign-in and FIDO2 security-key management for federated organisations."),
 		kong.DefaultEnvars("STAFFKEY"), lenient(), kong.Writers(stdout, stderr), kong.Exit(exit),
-		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}))
+		kong.ConfigureHelp(kong.HelpOptions{Compact: true, WrapUpperBound: 80}), kong.ValueFormatter(describe),
+		kong.ExplicitGroups([]kong.Group{{Key: everyCommand, Title: "Settings of every command:"}}))
 	if err != nil {
 		return nil, err
 	}
 	return parser, tidyVariables(parser.Model.Node)
+}
+
+// everyCommand is the group of flags that help shows after those of the command itself.
+const everyCommand = "every"
+
+// describe is the help of a flag or argument: what it is for, its default, and its variable.
+func describe(v *kong.Value) string {
+	plain := *v
+	if v.HasDefault && v.Default != "" && v.Default != "0" && !v.IsBool() {
+		plain.Help = strings.TrimSuffix(v.Help, ".") + ". Default: " + v.Default + "."
+	}
+	return kong.DefaultHelpValueFormatter(&plain)
+}
+
+// helpFor is the command whose --help explains what was wrong in a command line.
+func helpFor(err error) string {
+	var wrong *kong.ParseError
+	if errors.As(err, &wrong) && wrong.Context != nil {
+		if at := wrong.Context.Selected(); at != nil {
+			return at.FullPath() + " --help explains its flags."
+		}
+	}
+	return "staffkeyd --help lists the commands and flags."
 }
 
 // run is the program without the process, for tests.
@@ -127,7 +152,7 @@ func run(ctx context.Context, args []string, stdin io.Reader, rawOut, rawErr io.
 		return exited
 	}
 	if err != nil {
-		fmt.Fprintf(stderr, "staffkeyd: %v\n  staffkeyd --help lists the commands and flags.\n", err)
+		fmt.Fprintf(stderr, "staffkeyd: %v\n  %s\n", err, helpFor(err))
 		return exitUsage
 	}
 	env := &environment{ctx: ctx, stdin: stdin, stdout: stdout, stderr: stderr, config: &c.Database, isTerminal: isTerminal(rawOut), terminal: rawErr}

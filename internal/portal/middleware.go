@@ -198,7 +198,13 @@ func (p *Portal) originOf(r *http.Request) staffkey.Origin {
 }
 
 // health answers that the process runs, and ready that it can serve.
-func (p *Portal) health(w http.ResponseWriter, _ *http.Request) { writePlain(w, http.StatusOK, "ok") }
+func (p *Portal) health(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set(HealthHeader, "staffkey")
+	writePlain(w, http.StatusOK, "ok")
+}
+
+// HealthHeader is in the answer of /healthz, so that whoever asks knows that it is ours. It says no version.
+const HealthHeader = "X-Service"
 
 // relatedOriginsPath is where browsers look for whose pages may use keys that are bound to a name (WebAuthn Level 3 §5.11.1).
 const relatedOriginsPath = "/.well-known/webauthn"

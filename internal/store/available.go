@@ -78,9 +78,12 @@ func dropIdle(pool *sql.DB) {
 	pool.SetMaxIdleConns(most)
 }
 
-// answerWithin bounds what somebody waits for from PostgreSQL who has no deadline of their own: a server that is frozen or cut off says nothing
-// at all. SQLite has limits of its own, and nobody in between.
-const answerWithin = 10 * time.Second
+// answerWithin bounds what somebody waits for from PostgreSQL: a server that is frozen or cut off says nothing at all. SQLite has limits of its own,
+// and nobody in between. Whoever gives a deadline that is further away than longWork means it: what they do takes long.
+const (
+	answerWithin = 8 * time.Second
+	longWork     = time.Minute
+)
 
 // commitWithin bounds the wait for the answer to a commit, which is not broken off with its request.
 const commitWithin = 8 * time.Second
@@ -113,9 +116,9 @@ func watch(e engine, now func() time.Time, patience time.Duration) *watchedEngin
 	return &watchedEngine{engine: e, now: now, patience: patience}
 }
 
-// bounded gives a ctx a deadline that has none.
+// bounded gives a ctx the deadline of a call.
 func (w *watchedEngine) bounded(ctx context.Context) (context.Context, context.CancelFunc) {
-	if _, ok := ctx.Deadline(); ok || w.patience <= 0 {
+	if deadline, ok := ctx.Deadline(); w.patience <= 0 || ok && time.Until(deadline) > longWork {
 		return ctx, func() {}
 	}
 	return context.WithTimeout(ctx, w.patience)
@@ -145,10 +148,10 @@ func (w *watchedEngine) change(ctx context.Context, fn func(querier) error) erro
 	return err
 }
 
-// marked gives an error its kind. When the caller has gone, that is the reason; when only our own patience is over, it is the database.
+// marked gives an error its kind. When the caller has gone, that is the reason; when the time is over, it is the database.
 func marked(ctx context.Context, err error) error {
 	switch {
-	case err == nil, errors.Is(err, staffkey.ErrUnavailable), ctx.Err() != nil:
+	case err == nil, errors.Is(err, staffkey.ErrUnavailable), errors.Is(ctx.Err(), context.Canceled):
 		return err
 	case isPooled(err):
 		return fmt.Errorf("%w: %w", ErrPooled, err)

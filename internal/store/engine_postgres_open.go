@@ -69,10 +69,11 @@ func postgresConfig(dsn string) (*pgx.ConnConfig, error) {
 	return cfg, nil
 }
 
-// follows reports an error of a server that follows another one, or that takes no changes for another reason.
+// follows reports an error of a server that follows another one, or that takes no changes for another reason. One that follows refuses the
+// isolation of a change as not supported; all else that we ask is supported, but for a statement prepared before a migration.
 func follows(err error) bool {
 	var e *pgconn.PgError
-	return errors.As(err, &e) && (e.Code == pgReadOnly || e.Code == pgNotSupported && e.Routine == "GetSerializableTransactionSnapshot")
+	return errors.As(err, &e) && (e.Code == pgReadOnly || e.Code == pgNotSupported && e.Routine != "RevalidateCachedQuery")
 }
 
 // isPooled reports an error of a prepared statement that is there on a connection which did not prepare it, or the other way round.
@@ -85,7 +86,9 @@ func isPooled(err error) bool {
 // none (SQL_ASCII), keeps bytes that nobody else reads as the same.
 func (e *postgresEngine) fit(ctx context.Context) error {
 	var encoding string
-	if err := e.pool.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); err != nil {
+	if err := e.pool.QueryRowContext(ctx, "SHOW server_encoding").Scan(&encoding); isPooled(err) {
+		return fmt.Errorf("%w: %w", ErrPooled, err)
+	} else if err != nil {
 		return err
 	}
 	if encoding != "UTF8" {
@@ -100,6 +103,8 @@ type Server struct {
 	Version string
 	// Follows says that it follows another server, and ReadOnly that it takes no changes.
 	Follows, ReadOnly bool
+	// Installed says that a server of ours has set the database up.
+	Installed bool
 	// Unprepared is the error of a prepared statement that was used a second time on one of several connections; nil when all is well.
 	Unprepared error
 	// Pooled says that connections change their server process between transactions: a pooler is between.
@@ -128,8 +133,11 @@ func (s *Store) LookAtServer(ctx context.Context) (*Server, error) {
 		conns = append(conns, c)
 	}
 	var found Server
-	err := conns[0].QueryRowContext(ctx, "SELECT current_setting('server_version'), pg_is_in_recovery(), current_setting('transaction_read_only') = 'on'").
-		Scan(&found.Version, &found.Follows, &found.ReadOnly)
+	err := conns[0].QueryRowContext(ctx, "SELECT current_setting('server_version'), pg_is_in_recovery(), current_setting('transaction_read_only') = 'on', to_regclass('installation') IS NOT NULL").
+		Scan(&found.Version, &found.Follows, &found.ReadOnly, &found.Installed)
+	if isPooled(err) {
+		return &Server{Unprepared: fmt.Errorf("%w: %w", ErrPooled, err), Pooled: true}, nil
+	}
 	if err != nil {
 		return nil, marked(ctx, err)
 	}
@@ -145,7 +153,7 @@ func (s *Store) LookAtServer(ctx context.Context) (*Server, error) {
 				if !isPooled(err) {
 					return nil, marked(ctx, err)
 				}
-				found.Unprepared = err
+				found.Unprepared = fmt.Errorf("%w: %w", ErrPooled, err)
 				continue
 			}
 			if before, ok := processes[i]; ok && before != process {

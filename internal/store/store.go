@@ -38,8 +38,8 @@ type Config struct {
 	BeforeChange func()
 	// SurveyWait is how long a survey waits for its turn; 0 takes a default.
 	SurveyWait time.Duration
-	// AnswerWithin is how long a call waits for PostgreSQL whose ctx has no deadline; 0 takes a default. Whoever does what may take longer gives
-	// a deadline.
+	// AnswerWithin is how long a call waits for PostgreSQL at most; 0 takes a default. Whoever does what takes longer gives a deadline of more than
+	// a minute, which holds instead.
 	AnswerWithin time.Duration
 	// Log is told what a migration found and could not mend; nobody when nil.
 	Log *slog.Logger

@@ -267,6 +267,11 @@ func serve(t *testing.T, data string, args ...string) (p *process, listen string
 	return p, listen
 }
 
+// asPeopleDo is the address that a server of [serve] has for people.
+func asPeopleDo(listen string) string {
+	return "http://localhost:" + listen[strings.LastIndex(listen, ":")+1:]
+}
+
 // finish runs a program to its end and returns what it printed, and its exit status; -1 when a signal ended it after within.
 func finish(t *testing.T, within time.Duration, name string, args ...string) (output string, status int) {
 	t.Helper()
@@ -283,7 +288,7 @@ func finish(t *testing.T, within time.Duration, name string, args ...string) (ou
 	return string(out), 0
 }
 
-// record keeps what a program writes.
+// record keeps the end of what a program writes.
 type record struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -293,8 +298,13 @@ type record struct {
 func (r *record) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if r.text.Len() > recordSize {
+		r.text.Next(r.text.Len() / 2)
+	}
 	return r.text.Write(p)
 }
+
+const recordSize = 64 << 10
 
 func (r *record) String() string {
 	r.mu.Lock()
