@@ -157,7 +157,7 @@ func TestCall_reads_the_code(t *testing.T) {
 	in.get("/signin/method").shows(t, "the choice", http.StatusOK, `action="/signin/phone/send"`, "number ending 23")
 	in.post("/signin/phone/send", nil).leads(t, "a call", "/signin/phone")
 	page := in.get("/signin/phone")
-	page.shows(t, "the page", http.StatusOK, "We are calling the number ending 23", `action="/signin/phone/send"`)
+	page.shows(t, "the page", http.StatusOK, "The call goes to the number ending 23", `action="/signin/phone/send"`)
 	in.post("/signin/phone/send", nil).shows(t, "a second call at once", http.StatusTooManyRequests, "Wait 30 seconds", `id="code-form"`, "number ending 23")
 	if in.isSignedIn() {
 		t.Error("a call alone signs in")
