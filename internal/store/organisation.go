@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"errors"
+	"strings"
 
 	"staffkey"
 )
@@ -103,8 +104,14 @@ func (tx *Tx) ListAncestors(id staffkey.OrganisationID) ([]staffkey.Organisation
 
 // ListPolicyChain returns the settings that count for an organisation, nearest first.
 func (tx *Tx) ListPolicyChain(id staffkey.OrganisationID) ([]staffkey.PolicySettings, error) {
-	var chain []staffkey.PolicySettings
-	err := tx.rows(func(r scanner) error {
+	chain, _, err := tx.policyChain(id)
+	return chain, err
+}
+
+// policyChain is ListPolicyChain with the text that it was read from.
+func (tx *Tx) policyChain(id staffkey.OrganisationID) (chain []staffkey.PolicySettings, whole string, err error) {
+	var b strings.Builder
+	err = tx.rows(func(r scanner) error {
 		var text string
 		if err := r.Scan(&text); err != nil {
 			return err
@@ -114,10 +121,12 @@ func (tx *Tx) ListPolicyChain(id staffkey.OrganisationID) ([]staffkey.PolicySett
 			return err
 		}
 		chain = append(chain, s)
+		b.WriteString(text)
+		b.WriteByte('\n') // is in no JSON as we write it
 		return nil
 	}, `SELECT p.settings FROM organisation_ancestors a JOIN policies p ON p.organisation_id = a.ancestor_id
 		WHERE a.organisation_id = $1 ORDER BY a.depth`, id)
-	return chain, err
+	return chain, b.String(), err
 }
 
 // EachPolicyChain calls fn for an organisation and each below it with those of it and above it that have decided something

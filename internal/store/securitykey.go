@@ -2,7 +2,6 @@ package store
 
 import (
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"strings"
 	"time"
@@ -59,7 +58,7 @@ func (tx *Tx) FindSecurityKey(person staffkey.PersonID, id staffkey.SecurityKeyI
 type KeyHolder struct {
 	Key    staffkey.SecurityKey
 	Person staffkey.Person
-	// Policies are the settings that count for the person, nearest first, as from [Tx.ListPolicyChain].
+	// Policies are the settings that count for the person, nearest first, as from [Tx.ListPolicyChain]. Others share them.
 	Policies []staffkey.PolicySettings
 	// Basis is what was read of all that others may change, to be compared with what [Tx.UseSecurityKey] finds.
 	Basis Basis
@@ -80,8 +79,6 @@ const policiesChanged = "policies_changed"
 var (
 	findKeyHolder = `SELECT k.id, k.person_id, k.state, k.nickname, k.public_key, k.user_handle, k.sign_count, k.user_verified, k.backup_eligible,
 		k.removed_at, k.aaguid, k.firmware, k.trust, p.organisation_id, p.username, p.name, p.state, p.email, p.language,
-		(SELECT string_agg(o.settings, ',' ORDER BY a.depth) FROM organisation_ancestors a JOIN policies o ON o.organisation_id = a.ancestor_id
-			WHERE a.organisation_id = p.organisation_id),
 		(SELECT value FROM installation WHERE name = '` + policiesChanged + `')
 		FROM security_keys k JOIN people p ON p.id = k.person_id WHERE k.credential_id = $1`
 	// A key that was reached in a way that its list does not have gets it (see KeyUse.Reached): only the two lists of one entry are so short that
@@ -94,26 +91,23 @@ var (
 )
 
 // FindKeyHolder returns the key of a credential id with its person and their policy. Every sign-in reads it, so it is one
-// statement, which on PostgreSQL is one round trip, of few columns, which on SQLite cost as much as the search.
+// statement, which on PostgreSQL is one round trip, of few columns, which on SQLite cost as much as the search. The policy is read when it
+// is another than before.
 func (tx *Tx) FindKeyHolder(credential []byte) (KeyHolder, error) {
 	h := KeyHolder{Key: staffkey.SecurityKey{CredentialID: credential}}
 	k, p := &h.Key, &h.Person
 	var count int64
 	var removed sql.NullTime
-	var policies sql.NullString
 	var changed []byte
-	// Settings are JSON objects, so that joined by commas they are the inside of an array.
 	err := tx.q.queryRow(findKeyHolder, credential).
 		Scan(&k.ID, &k.Person, &k.State, &k.Nickname, &k.PublicKey, &k.UserHandle, &count, &k.UserVerified, &k.BackupEligible,
-			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &policies, &changed)
+			&removed, &k.AAGUID, &k.Firmware, &k.Trust, &p.Organisation, &p.Username, &p.Name, &p.State, &p.Email, &p.Language, &changed)
 	if err != nil {
 		return KeyHolder{}, found(err)
 	}
 	k.SignCount, k.RemovedAt, p.ID = uint32(count), utc(removed), k.Person
 	h.Basis = Basis{k.Trust, string(changed)}
-	if policies.Valid {
-		err = json.Unmarshal([]byte("["+policies.String+"]"), &h.Policies)
-	}
+	h.Policies, err = tx.keptPolicyChain(h.Basis.Policies, p.Organisation)
 	return h, err
 }
 

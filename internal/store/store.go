@@ -56,6 +56,8 @@ type Store struct {
 	before  func()
 	log     *slog.Logger
 	notes   notes
+	// policies are those that sign-ins have read.
+	policies policyChains
 }
 
 // engine is what differs between the two databases.
@@ -135,8 +137,9 @@ func (s *Store) Sealer() *Sealer { return s.sealer }
 type Tx struct {
 	q querier
 	// over ends the reading of rows in a survey; nil in all else.
-	over   context.Context
-	sealer *Sealer
+	over     context.Context
+	sealer   *Sealer
+	policies *policyChains
 	// batch bounds the rows of one insert or look-up.
 	batch int
 	// Now is the one instant of the transaction, in UTC with microseconds.
@@ -153,7 +156,7 @@ type Tx struct {
 // a change is made is a condition of that change.
 func (s *Store) Read(ctx context.Context, fn func(*Tx) error) error {
 	return s.engine.read(ctx, func(q querier) error {
-		return fn(&Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now())})
+		return fn(&Tx{q: q, sealer: s.sealer, policies: &s.policies, batch: s.batch, Now: instant(s.now())})
 	})
 }
 
@@ -167,7 +170,7 @@ func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*
 		s.before()
 	}
 	return s.engine.change(ctx, func(q querier) error {
-		tx := &Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now()), Event: event}
+		tx := &Tx{q: q, sealer: s.sealer, policies: &s.policies, batch: s.batch, Now: instant(s.now()), Event: event}
 		if err := tx.run(fn); err != nil {
 			return err
 		}
@@ -178,7 +181,7 @@ func (s *Store) Change(ctx context.Context, event staffkey.AuditEvent, fn func(*
 // Housekeep runs a change that nobody did: sweeping what has expired, and noting that a session was seen.
 func (s *Store) Housekeep(ctx context.Context, fn func(*Tx) error) error {
 	return s.engine.change(ctx, func(q querier) error {
-		return (&Tx{q: q, sealer: s.sealer, batch: s.batch, Now: instant(s.now())}).run(fn)
+		return (&Tx{q: q, sealer: s.sealer, policies: &s.policies, batch: s.batch, Now: instant(s.now())}).run(fn)
 	})
 }
 

@@ -31,7 +31,7 @@ func (s *Store) Survey(ctx context.Context, by staffkey.PersonID, fn func(*Tx) e
 	}
 	defer done()
 	err = s.engine.survey(ctx, func(q querier) error {
-		return fn(&Tx{q: q, over: ctx, sealer: s.sealer, batch: s.batch, Now: instant(s.now())})
+		return fn(&Tx{q: q, over: ctx, sealer: s.sealer, policies: &s.policies, batch: s.batch, Now: instant(s.now())})
 	})
 	if over := ctx.Err(); over != nil {
 		return over // whatever the statement that was broken off says
