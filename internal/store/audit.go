@@ -13,12 +13,17 @@ import (
 const auditColumns = `id, at, kind, outcome, actor_id, actor_name, person_id, organisation_id, subject, subject_name, message,
 	support_code, session_id, ip, browser, detail`
 
+const (
+	auditWidth   = 16
+	insertEvents = "INSERT INTO audit_events (" + auditColumns + ") VALUES "
+)
+
 // Record adds events to the log, in the transaction of what they tell of. Id and time are set here. Names and browsers may be what somebody
 // typed or sent: whatever is no text of one line goes no further, so that no event is kept out of the log or looks like another.
 func (tx *Tx) Record(events ...staffkey.AuditEvent) error {
 	for len(events) > 0 {
 		n := min(len(events), tx.batch)
-		args := make([]any, 0, n*16)
+		args := make([]any, 0, n*auditWidth)
 		for _, e := range events[:n] {
 			e = e.Clean()
 			detail := ""
@@ -32,7 +37,13 @@ func (tx *Tx) Record(events ...staffkey.AuditEvent) error {
 			args = append(args, NewID[string](), tx.Now, e.Kind, e.Outcome, e.Actor, e.ActorName, e.Person, e.Organisation, e.Subject,
 				e.SubjectName, e.Message, e.SupportCode, e.Session, e.IP, e.Browser, detail)
 		}
-		if err := tx.exec("INSERT INTO audit_events ("+auditColumns+") VALUES "+placeholders(n, 16), args...); err != nil {
+		var err error
+		if n == 1 {
+			err = tx.insert(nil, insertEvents, "", args...)
+		} else {
+			err = tx.exec(insertEvents+placeholders(n, auditWidth), args...)
+		}
+		if err != nil {
 			return fmt.Errorf("record %s: %w", events[0].Kind, err)
 		}
 		events = events[n:]

@@ -87,7 +87,7 @@ func TestChangesThatWaitTogetherAreOneTransaction(t *testing.T) {
 			s, _ := onPostgreSQL(t, "default_query_exec_mode", mode)
 			w := plant(t, s)
 			addPerson(t, s, w.trust.ID, "taken")
-			const n = 12
+			const n = 40 // more than go into one statement
 			numbers := make([]int64, n)
 			good := make([]func(*store.Tx) error, n)
 			for i := range good {
@@ -103,9 +103,24 @@ func TestChangesThatWaitTogetherAreOneTransaction(t *testing.T) {
 					t.Errorf("change %d: %v", i, err)
 				}
 			}
+			read(t, s, func(tx *store.Tx) error {
+				var spent, events int
+				err := errors.Join(store.ScanRow(tx, "SELECT COUNT(*) FROM spent_ceremonies", &spent), store.ScanRow(tx, "SELECT COUNT(*) FROM audit_events", &events))
+				if spent != n || events != n+2 { // two from before
+					t.Errorf("%d ceremonies are spent and %d events recorded, want %d and %d", spent, events, n, n+2)
+				}
+				return err
+			})
 			if slices.Sort(numbers); numbers[0] == 0 || numbers[0] != numbers[n-1] {
 				t.Errorf("the changes are of transactions %v, want one", slices.Compact(numbers))
 			}
+
+			// One ceremony counts once, also of many answers that arrive together.
+			id := store.NewID[staffkey.CeremonyID]()
+			same := slices.Repeat([]func(*store.Tx) error{func(tx *store.Tx) error {
+				return tx.Soon(nil, func() error { return tx.SpendCeremony(id, tx.Now) })
+			}}, 8)
+			oneOnly(t, makeTogether(t, s, same...), staffkey.ErrConflict)
 
 			spent := store.NewID[staffkey.CeremonyID]()
 			change(t, s, func(tx *store.Tx) error { return tx.SpendCeremony(spent, tx.Now) })

@@ -36,6 +36,8 @@ type pipeline struct {
 type pendingStatement struct {
 	later
 	by *groupedChange
+	// merged are the statements that it stands for, if they are several.
+	merged []pendingStatement
 }
 
 // onPgx runs fn on the driver's own connection.
@@ -87,6 +89,7 @@ func (p *pipeline) flush(query string, args []any) (pgx.BatchResults, error) {
 	if p.failure != nil {
 		return nil, p.failure
 	}
+	p.pending = together(p.pending)
 	batch := &pgx.Batch{}
 	for _, s := range p.pending {
 		batch.Queue(s.query, s.args...)
@@ -111,6 +114,68 @@ func (p *pipeline) flush(query string, args []any) (pgx.BatchResults, error) {
 	}
 	p.pending = p.pending[:0]
 	return results, nil
+}
+
+// together makes one statement of inserts of one row that several changes have waiting. They go where the first of them is: nothing between
+// them reads what they write.
+func together(pending []pendingStatement) []pendingStatement {
+	if len(pending) < 3 { // one change
+		return pending
+	}
+	kept := pending[:0]
+	first := make(map[string]int, 2)
+	for _, s := range pending {
+		if s.rows == "" {
+			kept = append(kept, s)
+			continue
+		}
+		at, ok := first[s.rows]
+		if !ok || len(kept[at].merged) == maxTogether {
+			first[s.rows] = len(kept)
+			kept = append(kept, s)
+			continue
+		}
+		into := &kept[at]
+		if into.merged == nil {
+			into.merged = append(into.merged, *into)
+		}
+		into.merged = append(into.merged, s)
+	}
+	for i := range kept {
+		kept[i].merge()
+	}
+	return kept
+}
+
+// maxTogether bounds the rows of such a statement, and with it how many texts there are of it: each is prepared.
+const maxTogether = 16
+
+// merge makes the statement one of all rows.
+func (s *pendingStatement) merge() {
+	n := len(s.merged)
+	if n < 2 {
+		return
+	}
+	width := len(s.args)
+	args := make([]any, 0, n*width)
+	for _, m := range s.merged {
+		args = append(args, m.args...)
+	}
+	merged := s.merged
+	s.query, s.args = s.rows+placeholders(n, width)+s.rest, args
+	s.outcome = func(inserted int64, _ scanner, err error) error {
+		each := int64(1)
+		if inserted != int64(n) {
+			each = 0 // which of them was not, nobody knows; in savepoints each is alone
+		}
+		var first error
+		for _, m := range merged {
+			if told := m.outcome(each, nil, err); told != nil && first == nil {
+				first = told
+			}
+		}
+		return first
+	}
 }
 
 // tell reads what became of a statement. Whatever is made of an error, there is one: it has ended the transaction.

@@ -41,6 +41,9 @@ type later struct {
 	row bool
 	// sure says that outcome makes no error of a statement that the database has run, so that nothing keeps the commit from going with it.
 	sure bool
+	// rows is the beginning of an insert of one row, "INSERT INTO … VALUES ", and rest its end: those of several changes may be one statement. No
+	// statement that waits beside it may read what it writes, or write what it reads.
+	rows, rest string
 }
 
 // atOnce runs a later statement now.
@@ -132,6 +135,26 @@ func (tx *Tx) exec(query string, args ...any) error {
 	}
 	_, err := tx.affected(query, args...)
 	return err
+}
+
+// insert inserts one row of a table that no statement of [Tx.Soon] reads; rest is what follows the values. Missing is returned when nothing was
+// inserted, unless it is nil.
+func (tx *Tx) insert(missing error, rows, rest string, args ...any) error {
+	refine := tx.refine
+	if refine == nil {
+		refine = func(err error) error { return err }
+	}
+	s := later{query: rows + placeholders(1, len(args)) + rest, args: args, rows: rows, rest: rest, sure: missing == nil}
+	s.outcome = func(n int64, _ scanner, err error) error {
+		if err = tx.failed(err); err == nil && n == 0 {
+			err = missing
+		}
+		return refine(err)
+	}
+	if tx.refine != nil {
+		return tx.q.soon(s)
+	}
+	return atOnce(tx.q, s)
 }
 
 // constraint turns a broken unique or foreign key into its error kind.

@@ -122,7 +122,7 @@ func (tx *Tx) EndWeakSessions(person staffkey.PersonID, except staffkey.SessionI
 
 // SpendCeremony marks a ceremony as used. ErrConflict: it was used before, which refuses everything in the transaction.
 func (tx *Tx) SpendCeremony(id staffkey.CeremonyID, expiresAt time.Time) error {
-	return tx.one(staffkey.ErrConflict, "INSERT INTO spent_ceremonies (id, expires_at) VALUES ($1, $2) ON CONFLICT (id) DO NOTHING", id, instant(expiresAt))
+	return tx.insert(staffkey.ErrConflict, "INSERT INTO spent_ceremonies (id, expires_at) VALUES ", " ON CONFLICT (id) DO NOTHING", id, instant(expiresAt))
 }
 
 // sweepKeep is how long ended sessions and used links stay, for the questions of the day after.
