@@ -100,7 +100,7 @@ func (s *Store) migrator() (*goose.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.refold())}
+	dialect, options := goose.DialectSQLite3, []goose.ProviderOption{goose.WithDisableGlobalRegistry(true), goose.WithGoMigrations(s.refold(), s.reshape())}
 	if s.name == "postgresql" {
 		dialect = goose.DialectPostgres
 		// In a table, with a lease: a lock of the session would stay for ever on a connection of a pooler that hands them out by transaction.
