@@ -132,7 +132,7 @@ type server struct {
 
 // ballastSize lets that much garbage gather between two collections, beyond what the live heap allows. Each megabyte of it takes a
 // little more than one of memory, as garbage.
-const ballastSize = 8 << 20
+const ballastSize = 2 << 20
 
 // wire connects the packages for an address.
 func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*server, error) {

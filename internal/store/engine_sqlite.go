@@ -47,7 +47,7 @@ func openSQLite(ctx context.Context, path string, readers int) (engine, error) {
 	query := url.Values{
 		"_pragma": {
 			"busy_timeout(10000)", "journal_mode(WAL)", "synchronous(FULL)", "foreign_keys(ON)",
-			"temp_store(MEMORY)", "cache_size(-2000)", "trusted_schema(OFF)",
+			"temp_store(MEMORY)", "cache_size(-1000)", "trusted_schema(OFF)",
 			"wal_autocheckpoint(2000)",
 		},
 		"_txlock": {"immediate"}, "_time_format": {"sqlite"},
