@@ -137,7 +137,7 @@ func ValidateNickname(s string) (string, error) {
 	}
 	s = strings.TrimFunc(TidyText(s), unicode.IsSpace)
 	if n := utf8.RuneCountInString(s); n > MaxNickname {
-		return "", Invalid("nickname", "name.long", "Max", MaxNickname, "Count", n)
+		return "", Invalid("nickname", "name.long", "Max", MaxNickname, "Count", n-MaxNickname)
 	}
 	for _, r := range s {
 		if unicode.IsControl(r) || isReordering(r) {

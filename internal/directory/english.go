@@ -91,7 +91,7 @@ var english = map[string]string{
 		"say --new-holder {Username} if it is somebody else's now, or --same-person {Username} if both are one person",
 
 	"name.empty":      "enter a nickname",
-	"name.long":       "use {Max} characters or fewer (there are {Count})",
+	"name.long":       "use {Max} characters or fewer (that is {Count} too many)",
 	"name.taken":      "there is a token “{Nickname}” already",
 	"name.characters": "contains characters that cannot be used here",
 	"key.undo.late":   "the key was removed more than 10 minutes ago: register it again",

@@ -54,6 +54,7 @@ func TestDevice_with_a_key(t *testing.T) {
 	if got := b.row("browser"); !strings.Contains(got, "Chrome ") || !strings.Contains(got, " on Linux: can use keys") {
 		t.Errorf("browser: want name, version and system, got %q", got)
 	}
+	b.click("#capabilities summary")
 	b.has("#capabilities", "userVerifyingPlatformAuthenticator")
 	b.inspect()
 

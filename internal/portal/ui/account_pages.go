@@ -1,6 +1,9 @@
 package ui
 
-import "time"
+import (
+	"reflect"
+	"time"
+)
 
 // TokenCard is one token in the person's own list.
 type TokenCard struct {
@@ -323,6 +326,39 @@ type ActivityItem struct {
 	Where string
 	// Result is "ok", "refused" or "noanswer".
 	Result string
+	// Times is how often it happened in a row, since First; 0 stands for once.
+	Times int
+	First time.Time
+}
+
+// ActivityDay is what happened on one day.
+type ActivityDay struct {
+	At    time.Time
+	Items []ActivityItem
+}
+
+// Days groups the items, newest first, by day. What happened several times in a row, in the same place and with the same result, is one item
+// with the newest of them: so many rows that say the same hide the one that does not.
+func (v *view) Days(items []ActivityItem) []ActivityDay {
+	var days []ActivityDay
+	for _, item := range items {
+		at := item.At.In(v.F.zone())
+		if n := len(days); n == 0 || days[n-1].At.YearDay() != at.YearDay() || days[n-1].At.Year() != at.Year() {
+			days = append(days, ActivityDay{At: at})
+		}
+		day := &days[len(days)-1]
+		if n := len(day.Items); n > 0 && day.Items[n-1].repeats(item) {
+			last := &day.Items[n-1]
+			last.Times, last.First = max(last.Times, 1)+1, item.At
+			continue
+		}
+		day.Items = append(day.Items, item)
+	}
+	return days
+}
+
+func (i ActivityItem) repeats(other ActivityItem) bool {
+	return i.Where == other.Where && i.Result == other.Result && reflect.DeepEqual(i.Sentence, other.Sentence)
 }
 
 // RecoveryCodesPage is /me/recovery-codes, and /me/recovery-codes/new with fresh codes. Making new ones posts to the first.

@@ -121,6 +121,9 @@ func (v *view) RuleWord(rule string) string {
 	return v.text(v.F, Text{ID: "ops.rules.others." + rule})
 }
 
+// ISODay names a day in the page's time zone.
+func (v *view) ISODay(t time.Time) string { return t.In(v.F.zone()).Format("2006-01-02") }
+
 // ISO is a time for the datetime attribute of <time>.
 func (v *view) ISO(t time.Time) string { return t.UTC().Format(time.RFC3339) }
 

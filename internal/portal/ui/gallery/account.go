@@ -37,6 +37,8 @@ func items() []ui.ActivityItem {
 	return []ui.ActivityItem{
 		{ID: "e1", At: ago(33 * time.Minute), Sentence: ui.Text{ID: "activity.signin.key", Args: nickname}, Where: "Edge on Windows, 10.2.0.14", Result: "ok"},
 		{ID: "e2", At: ago(40 * time.Minute), Sentence: ui.Text{ID: "activity.signin.noanswer"}, Where: "Edge on Windows, 10.2.0.14", Result: "noanswer"},
+		{ID: "e21", At: ago(41 * time.Minute), Sentence: ui.Text{ID: "activity.signin.noanswer"}, Where: "Edge on Windows, 10.2.0.14", Result: "noanswer"},
+		{ID: "e22", At: ago(47 * time.Minute), Sentence: ui.Text{ID: "activity.signin.noanswer"}, Where: "Edge on Windows, 10.2.0.14", Result: "noanswer"},
 		{ID: "e3", At: ago(26 * time.Hour), Sentence: ui.Text{ID: "activity.signin.refused"}, Result: "refused"},
 		{ID: "e4", At: ago(195 * day), Sentence: ui.Text{ID: "activity.token.renamed", Args: map[string]any{"From": Markup, "Nickname": Hebrew}}, Where: "Firefox on Linux", Result: "ok"},
 	}
@@ -55,7 +57,7 @@ func accountStates() []State {
 		Undo: &ui.UndoButton{Action: "/me/tokens/t2/restore", Label: ui.Text{ID: "flash.undo"}}}
 	codeUsed := &ui.Flash{Kind: "warn", Message: ui.Counted("flash.recovery-used", 1)}
 	tokens := ui.TokensPage{Tokens: cards(), Usable: 2, Limit: 5, Methods: otherMethods()}
-	long := ui.Form{Errors: []ui.FieldError{{Field: "nickname", Message: ui.Counted("name.long", 52)}}}
+	long := ui.Form{Errors: []ui.FieldError{{Field: "nickname", Message: ui.Counted("name.long", 12)}}}
 	wrong := tokens
 	wrong.Form, wrong.Edit = long, &ui.EditForm{ID: "t2", Nickname: "A nickname that is much longer than forty characters"}
 	renamed := tokens

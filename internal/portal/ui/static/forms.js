@@ -49,7 +49,8 @@
     const max = +input.dataset.count;
     const update = () => {
       const n = [...input.value.normalize()].length;
-      line.textContent = line.dataset.text.replace("{n}", n).replace("{max}", max);
+      const { text, over } = line.dataset;
+      line.textContent = n > max ? over.replace("{n}", n - max) : text.replace("{n}", n).replace("{max}", max);
       line.classList.toggle("count-over", n > max);
     };
     input.addEventListener("input", update);
