@@ -16,6 +16,8 @@ import (
 )
 
 func (p *Portal) metadataFacts(r *request) (ui.MetadataFacts, error) {
+	// A command or another node may have imported newer: this one knows it within half a minute, and at once when somebody looks.
+	_ = p.Directory.RefreshMetadata(r.Context()) // what keeps it from that is told by the job that does it, and must not keep anybody from this page
 	m, err := p.Directory.Metadata(r.Context())
 	if err != nil {
 		return ui.MetadataFacts{}, err

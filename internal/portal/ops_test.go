@@ -202,6 +202,22 @@ func (u unread) Read([]byte) (int, error) {
 	return 0, io.EOF
 }
 
+// Metadata that a command or another node has imported is there when an operator looks, with its models.
+func TestOperators_see_metadata_that_another_imported(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		op, h := s.operator()
+		issuer := s.alliance()
+		entry := mdstest.Model{AAGUID: s.keys(h)[0].AAGUID, Description: "Key of the alliance"}
+		other := s.otherNode()
+		other.models.Believe(mds.Trust{Roots: issuer.Roots()})
+		if _, err := other.directory.ImportMetadata(t.Context(), staffkey.ConsoleActor(), issuer.BLOB(t, 12, s.clock.Now().AddDate(0, 1, 0), entry), "blob.jwt"); err != nil {
+			t.Fatal(err)
+		}
+		op.get("/ops").shows(t, "the overview", http.StatusOK, "Number 12, 1 model,")
+	})
+}
+
 // F81: metadata by a page: what was signed by the right one is used, anything else is told and changes nothing.
 func TestOperators_import_metadata(t *testing.T) {
 	t.Parallel()
