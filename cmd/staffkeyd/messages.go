@@ -28,7 +28,7 @@ type messageConfig struct {
 	SMTPRoots        string   `help:"File with the certificates (PEM) of the authorities that the mail server's may come from, instead of those of this machine." type:"path" placeholder:"FILE"`
 	MailFrom         string   `help:"Address that e-mails come from." placeholder:"ADDRESS"`
 	TextProvider     []string `help:"Who sends text messages: http, twilio or govuk-notify. Given more than once, the next is asked when one fails." enum:"http,twilio,govuk-notify" placeholder:"PROVIDER"`
-	VoiceProvider    []string `help:"Who makes phone calls: http or twilio. May be given more than once, too." enum:"http,twilio" placeholder:"PROVIDER"`
+	VoiceProvider    []string `help:"Who makes phone calls: http or twilio, which has to reach --address: it asks there what to say when a key was pressed. May be given more than once, too." enum:"http,twilio" placeholder:"PROVIDER"`
 
 	HTTPProviderURL         string `help:"Address of a gateway of your own that takes text messages and calls as JSON." placeholder:"URL"`
 	HTTPProviderTokenFile   string `help:"File that holds the bearer token for the gateway." type:"path" placeholder:"FILE"`

@@ -17,7 +17,7 @@ import (
 // people something.
 func (c *serverConfig) checkMessages(ctx context.Context, set settled, check func(string, error), note func(string, *problem)) {
 	if p := set.messages.noMail(); p != nil {
-		note("messages: "+set.messages.String(), p)
+		note("messages ("+set.messages.String()+")", p)
 	} else {
 		check("messages: "+set.messages.String(), nil)
 	}

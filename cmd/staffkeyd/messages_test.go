@@ -94,7 +94,7 @@ func TestDoctor_says_which_channels_there_are(t *testing.T) {
 		t.Errorf("want %q in:\n%s", want, out)
 	}
 	out, _ = capture(t, append(common, "--voice-provider", "twilio", "--twilio-account", "AC1", "--twilio-token-file", secret, "--twilio-from", "Northmoor", "--twilio-voice-from", "+441632960000")...)
-	if want := "!   messages: no e-mail, no text messages, calls by twilio: no e-mail can be sent: "; !strings.Contains(out, want) || !strings.Contains(out, "--smtp-host HOST") {
+	if want := "!   messages (no e-mail, no text messages, calls by twilio): no e-mail can be sent: "; !strings.Contains(out, want) || !strings.Contains(out, "--smtp-host HOST") {
 		t.Errorf("want %q in:\n%s", want, out)
 	}
 }

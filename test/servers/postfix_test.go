@@ -45,7 +45,7 @@ var postfixPorts = map[string]string{
 	"plain":   "",
 	"greeted": "-o smtpd_helo_required=yes -o smtpd_helo_restrictions=reject_non_fqdn_helo_hostname",
 	"sender":  "-o smtpd_sender_restrictions=check_sender_access,static:{550 5.1.8 Sender address rejected}",
-	"slow":    "-o smtpd_end_of_data_restrictions=sleep,2",
+	"slow":    "-o smtpd_end_of_data_restrictions=sleep,6",
 	"tls":     "-o smtpd_tls_security_level=encrypt",
 	"smtps":   "-o smtpd_tls_wrappermode=yes -o smtpd_tls_security_level=encrypt",
 }
@@ -310,7 +310,7 @@ func TestPostfix_takes_its_time(t *testing.T) {
 	t.Parallel()
 	p := startPostfix(t)
 	patient := p.config("slow")
-	patient.Step, patient.Begin = time.Second, 10*time.Second // shorter than it takes for the end
+	patient.Step, patient.Begin = 4*time.Second, 30*time.Second // a step is shorter than it takes for the end
 	o := newOutbox(t)
 	o.put("amara@nhs.example")
 	if state, problem := o.deliver(patient); state != staffkey.DeliverySent {

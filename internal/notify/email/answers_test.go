@@ -119,32 +119,49 @@ func TestSend_a_server_that_hangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = silent.Close() }) // it has no connection to lose
-	release := make(chan struct{})
-	t.Cleanup(func() { close(release) })
-	hang := func() error { <-release; return errors.New("late") }
-	end := (&server{secure: email.StartTLS, data: hang}).start(t, a)
-	to := (&server{secure: email.StartTLS, rcpt: hang}).start(t, a)
-	const soon, late = 100 * time.Millisecond, time.Minute
-	for name, tt := range map[string]struct {
-		port   int
-		step   string
+	const soon, late = 100 * time.Millisecond, 5 * time.Minute
+	for _, tt := range []struct {
+		name             string
+		hangs            string // where the server hangs; before its greeting when empty
+		step, begin, end time.Duration
+		// cancelled is when the server hangs, and not by a limit.
+		cancelled bool
+		// at is where it ends; anywhere before the end when empty, because the machine may be slow.
+		at     string
 		unsure bool
 	}{
-		"at once":          {silent.Addr().(*net.TCPAddr).Port, "greeting", false},
-		"at the recipient": {to.port, "RCPT TO", false},
-		"at the end":       {end.port, "the end of the message", true},
+		{"at once", "", soon, late, late, false, "greeting", false},
+		{"at once, in all", "", late, soon, late, false, "", false},
+		{"at the recipient", "recipient", soon, late, late, false, "", false},
+		{"at the recipient, in all", "recipient", late, soon, late, false, "", false},
+		{"at the recipient, when the server stops", "recipient", late, late, late, true, "RCPT TO", false},
+		{"at the end", "end", late, late, soon, false, "the end of the message", true},
+		{"at the end, when the server stops", "end", late, late, late, true, "the end of the message", true},
 	} {
-		for limit, times := range map[string]struct{ step, begin, end, context time.Duration }{
-			"step": {soon, late, soon, late}, "all steps": {late, soon, soon, late}, "context": {late, late, late, soon},
-		} {
-			cfg := end.config(a)
-			cfg.Port, cfg.Step, cfg.Begin, cfg.End = tt.port, times.step, times.begin, times.end
-			ctx, cancel := context.WithTimeout(t.Context(), times.context)
-			_, err := newChannel(t, cfg).Send(ctx, welcome)
-			cancel()
-			if err == nil || notify.IsPermanent(err) || notify.IsUnsure(err) != tt.unsure || err.Error() != tt.step+": no answer in time" {
-				t.Errorf("%s, limited by %s: got error %v, want one at %q that is unsure: %t", name, limit, err, tt.step, tt.unsure)
-			}
+		release, reached := make(chan struct{}), make(chan bool, 1)
+		t.Cleanup(func() { close(release) })
+		hang := func() error { reached <- true; <-release; return errors.New("late") }
+		s := &server{secure: email.StartTLS}
+		switch tt.hangs {
+		case "recipient":
+			s.rcpt = hang
+		case "end":
+			s.data = hang
+		}
+		s.start(t, a)
+		cfg := s.config(a)
+		cfg.Step, cfg.Begin, cfg.End = tt.step, tt.begin, tt.end
+		if tt.hangs == "" {
+			cfg.Port = silent.Addr().(*net.TCPAddr).Port
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		if tt.cancelled {
+			go func() { <-reached; cancel() }()
+		}
+		_, err := newChannel(t, cfg).Send(ctx, welcome)
+		cancel()
+		if err == nil || notify.IsPermanent(err) || notify.IsUnsure(err) != tt.unsure || !strings.HasSuffix(err.Error(), tt.at+": no answer in time") {
+			t.Errorf("%s: got error %v, want one at %q that is unsure: %t", tt.name, err, tt.at, tt.unsure)
 		}
 	}
 }
