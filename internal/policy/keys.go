@@ -138,6 +138,8 @@ type Verdict struct {
 	// Finding is the finding that it was, or that a key is flagged by though it is accepted.
 	Finding staffkey.FindingKind
 	Flagged bool
+	// unshown: it is new, and something has to be proved.
+	unshown bool
 }
 
 // Err is the refusal of a verdict, nil unless it refuses.
@@ -149,7 +151,12 @@ func (v Verdict) Err(f staffkey.KeyFacts) error {
 	if name == "" {
 		name = f.Model.AAGUID
 	}
-	return staffkey.Refused(v.Rule, "key.model", "Model", name).Because("model %s, %s, attestation %q %s", f.Model.AAGUID, f.Model.Level, f.Trust, v.Finding)
+	message := "key.model"
+	// A new key that proved nothing, where something has to be proved: the browser may have kept it back, because the person told it to.
+	if v.unshown && f.Trust == staffkey.TrustNone {
+		message = "key.unproven"
+	}
+	return staffkey.Refused(v.Rule, message, "Model", name).Because("model %s, %s, attestation %q %s", f.Model.AAGUID, f.Model.Level, f.Trust, v.Finding)
 }
 
 // JudgeKey says what rules make of a key (F82): one that is new, or one that is in use and is judged again. It is pure, so that asking
@@ -174,9 +181,9 @@ func JudgeKey(rules staffkey.KeyRules, k staffkey.SecurityKey, f staffkey.KeyFac
 	}
 	switch {
 	case *rules.Attestation == staffkey.AttestationProven && !proven:
-		return refuse("model_attestation")
+		return Verdict{Answer: Refuse, Rule: "model_attestation", unshown: isNew}
 	case *rules.Level > staffkey.NotCertified && (!proven || f.Model.Level < *rules.Level):
-		return refuse("model_level")
+		return Verdict{Answer: Refuse, Rule: "model_level", unshown: isNew}
 	case !*rules.Synced && k.BackupEligible:
 		return refuse("model_synced")
 	case AsksForPerson(rules) && !k.UserVerified:

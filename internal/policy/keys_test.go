@@ -102,7 +102,9 @@ func TestJudgeKey(t *testing.T) {
 	}
 	for _, test := range tests {
 		rules := Effective([]staffkey.PolicySettings{{Keys: &test.rules}}).Keys
-		if got := JudgeKey(rules, test.key, test.facts, true); got != test.isNew {
+		got := JudgeKey(rules, test.key, test.facts, true)
+		got.unshown = false // see TestVerdict_of_a_key_that_shows_nothing
+		if got != test.isNew {
 			t.Errorf("%s: new: got %+v, want %+v", test.name, got, test.isNew)
 		}
 		if got := JudgeKey(test.rules, test.key, test.facts, false); got != test.existing {
@@ -254,6 +256,30 @@ func TestRecallOf(t *testing.T) {
 		r, phase := RecallOf(test.recalls, chain, test.key, now)
 		if r.ID != test.id || phase != test.phase {
 			t.Errorf("%s: got recall %q in phase %d, want %q in %d", test.name, r.ID, phase, test.id, test.phase)
+		}
+	}
+}
+
+// V9: a new key that shows nothing, where something has to be shown, may have been kept back by its browser; one in use has no such way out.
+func TestVerdict_of_a_key_that_shows_nothing(t *testing.T) {
+	t.Parallel()
+	for name, test := range map[string]struct {
+		rules staffkey.KeyRules
+		trust staffkey.Trust
+		isNew bool
+		want  string
+	}{
+		"new, proof is asked for":      {staffkey.KeyRules{Attestation: new(staffkey.AttestationProven)}, staffkey.TrustNone, true, "key.unproven"},
+		"new, a level is asked for":    {staffkey.KeyRules{Level: new(staffkey.Level2)}, staffkey.TrustNone, true, "key.unproven"},
+		"in use":                       {staffkey.KeyRules{Attestation: new(staffkey.AttestationProven)}, staffkey.TrustNone, false, "key.model"},
+		"of a model that nobody knows": {staffkey.KeyRules{Attestation: new(staffkey.AttestationProven)}, staffkey.TrustUnknown, true, "key.model"},
+		"denied":                       {staffkey.KeyRules{Others: new(staffkey.ModelDeny)}, staffkey.TrustNone, true, "key.model"},
+	} {
+		f := staffkey.KeyFacts{Trust: test.trust}
+		err := JudgeKey(mergeKeyRules(defaultKeyRules, test.rules), staffkey.SecurityKey{UserVerified: true}, f, test.isNew).Err(f)
+		var r *staffkey.Refusal
+		if !errors.As(err, &r) || r.Message.ID != test.want {
+			t.Errorf("%s: error %+v, want %s", name, err, test.want)
 		}
 	}
 }

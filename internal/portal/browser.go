@@ -3,6 +3,7 @@ package portal
 import (
 	"strings"
 
+	"staffkey"
 	"staffkey/internal/portal/ui"
 )
 
@@ -48,6 +49,13 @@ func first(agent string, marks []mark) string {
 		}
 	}
 	return ""
+}
+
+// asksTwice reports a browser that may ask a second question after the touch, whether the page may know what kind of key it is: Firefox on
+// computers, when attestation is asked for (seen in ESR 153.8; without an answer it waits, and "Block" makes a key that proves nothing).
+func asksTwice(agent string, rules staffkey.KeyRules) bool {
+	return strings.Contains(agent, "Firefox/") && first(agent, browserMarks) == "Firefox" && first(agent, systemMarks) != "Android" &&
+		(rules.Conveyance == nil || *rules.Conveyance != staffkey.ConveyNone)
 }
 
 // unsupported reports a browser that can never use a security key: Internet Explorer, Edge before it was Chromium, and

@@ -154,7 +154,7 @@ func (p *Portal) showReplace(r *request, list []staffkey.SecurityKey, chosen sta
 		page.Back = tokenPath(chosen, "pin")
 	}
 	// The options come with the press, which puts the old entry on hold first: to reset a key takes longer than options are fresh.
-	page.Ceremony = registerCeremony(signin.Begun{}, signin.EnrolOptions{})
+	page.Ceremony = r.registerCeremony(signin.Begun{}, signin.EnrolOptions{})
 	return p.render(r, http.StatusOK, "selfservice", page)
 }
 
@@ -176,6 +176,6 @@ func (p *Portal) replace(r *request) error {
 	if err != nil {
 		return err
 	}
-	c := registerCeremony(begun, o)
+	c := r.registerCeremony(begun, o)
 	return r.writeJSON(http.StatusOK, map[string]string{"ceremony": c.Sealed, "options": c.Options, "outcome": c.Outcome, "code": c.Code})
 }

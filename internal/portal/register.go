@@ -22,7 +22,7 @@ func (p *Portal) registerPage(r *request) error {
 	if err != nil {
 		return err
 	}
-	page := ui.RegisterPage{Ceremony: registerCeremony(begun, o), Again: o.Again}
+	page := ui.RegisterPage{Ceremony: r.registerCeremony(begun, o), Again: o.Again}
 	if p.inSetUp(r) {
 		page.Back, page.Skip = "/setup", "/setup/key/skip"
 	}
@@ -34,10 +34,11 @@ func registerOptionsOf(r *request) signin.EnrolOptions {
 	return signin.EnrolOptions{Again: r.FormValue("again") == "1", Replaces: staffkey.SecurityKeyID(knownID(r.FormValue("replaces")))}
 }
 
-func registerCeremony(begun signin.Begun, o signin.EnrolOptions) ui.Ceremony {
+func (r *request) registerCeremony(begun signin.Begun, o signin.EnrolOptions) ui.Ceremony {
 	c := ui.Ceremony{
 		Kind: "create", Action: "/me/tokens/register", Outcome: "/me/tokens/register/outcome", Refresh: "/me/tokens/register/options", Step: "register",
 		Options: string(begun.Options), Sealed: begun.Sealed, Code: begun.Code,
+		AsksTwice: asksTwice(r.UserAgent(), begun.Subject.Policy.Keys),
 	}
 	query := url.Values{}
 	if o.Again {
@@ -59,7 +60,7 @@ func (p *Portal) registerOptions(r *request) error {
 	if err != nil {
 		return err
 	}
-	return r.writeOptions(registerCeremony(begun, o))
+	return r.writeOptions(r.registerCeremony(begun, o))
 }
 
 func (p *Portal) register(r *request) error {
@@ -114,7 +115,7 @@ func (p *Portal) registerOutcome(r *request, o outcome, page *ui.OutcomePage) er
 	if err != nil {
 		return err
 	}
-	c := registerCeremony(begun, how)
+	c := r.registerCeremony(begun, how)
 	page.Retry = &c
 	return nil
 }

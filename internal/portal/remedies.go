@@ -17,7 +17,7 @@ const (
 var remedies = map[string]staffkey.Remedy{
 	"wa.noanswer": staffkey.RemedyRetry, "wa.timeout": staffkey.RemedyRetry, "wa.focus": staffkey.RemedyRetry, "wa.busy": staffkey.RemedyRetry,
 	"wa.unknown": staffkey.RemedyRetry, "wa.constraint": staffkey.RemedyRetry, "wa.instant": staffkey.RemedyRetry, "wa.answer": staffkey.RemedyRetry,
-	"wa.error": staffkey.RemedyRetry, "key.uv": staffkey.RemedyRetry, "key.another": staffkey.RemedyRetry,
+	"wa.error": staffkey.RemedyRetry, "key.unproven": staffkey.RemedyRetry, "key.uv": staffkey.RemedyRetry, "key.another": staffkey.RemedyRetry,
 
 	"key.again": staffkey.RemedyRegister, "key.elsewhere": staffkey.RemedyRegister, "key.clone": staffkey.RemedyRegister, "key.unknown": staffkey.RemedyRegister,
 

@@ -35,6 +35,16 @@ type Ceremony struct {
 	// Conditional lets the browser offer keys in the username field
 	// (mediation "conditional"). Only for devices of one person.
 	Conditional bool
+	// AsksTwice says that this browser may ask another question after the touch, whether we may know what kind of key it is.
+	AsksTwice bool
+}
+
+// Waiting tells the panel what is waited for: "get", "create", or "create-twice" where the browser may ask twice.
+func (c Ceremony) Waiting() string {
+	if c.AsksTwice {
+		return c.Kind + "-twice"
+	}
+	return c.Kind
 }
 
 // FreshSeconds is IssuedAgeLimit for the template.

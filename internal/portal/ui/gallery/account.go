@@ -116,8 +116,11 @@ func accountStates() []State {
 func wizardStates() []State {
 	suggestions := []string{"Lanyard", "Desk", "Home", "Spare", "YubiKey 5 NFC, Ward 6"}
 	taken := ui.Form{Errors: []ui.FieldError{{Field: "nickname", Message: ui.Text{ID: "name.taken", Args: map[string]any{"Nickname": "Lanyard"}}}}}
+	twice := create("register")
+	twice.AsksTwice = true
 	return []State{
 		{"register", person("selfservice"), ui.RegisterPage{Ceremony: create("register")}},
+		{"register-firefox", person("selfservice"), ui.RegisterPage{Ceremony: twice}},
 		{"register-again", person("selfservice"), ui.RegisterPage{Ceremony: create("register"), Again: true}},
 		{"register-setup", visitor(), ui.RegisterPage{Ceremony: create("register"), Back: "/setup", Skip: "/setup/key/skip"}},
 		{"exists", person("selfservice"), ui.ExistsPage{Nicknames: []string{"Blue lanyard key"}}},

@@ -78,7 +78,7 @@ func signInStates() []State {
 var OutcomeIDs = []string{
 	"wa.noanswer", "wa.timeout", "wa.instant", "wa.focus", "wa.busy", "wa.exists", "wa.domain", "wa.unsup", "wa.constraint",
 	"wa.unknown", "wa.data", "wa.answer", "wa.error", "wa.bound", "wa.filter", "wa.perm", "wa.none", "wa.nojs",
-	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.again", "key.elsewhere", "key.late",
+	"key.unknown", "key.other", "key.removed", "key.suspended", "key.model", "key.unproven", "key.recalled", "key.recall-alone", "key.uv", "key.clone", "key.again", "key.elsewhere", "key.late",
 	"key.before", "key.spent", "key.changed", "key.password", "key.review", "key.another",
 }
 
