@@ -20,6 +20,7 @@ const (
 	maxForm        = 8 << 10
 	maxAttestation = 64 << 10 // certificates of a key, and of who made them
 	maxRules       = 64 << 10 // a line for each model
+	maxAnchorForm  = 1 << 20  // a file of certificates, and as text with its escapes
 	maxUpload      = staffkey.MaxMetadata + maxAttestation
 )
 

@@ -2,6 +2,7 @@ package portal_test
 
 import (
 	"bytes"
+	"encoding/pem"
 	"errors"
 	"html"
 	"io"
@@ -14,6 +15,7 @@ import (
 	"time"
 
 	"staffkey"
+	"staffkey/internal/ctap/softkey"
 	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/securitykey/mds/mdstest"
 )
@@ -393,5 +395,46 @@ func TestOperators_review_keys(t *testing.T) {
 				t.Errorf("%s is %s", k.Nickname, k.State)
 			}
 		}
+	})
+}
+
+// V5: trust anchors by a page: what would come of a file is said first, and what is no certificate adds nothing and loses nothing.
+func TestOperators_add_trust_anchors(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, s *stack) {
+		op, h := s.operator()
+		issuer, err := softkey.DefaultIssuer()
+		if err != nil {
+			t.Fatal(err)
+		}
+		model := s.keys(h)[0].AAGUID
+		file := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: issuer.Root().Raw})
+		op.get("/ops/metadata").shows(t, "the metadata", http.StatusOK, `href="/ops/anchors"`)
+		op.get("/ops/anchors").shows(t, "no anchors", http.StatusOK, "There are none.")
+		upload := func(aaguid string, content []byte) answer {
+			return op.upload("/ops/anchors?model="+url.QueryEscape(aaguid), "file", `C:\Downloads\maker.pem`, content)
+		}
+		upload(model, []byte("<html>")).shows(t, "no certificate", http.StatusUnprocessableEntity, "holds certificates in PEM or DER", `action="/ops/anchors?model=`+model+`"`)
+		op.get("/ops/anchors?model="+model).shows(t, "the file is asked for", http.StatusOK, `enctype="multipart/form-data"`)
+		op.get("/ops/anchors?model=YubiKey").shows(t, "nonsense", http.StatusOK, "There is a problem", `value="YubiKey"`)
+		upload(model, nil).shows(t, "no file", http.StatusUnprocessableEntity, "Choose a file of at most 256 KB")
+		upload("YubiKey", file).shows(t, "no model", http.StatusUnprocessableEntity, "There is a problem", `value="YubiKey"`)
+		check := upload(" "+strings.ToUpper(model), file)
+		check.shows(t, "the preview", http.StatusOK, "Trust these certificates?", model, "maker.pem", "Whoever holds the private key")
+		op.get("/ops/anchors").shows(t, "a look adds nothing", http.StatusOK, "There are none.")
+		op.post("/ops/anchors/add", check.hidden("anchors-add-form")).leads(t, "adding", "/ops/anchors")
+		list := op.get("/ops/anchors")
+		list.shows(t, "the anchors", http.StatusOK, model, "maker.pem", "The certificates are trusted.")
+		anchors, err := s.directory.ListAnchors(t.Context(), staffkey.ConsoleActor())
+		if err != nil || len(anchors) != 1 {
+			t.Fatalf("anchors %+v, error %v, want one", anchors, err)
+		}
+		remove := "/ops/anchors/" + string(anchors[0].ID) + "/remove"
+		if answer := s.session(h).post(remove, url.Values{}); answer.StatusCode == http.StatusSeeOther && answer.Header.Get("Location") == "/ops/anchors" {
+			t.Error("a person has taken an anchor away")
+		}
+		op.post(remove, url.Values{}).leads(t, "removing", "/ops/anchors")
+		op.get("/ops/anchors").shows(t, "the anchors after", http.StatusOK, "There are none.", "trusted no more")
+		op.post(remove, url.Values{}).shows(t, "removing it again", http.StatusNotFound)
 	})
 }

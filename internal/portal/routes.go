@@ -264,6 +264,10 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("GET", "/ops/reviews", p.reviews)
 	operators("POST", "/ops/reviews", p.approve)
 	operators("GET", "/ops/metadata", p.metadataPage)
+	operators("GET", "/ops/anchors", p.anchorsPage)
+	operators("POST", "/ops/anchors", p.checkAnchors, takes(maxAnchorForm))
+	operators("POST", "/ops/anchors/add", p.addAnchors, takes(maxAnchorForm))
+	operators("POST", "/ops/anchors/{id}/remove", p.removeAnchor)
 	operators("POST", "/ops/metadata", p.importMetadata, takes(maxUpload))
 }
 

@@ -227,6 +227,35 @@ type MetadataPage struct {
 
 func (MetadataPage) layout() (string, bool) { return "ops/metadata", true }
 
+// AnchorLine is a trust anchor of the installation's own.
+type AnchorLine struct {
+	ID, AAGUID, Model, Subject, Fingerprint, Source string
+	Until, AddedAt                                  time.Time
+}
+
+// AnchorsPage is /ops/anchors: first the model is asked for, then a file, which is posted to the same path.
+type AnchorsPage struct {
+	// Form has errors for "model" and "file".
+	Form
+	Anchors []AnchorLine
+	// Typed is what was typed of a model; AAGUID and Model are the one that certificates are added for, "" before it is chosen.
+	Typed, AAGUID, Model string
+	// MaxKB is the largest file.
+	MaxKB int
+}
+
+func (AnchorsPage) layout() (string, bool) { return "ops/anchors", true }
+
+// AnchorsCheckPage says what would come of trust anchors. Its form posts them to /ops/anchors/add.
+type AnchorsCheckPage struct {
+	AAGUID, Model, Source, Certificates string
+	Anchors                             []AnchorLine
+	// Keys of the model are on lists, Proven of them are proven; Would would be too, of People.
+	Keys, Proven, Would, People int
+}
+
+func (AnchorsCheckPage) layout() (string, bool) { return "ops/anchors-check", true }
+
 // RecallLine is a recall in a list.
 type RecallLine struct {
 	ID, Model, AAGUID string

@@ -105,6 +105,10 @@ func opsStates() []State {
 		{Key: "k1", Person: "p1", Name: "Amara Okafor", Nickname: "Blue lanyard key", Organisation: "Northmoor Hospitals", Model: modelLines()[1], Serial: "15442871", Proven: true, Registered: ago(time.Hour)},
 		{Key: "k2", Person: "p2", Name: Markup, Nickname: Hebrew, Organisation: Long, Model: modelLines()[3], Registered: ago(3 * day)},
 	}
+	anchors := []ui.AnchorLine{
+		{ID: "a1", AAGUID: "f24a8e70-d0d3-f82c-2937-32523cc4de5a", Model: "Apple device", Subject: "CN=Apple WebAuthn Root CA,O=Apple Inc.,ST=California", Source: "apple.pem", Until: ago(-7000 * day), AddedAt: ago(day)},
+		{ID: "a2", AAGUID: aaguid, Model: Long, Subject: Markup, Source: Hebrew, Until: ago(day), AddedAt: ago(30 * day)},
+	}
 	return []State{
 		{"ops", operator(), ui.OpsPage{Models: 4, Running: 1, Metadata: metadata, Tasks: []ui.OpsTask{
 			{Kind: "overdue", Href: "/ops/metadata"}, {Kind: "problem", Href: "/ops/metadata"}, {Kind: "finding", Count: 2, Href: "/ops/models"}, {Kind: "review", Count: 1, Href: "/ops/reviews"},
@@ -122,6 +126,10 @@ func opsStates() []State {
 		{"ops-rules-check-nothing", operator(), nothing},
 		{"ops-metadata", operator(), ui.MetadataPage{MetadataFacts: metadata, MaxMB: 64}},
 		{"ops-metadata-late", hostileOps, ui.MetadataPage{MetadataFacts: late, MaxMB: 64}},
+		{"ops-anchors", operator(), ui.AnchorsPage{MaxKB: 256, Anchors: anchors}},
+		{"ops-anchors-none", hostileOps, ui.AnchorsPage{MaxKB: 256, Typed: Markup, Form: problem("model", "policy.keys.aaguid")}},
+		{"ops-anchors-file", operator(), ui.AnchorsPage{MaxKB: 256, AAGUID: aaguid, Model: "YubiKey 5 NFC", Form: problem("file", "anchors.none")}},
+		{"ops-anchors-check", operator(), ui.AnchorsCheckPage{AAGUID: anchors[0].AAGUID, Model: anchors[0].Model, Source: "apple.pem", Anchors: anchors, Keys: 1204, Proven: 3, Would: 1180, People: 990}},
 		{"ops-metadata-none", operator(), ui.MetadataPage{MaxMB: 64, Form: problem("file", "mds.chain")}},
 		{"ops-recalls", operator(), ui.RecallsPage{Recalls: []ui.RecallLine{line, over, undone}}},
 		{"ops-recalls-none", operator(), ui.RecallsPage{}},
