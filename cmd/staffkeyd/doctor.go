@@ -15,8 +15,9 @@ import (
 )
 
 type doctorCommand struct {
-	JSON bool `help:"Print one JSON object."`
-	Live bool `help:"Ask the public address too, as a browser does: its TLS, and whether what answers is Staffkey and nobody changes its pages."`
+	JSON   bool   `help:"Print one JSON object."`
+	Live   bool   `help:"Ask the public address too, as a browser does: its TLS, whether what answers is Staffkey and nobody changes its pages, and what the server sees of the request."`
+	LiveAt string `help:"Where to connect to for --live, instead of where the name leads." placeholder:"HOST:PORT" env:"-"`
 
 	serverConfig `embed:""`
 }
@@ -48,7 +49,10 @@ func (c *doctorCommand) Run(env *environment) error {
 		e.check("file with a secret", err)
 	}
 	if c.Live && set.address != "" {
-		c.checkLive(env.ctx, e, set.address, nil)
+		c.checkLive(env.ctx, e, set.address, c.LiveAt, nil)
+		if env.store != nil {
+			live{set.address, c.LiveAt, env.store.Sealer(), env.now}.run(env.ctx, e.check)
+		}
 	}
 	return e.end()
 }

@@ -97,9 +97,14 @@ func askServer(ctx context.Context, client *http.Client, page string) (*http.Res
 	return res, string(text), errors.Join(err, res.Body.Close())
 }
 
-// checkLive asks the public address, by the name and the certificates that browsers look at. roots are those of the system when nil.
-func (c *serverConfig) checkLive(ctx context.Context, e *examination, address string, roots *x509.CertPool) {
-	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: roots}}, Timeout: askWait, CheckRedirect: noRedirects}
+// checkLive asks the public address, by the name and the certificates that browsers look at, where that leads or at another place (at). roots
+// are those of the system when nil.
+func (c *serverConfig) checkLive(ctx context.Context, e *examination, address, at string, roots *x509.CertPool) {
+	transport := &http.Transport{Proxy: http.ProxyFromEnvironment, TLSClientConfig: &tls.Config{RootCAs: roots}}
+	if at != "" {
+		transport.Proxy, transport.DialContext = nil, dialAt(at)
+	}
+	client := &http.Client{Transport: transport, Timeout: askWait, CheckRedirect: noRedirects}
 	defer client.CloseIdleConnections()
 	const what = "public address"
 	res, _, err := askServer(ctx, client, address+"/healthz")

@@ -131,12 +131,12 @@ func TestDoctor_live(t *testing.T) {
 			pool := x509.NewCertPool()
 			pool.AddCert(server.Certificate())
 			e := &examination{out: io.Discard}
-			new(serverConfig).checkLive(t.Context(), e, server.URL, pool)
+			new(serverConfig).checkLive(t.Context(), e, server.URL, "", pool)
 			if got := e.findings[0]; len(e.findings) != 1 || (got.State == well) != (test.want == "") || !strings.Contains(got.Cause, test.want) {
 				t.Errorf("found %+v, want %q", e.findings, test.want)
 			}
 			e = &examination{out: io.Discard}
-			new(serverConfig).checkLive(t.Context(), e, server.URL, x509.NewCertPool())
+			new(serverConfig).checkLive(t.Context(), e, server.URL, "", x509.NewCertPool())
 			if got := e.findings[0]; got.State != toMend || !strings.Contains(got.Fix, "whole chain") {
 				t.Errorf("with an authority that nobody knows: %+v", got)
 			}

@@ -167,7 +167,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	}
 	p, err := portal.New(portal.Deps{
 		SignIn: service, Directory: dir, Sealer: s.Sealer(), UI: pages, Address: set.address, RPID: set.rpID, TrustedProxies: set.trustedProxies,
-		Location: set.location, Health: s.Health, Metrics: metrics, Log: log,
+		Location: set.location, Health: s.Health, TakeProbe: takeProbe(s, time.Now), Metrics: metrics, Log: log,
 	})
 	if err != nil {
 		return nil, err

@@ -72,6 +72,8 @@ func (p *Portal) wrap(routes http.Handler) (http.Handler, error) {
 			inner.ServeHTTP(counted, r) // asked by address, not by name
 		case r.URL.Path == relatedOriginsPath:
 			inner.ServeHTTP(counted, r) // asked where the address was before
+		case r.URL.Path == ProbePath:
+			p.probe(counted, r) // asks by which name it came
 		case strings.HasPrefix(r.URL.Path, "/static/"):
 			inner.ServeHTTP(counted, r) // of the page that says that the name is wrong, too
 		case p.isOwnHost(r.Host):

@@ -40,6 +40,8 @@ type Deps struct {
 	RPID string
 	// TrustedProxies may set X-Forwarded-For.
 	TrustedProxies []netip.Prefix
+	// TakeProbe checks who asks what came of a request; nil: nobody may.
+	TakeProbe TakeProbe
 	// Location is the time zone of times on pages.
 	Location *time.Location
 	// Health reports whether the database answers.

@@ -42,6 +42,7 @@ type stack struct {
 	directory *directory.Directory
 	models    *securitykey.Catalogue
 	rpID      string // that of the address when empty
+	probe     portal.TakeProbe
 	// reaches is by which channels messages can be sent; nil is all.
 	reaches func(staffkey.ChannelKind) bool
 	// watch puts something between the directory and the catalogue; may be nil.
@@ -149,7 +150,7 @@ func (s *stack) wire(publicAddress string) {
 		t.Fatal(err)
 	}
 	s.metrics = portal.NewMetrics()
-	s.handler, err = portal.New(portal.Deps{
+	s.handler, err = portal.New(portal.Deps{TakeProbe: s.probe,
 		Metrics: s.metrics,
 		SignIn:  s.signin, Directory: s.directory, Sealer: s.store.Sealer(), UI: pages, Address: publicAddress, RPID: rpID,
 		TrustedProxies: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}, Health: s.store.Health, Now: s.clock.Now,

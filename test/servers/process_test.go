@@ -275,9 +275,17 @@ func asPeopleDo(listen string) string {
 // finish runs a program to its end and returns what it printed, and its exit status; -1 when a signal ended it after within.
 func finish(t *testing.T, within time.Duration, name string, args ...string) (output string, status int) {
 	t.Helper()
+	return finishWith(t, nil, within, name, args...)
+}
+
+// finishWith is finish with further settings of the environment, "NAME=value".
+func finishWith(t *testing.T, env []string, within time.Duration, name string, args ...string) (output string, status int) {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), within)
 	defer cancel()
-	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	cmd := exec.CommandContext(ctx, name, args...)
+	cmd.Env = append(os.Environ(), env...)
+	out, err := cmd.CombinedOutput()
 	var exit *exec.ExitError
 	if err != nil && !errors.As(err, &exit) {
 		t.Fatalf("run %s: %v", name, err)

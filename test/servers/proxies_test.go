@@ -98,13 +98,14 @@ func block(t *testing.T, language string) string {
 type front struct {
 	port  string
 	roots *x509.CertPool
+	cert  string // the file of its certificate
 }
 
 // inFront starts a proxy with a block, in which the ports and files of the document become those of this test.
 func inFront(t *testing.T, p proxy, block, upstream string) front {
 	t.Helper()
 	program, dir, f := need(t, p.names...), folder(t, nil), front{port: freePort(t)}
-	f.roots = certify(t, dir)
+	f.roots, f.cert = certify(t, dir), filepath.Join(dir, host+".pem")
 	block = strings.NewReplacer("127.0.0.1:8080", upstream, "listen 443", "listen 127.0.0.1:"+f.port, "bind :443", "bind 127.0.0.1:"+f.port, "*:443", "*:"+f.port,
 		"/etc/ssl/", dir+"/").Replace(block)
 	p.run(t, program, dir, block, f.port).await(t, func() error { return listens("127.0.0.1:" + f.port) })
@@ -200,7 +201,7 @@ func TestProxies_as_documented(t *testing.T) {
 				}
 			})
 			t.Run("a password, a key and the metadata", func(t *testing.T) {
-				const password = "correct horse battery staple 7"
+				password := rand.Text()
 				must(t, "choose a password", who.ChoosePassword(t.Context(), link, password))
 				key := program.NewKey()
 				if _, err := who.RegisterKey(t.Context(), key, "Lanyard"); err != nil {
@@ -257,6 +258,11 @@ func TestProxies_as_documented(t *testing.T) {
 					t.Errorf("the log says\n%s", out)
 				}
 			})
+			t.Run("doctor asks through it", func(t *testing.T) {
+				if out, _ := f.doctor(t, data); !allOK(out) {
+					t.Errorf("doctor --live says\n%s", out)
+				}
+			})
 			t.Run("a restart", func(t *testing.T) {
 				server.stop(t, syscall.SIGTERM)
 				answer := make(chan error, 1)
@@ -283,6 +289,87 @@ func TestProxies_as_documented(t *testing.T) {
 			}
 		})
 	}
+}
+
+// doctor runs doctor --live against the proxy, on the data of the server behind it.
+func (f front) doctor(t *testing.T, data string) (output string, status int) {
+	t.Helper()
+	t.Logf("asking at %s", f.port)
+	return finishWith(t, []string{"SSL_CERT_FILE=" + f.cert}, time.Minute, program.Build(t),
+		"doctor", "--live", "--live-at", "127.0.0.1:"+f.port, "--data", data, "--address", publicAddress, "--trusted-proxy", "127.0.0.1")
+}
+
+// liveLines are what doctor tells of the public address.
+var liveLines = []string{"public address: " + publicAddress, "Host", "client address", "a body of 11 MB", "compression"}
+
+func allOK(output string) bool {
+	for _, line := range liveLines {
+		if !strings.Contains(output, "ok  "+line+"\n") {
+			return false
+		}
+	}
+	return true
+}
+
+// As proxies are often set up: nobody is led round in circles, the server warns once, and doctor says what to set.
+func TestProxies_as_often_written(t *testing.T) {
+	t.Parallel()
+	data := t.TempDir()
+	server, listen := behind(t, data, freePort(t))
+	nginx, apache := proxies[0], proxies[2]
+	for name, test := range map[string]struct {
+		proxy      proxy
+		block      string
+		wantPage   bool // which names both hosts
+		wantDoctor string
+	}{
+		"nginx, proxy_pass alone":       {nginx, without(t, nginx, "proxy_set_header"), true, "the proxy passes on the name"},
+		"nginx, the port of its own":    {nginx, strings.ReplaceAll(block(t, "nginx"), "$http_host", "$host:$server_port"), true, "the proxy passes on the name"},
+		"nginx, no address":             {nginx, without(t, nginx, "X-Forwarded-For"), false, "sends no X-Forwarded-For"},
+		"nginx, pages compressed":       {nginx, without(t, nginx, "gzip off"), false, "compresses pages (gzip)"},
+		"nginx, small bodies":           {nginx, without(t, nginx, "client_max_body_size"), false, "the answer was 413"},
+		"Apache, no ProxyPreserveHost":  {apache, without(t, apache, "ProxyPreserveHost"), true, "the proxy passes on the name"},
+		"nginx, the port of the scheme": {nginx, strings.ReplaceAll(block(t, "nginx"), "$http_host", "$host:443"), false, ""},
+		"nginx, Host with a final dot":  {nginx, strings.ReplaceAll(block(t, "nginx"), "$http_host", "$host."), false, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			f := inFront(t, test.proxy, test.block, listen)
+			for _, path := range []string{"/device", "/signin?next=/me"} {
+				page, err := f.browser().Get(t.Context(), path) // follows ten redirects and no more
+				must(t, path, err)
+				if isPage := page.Status == http.StatusMisdirectedRequest && strings.Contains(page.Text(), host); isPage != test.wantPage || !isPage && page.Status != http.StatusOK {
+					t.Errorf("%s: %d %.200s", path, page.Status, page.Text())
+				}
+			}
+			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, publicAddress+"/signin", strings.NewReader("username=nobody&password=x"))
+			must(t, "request", err)
+			req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			page, err := f.browser().Send(req, nil)
+			must(t, "a form", err)
+			if isPage := page.Status == http.StatusMisdirectedRequest && strings.Contains(page.Text(), host); isPage != test.wantPage {
+				t.Errorf("a form: %d %.200s", page.Status, page.Text())
+			}
+			out, status := f.doctor(t, data)
+			if test.wantDoctor == "" && !allOK(out) || test.wantDoctor != "" && (!strings.Contains(out, test.wantDoctor) || status == 0) {
+				t.Errorf("doctor --live says %q, want %q", out, test.wantDoctor)
+			}
+		})
+	}
+	if n := strings.Count(server.output.String(), "a request by another name"); n != 1 {
+		t.Errorf("%d warnings of another name in the log, want one an hour", n)
+	}
+}
+
+// without is the block of the document for a proxy without the lines that hold a text.
+func without(t *testing.T, p proxy, text string) string {
+	t.Helper()
+	var kept []string
+	for _, line := range strings.Split(block(t, p.language), "\n") {
+		if !strings.Contains(line, text) {
+			kept = append(kept, line)
+		}
+	}
+	return strings.Join(kept, "\n")
 }
 
 // upload sends so many bytes as metadata, from a page of ours or from nowhere.
