@@ -89,7 +89,7 @@ func TestDeviceReport(t *testing.T) {
 		{`{"name":"NotAllowedError","ms":5000.5,"detail":"<b>"}`, "noanswer", "No key answered"},
 		{`{"name":"NotAllowedError","ms":18500}`, "timeout", "Nobody touched a key"},
 		{`{"name":"NotAllowedError","ms":200}`, "instant", "could not open its key window"},
-		{`{"name":"SecurityError","ms":20}`, "domain", "wrong address"},
+		{`{"name":"SecurityError","ms":20}`, "domain", "takes no keys at this address"},
 		{`{"name":"string","ms":-1}`, "data", "did not say what happened"},
 	} {
 		again := caller.check(fmt.Sprintf(`{"receipt":%q,%s,"try":%s}`, saved.Receipt, deviceFindings, try.try))
