@@ -51,7 +51,9 @@ func TypedPhone(typed string) string {
 		}
 		return r
 	}, norm.NFKC.String(typed))
-	around := func(r rune) bool { return r != '+' && r != '(' && r != '#' && r != '*' && (unicode.IsSpace(r) || unicode.IsPunct(r)) }
+	around := func(r rune) bool {
+		return r != '+' && r != '(' && r != '#' && r != '*' && (unicode.IsSpace(r) || unicode.IsPunct(r))
+	}
 	s = strings.TrimLeftFunc(s, around)
 	s = strings.TrimLeftFunc(phoneLabel.ReplaceAllString(s, ""), around)
 	return strings.TrimRightFunc(s, func(r rune) bool { return r != ')' && around(r) })

@@ -13,7 +13,9 @@ func TestDays(t *testing.T) {
 		t.Fatal(err)
 	}
 	v := &view{F: &Frame{Location: london}}
-	at := func(day, hour, minute int) time.Time { return time.Date(2026, time.July, day, hour, minute, 0, 0, time.UTC) }
+	at := func(day, hour, minute int) time.Time {
+		return time.Date(2026, time.July, day, hour, minute, 0, 0, time.UTC)
+	}
 	refused, in := Text{ID: "activity.signin.refused"}, Text{ID: "activity.signin.key", Args: map[string]any{"Nickname": "Blue"}}
 	other := Text{ID: "activity.signin.key", Args: map[string]any{"Nickname": "Spare"}}
 	days := v.Days([]ActivityItem{
