@@ -32,7 +32,7 @@ func TestCounts_of_keys_are_of_those_that_work(t *testing.T) {
 		in.get("/me/mfa").shows(t, "methods with one of two", http.StatusOK, "Something is missing", "1 token<")
 		in.get("/me/self-service").shows(t, "self-service with one of two", http.StatusOK, "1 token<")
 		in.get("/me/tokens").shows(t, "the list", http.StatusOK, "2 of 5 tokens are on your list. 1 of them does not sign you in at present.")
-		in.get("/me/tokens/"+string(a)+"/remove").shows(t, "removing the one on hold", http.StatusOK, "It does not sign you in now either", "‘Key B’ still works", "you have no second key")
+		in.get("/me/tokens/"+string(a)+"/remove").shows(t, "removing the one on hold", http.StatusOK, "It does not sign you in now either", "you can still use", "you have no second key")
 		in.get("/me/tokens/"+string(b)+"/remove").shows(t, "removing the one that works", http.StatusOK, "‘Key B’ is the last way you can sign in")
 
 		s.giveKey(h, "Key C")
