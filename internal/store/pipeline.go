@@ -147,8 +147,8 @@ func together(pending []pendingStatement) []pendingStatement {
 	return kept
 }
 
-// maxTogether bounds the rows of such a statement, and with it how many texts there are of it: each is prepared.
-const maxTogether = 16
+// maxTogether bounds the rows of such a statement, and with it how many texts there are of it: each is prepared on each connection.
+const maxTogether = 4
 
 // merge makes the statement one of all rows.
 func (s *pendingStatement) merge() {
