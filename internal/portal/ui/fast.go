@@ -7,14 +7,15 @@ import (
 )
 
 // The sign-in page is built for every single sign-in, and for a visitor who has
-// typed nothing yet it differs from the last one in two values only: the options
-// of the ceremony and the sealed ceremony. So it is built once by its template
-// for each way it can look, with marks in the place of the two values, and cut
+// typed nothing yet it differs from the last one in three values only: the code,
+// the options and the seal of its ceremony. So it is built once by its template
+// for each way it can look, with marks in the place of the values, and cut
 // at the marks; after that a page is a matter of copying.
 
-// Marks stand for the two values while the template runs. They are of characters
+// Marks stand for the values while the template runs. They are of characters
 // that no escaping changes.
 const (
+	markCode    = "mark-5fc1a7c02f6d4f0f-code"
 	markOptions = "mark-5fc1a7c02f6d4f0f-options"
 	markSealed  = "mark-5fc1a7c02f6d4f0f-sealed"
 )
@@ -22,12 +23,15 @@ const (
 // look is everything else that the page of a visitor shows.
 type look struct {
 	language, theme, organisation, path string
-	ceremony                            Ceremony // without the two values
+	ceremony                            Ceremony // without the values
 	seenHere, conditional, noMail       bool
 }
 
-// cutPage is a page cut at its marks.
-type cutPage struct{ before, between, after []byte }
+// marks are in the order in which the page has them.
+var marks = [...]string{markCode, markOptions, markSealed}
+
+// cutPage is a page cut at its marks: a piece before each, and the rest.
+type cutPage [len(marks) + 1][]byte
 
 // looks keeps the pages that were cut.
 type looks struct {
@@ -48,12 +52,12 @@ func lookOf(v *view) (look, bool) {
 		f.Query != "" || f.Posted || f.Typed != nil || len(f.Administrators) > 0 || v.SessionLeft != 0 || f.Station != "" {
 		return look{}, false
 	}
-	p.Key.Options, p.Key.Sealed = "", ""
+	p.Key.Code, p.Key.Options, p.Key.Sealed = "", "", ""
 	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere, p.Conditional, f.NoMail}, true
 }
 
 // renderFast writes the page of a view to buf, from its cut pieces if it can, and
-// reports whether it did. Both values stand inside double quotes of an attribute,
+// reports whether it did. The values stand inside double quotes of an attribute,
 // where HTMLEscape makes any text harmless.
 func (u *UI) renderFast(buf *bytes.Buffer, tmpl *template.Template, v *view) (bool, error) {
 	key, ok := lookOf(v)
@@ -70,11 +74,11 @@ func (u *UI) renderFast(buf *bytes.Buffer, tmpl *template.Template, v *view) (bo
 		}
 	}
 	c := v.P.(SignInPage).Key
-	buf.Write(cut.before)
-	template.HTMLEscape(buf, []byte(c.Options))
-	buf.Write(cut.between)
-	template.HTMLEscape(buf, []byte(c.Sealed))
-	buf.Write(cut.after)
+	for i, value := range [...]string{c.Code, c.Options, c.Sealed} {
+		buf.Write(cut[i])
+		template.HTMLEscape(buf, []byte(value))
+	}
+	buf.Write(cut[len(marks)])
 	return true, nil
 }
 
@@ -82,24 +86,29 @@ func (u *UI) renderFast(buf *bytes.Buffer, tmpl *template.Template, v *view) (bo
 // is no more room, or when a mark is not there exactly once.
 func (u *UI) cut(tmpl *template.Template, v *view, key look) (cutPage, bool, error) {
 	marked, page := *v, v.P.(SignInPage)
-	page.Key.Options, page.Key.Sealed = markOptions, markSealed
+	page.Key.Code, page.Key.Options, page.Key.Sealed = markCode, markOptions, markSealed
 	marked.P = page
 	var buf bytes.Buffer
 	if err := tmpl.Execute(texted{&buf, v.words}, &marked); err != nil {
 		return cutPage{}, false, err
 	}
-	whole := buf.Bytes()
-	if bytes.Count(whole, []byte(markOptions)) != 1 || bytes.Count(whole, []byte(markSealed)) != 1 {
-		return cutPage{}, false, nil
+	rest := buf.Bytes()
+	var c cutPage
+	for i, mark := range marks {
+		var found bool
+		if bytes.Count(buf.Bytes(), []byte(mark)) != 1 {
+			return cutPage{}, false, nil
+		}
+		if c[i], rest, found = bytes.Cut(rest, []byte(mark)); !found {
+			return cutPage{}, false, nil // not in the order of the marks
+		}
 	}
-	before, rest, _ := bytes.Cut(whole, []byte(markOptions))
-	between, after, inOrder := bytes.Cut(rest, []byte(markSealed))
+	c[len(marks)] = rest
 	u.looks.mu.Lock()
 	defer u.looks.mu.Unlock()
-	if !inOrder || len(u.looks.cuts) >= mostLooks {
+	if len(u.looks.cuts) >= mostLooks {
 		return cutPage{}, false, nil
 	}
-	c := cutPage{before, between, after}
 	u.looks.cuts[key] = c
 	return c, true, nil
 }

@@ -56,9 +56,9 @@ func TestRender_of_the_cut_sign_in_page_is_that_of_its_template(t *testing.T) {
 	}{
 		"plain":        {Frame{Path: "/signin"}, SignInPage{Key: Ceremony{Kind: "get", Options: `{"challenge":"a-_b"}`, Sealed: "c-_d"}}},
 		"dark":         {Frame{Path: "/signin", Theme: "dark", Organisation: "Northmoor & <Co>"}, SignInPage{SeenHere: true, Key: Ceremony{Kind: "get", Options: "{}", Sealed: "e"}}},
-		"hostile":      {Frame{Path: "/signin"}, SignInPage{Key: Ceremony{Kind: "get", Options: hostile, Sealed: hostile}}},
+		"hostile":      {Frame{Path: "/signin"}, SignInPage{Key: Ceremony{Kind: "get", Options: hostile, Sealed: hostile, Code: hostile}}},
 		"mark in name": {Frame{Path: "/signin", Organisation: markSealed}, SignInPage{Key: Ceremony{Kind: "get", Options: "{}", Sealed: "f"}}},
-		"mark inside":  {Frame{Path: "/signin"}, SignInPage{Key: Ceremony{Kind: "get", Options: markSealed, Sealed: markOptions}}},
+		"mark inside":  {Frame{Path: "/signin"}, SignInPage{Key: Ceremony{Kind: "get", Options: markSealed, Sealed: markOptions, Code: markSealed}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -102,6 +102,27 @@ func TestRender_shows_each_visitor_their_own_page(t *testing.T) {
 				t.Errorf("%s: want %q on the page", name, want)
 			}
 		}
+	}
+}
+
+// A value that only this visitor has must not make a look of its own: then the page would be built anew for everybody.
+func TestLooks_are_few(t *testing.T) {
+	t.Parallel()
+	u, err := New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		value := strings.Repeat("x", n+1)
+		page := rendered(t, u, Frame{Path: "/signin"}, SignInPage{Key: Ceremony{Kind: "get", Options: "o" + value, Sealed: "s" + value, Code: "c" + value}})
+		for _, want := range []string{`"o` + value + `"`, `"s` + value + `"`, `"c` + value + `"`} {
+			if !strings.Contains(page, want) {
+				t.Errorf("%s is not on the page", want)
+			}
+		}
+	}
+	if got := len(u.looks.cuts); got != 1 {
+		t.Errorf("three visitors make %d looks, want 1", got)
 	}
 }
 
