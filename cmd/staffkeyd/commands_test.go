@@ -121,7 +121,7 @@ func administer(ts *testscript.TestScript, neg bool, args []string, terminal boo
 	env := *ts.Value("environment").(*environment)
 	env.stdout, env.stderr, env.terminal, env.isTerminal = ts.Stdout(), ts.Stderr(), ts.Stderr(), terminal
 	for i, a := range args { // kong opens files from here, the script from its own folder
-		if _, err := os.Stat(ts.MkAbs(a)); err == nil {
+		if _, err := os.Stat(ts.MkAbs(a)); err == nil && a != "" {
 			args[i] = ts.MkAbs(a)
 		}
 	}
