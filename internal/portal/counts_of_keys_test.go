@@ -33,7 +33,7 @@ func TestCounts_of_keys_are_of_those_that_work(t *testing.T) {
 		in.get("/me/self-service").shows(t, "self-service with one of two", http.StatusOK, "1 token<")
 		in.get("/me/tokens").shows(t, "the list", http.StatusOK, "2 of 5 tokens are on your list. 1 of them does not sign you in at present.")
 		in.get("/me/tokens/"+string(a)+"/remove").shows(t, "removing the one on hold", http.StatusOK, "It does not sign you in now either", "you can still use", "you have no second key")
-		in.get("/me/tokens/"+string(b)+"/remove").shows(t, "removing the one that works", http.StatusOK, "‘Key B’ is the last way you can sign in")
+		in.get("/me/tokens/"+string(b)+"/remove").shows(t, "removing the one that works", http.StatusOK, "‘Key B’ is the last way you can sign in.")
 
 		s.giveKey(h, "Key C")
 		c := h.keyIDs[len(h.keyIDs)-1]
@@ -76,7 +76,7 @@ func TestReplace_takes_all_nicknames(t *testing.T) {
 		}
 		in.get("/me/tokens").shows(t, "the list meanwhile", http.StatusOK, "The key was reset", path+"/replace")
 		in.get(path+"/replace").lacks(t, "the list meanwhile", "because it is lost", "Found again", "Undo")
-		in.get("/me").shows(t, "home meanwhile", http.StatusOK, "Register the key that you reset")
+		in.get("/me").shows(t, "home meanwhile", http.StatusOK, "Register the key that you reset", "Its old entry is on hold: it cannot sign you in any more")
 		in.get("/me").lacks(t, "home meanwhile", "You have a token on hold")
 		in.get(path+"/found").leads(t, "found", "/me/tokens")
 		in.post(path+"/found", nil).shows(t, "found all the same", http.StatusForbidden, "This key was reset")

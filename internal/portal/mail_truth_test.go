@@ -72,17 +72,22 @@ func TestTruth_without_mail_nobody_is_promised_any(t *testing.T) {
 	if n := s.sent(h, "admin.replacement"); n != 0 {
 		t.Errorf("%d requests that nobody gets", n)
 	}
+	in.get("/me/mfa").lacks(t, "methods", "We send you an e-mail when one of these changes.")
+	in.get(path+"/found").lacks(t, "found", "We tell you by e-mail.")
 	visitor := s.browser()
+	visitor.get("/signin/help").lacks(t, "help", "We send you a link by mail to choose a new one")
 	visitor.get("/signin").lacks(t, "signing in", "/signin/reset")
 	visitor.get("/signin/reset").shows(t, "a forgotten password", http.StatusOK, "This service sends no e-mail. A Local Administrator can give you a link")
 	visitor.post("/signin/reset", url.Values{"login": {"amara"}}).leads(t, "asking for a link all the same", "/signin/reset")
 	visitor.givePassword(h, testPassword)
 	read("visitor", "/lost/token", visitor.get("/lost/token"))
+	visitor.get("/lost/token").lacks(t, "a lost key", "A Local Administrator is told.", "We sent a message to your Local Administrator.")
 	a := in.post("/me/activity/not-me", url.Values{"event": {""}})
 	if a.location() != "/not-me/done" {
 		t.Fatalf("frozen: %d to %q", a.StatusCode, a.location())
 	}
 	read("person", "frozen", in.get("/not-me/done"))
+	in.get("/not-me/done").lacks(t, "frozen", "We sent a message to your Local Administrators.", "Your Local Administrators get a message.")
 }
 
 // TestTruth_who_is_told: with a mail server, a page says that Local Administrators are told only when there is one with an address who is
@@ -103,6 +108,8 @@ func TestTruth_who_is_told(t *testing.T) {
 	in.get("/me/tokens").lacks(t, "with another administrator", "lena@")
 	in.post(path+"/lost", url.Values{"reason": {"lost"}}).leads(t, "stopped", path+"/stopped")
 	in.get(path+"/stopped").shows(t, "stopped", http.StatusOK, "We sent a message to your Local Administrator.")
+	in.post("/me/request", url.Values{"reason": {"lost"}, "place": {"Ward 6"}}).leads(t, "asking for a token", "/me/request/sent")
+	in.get("/me/request/sent").shows(t, "asked", http.StatusOK, "We sent your request to your Local Administrator.")
 	if n := s.sent(h, "admin.key_stopped"); n != 1 {
 		t.Errorf("%d messages, want 1", n)
 	}

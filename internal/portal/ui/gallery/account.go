@@ -89,7 +89,7 @@ func accountStates() []State {
 		{"edit-taken", hostile("selfservice"), ui.EditPage{ID: "t1", Nickname: Markup, Value: Hebrew, Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "nickname", Message: ui.Text{ID: "name.taken", Args: map[string]any{"Nickname": Hebrew}}}}}}},
 		{"remove", person("selfservice"), ui.RemovePage{ID: "t2", Nickname: "Spare in locker 14", Tokens: []string{"Blue lanyard key"},
-			Methods: []string{"password", "recovery-code"}, Usable: true, Undo: true, NoBackup: true, Advice: "give the key back to your Local Administrator, Rhys Pugh, level 2."}},
+			Methods: []string{"recovery-code"}, Usable: true, Undo: true, NoBackup: true, Advice: "give the key back to your Local Administrator, Rhys Pugh, level 2."}},
 		{"remove-current", hostile("selfservice"), ui.RemovePage{ID: "t1", Nickname: Markup, Usable: true, Undo: true, Tokens: []string{Hebrew, Wide}, Current: true, SameKeyAs: []string{Long}}},
 		{"remove-blocked", person("selfservice"), ui.RemovePage{ID: "t1", Nickname: "Blue lanyard key", Usable: true, Blocked: true}},
 		{"remove-blocked-stopped", person("selfservice"), ui.RemovePage{ID: "t1", Nickname: "Blue lanyard key", Blocked: true}},

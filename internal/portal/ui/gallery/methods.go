@@ -136,7 +136,7 @@ func lostStates() []State {
 		{"home-reset", person("home"), ui.HomePage{Tokens: stoppedCards()[4:5], Limit: 5, ToDo: []ui.ToDo{{Kind: "reset", Href: "/me/tokens/s4/replace"}, {Kind: "no-key", Href: "/me/tokens/register"}}}},
 		{"tokens-stopped", person("selfservice"), ui.TokensPage{Tokens: stoppedCards(), Usable: 1, Limit: 8, Methods: allMethods()[1:]}},
 		{"lost", person("selfservice"), ui.LostPage{ID: "t1", Nickname: "Blue lanyard key", Told: true}},
-		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"password", "app-code", "recovery-code"},
+		{"lost-last", hostile("selfservice"), ui.LostPage{ID: "t1", Nickname: Markup, SameKeyAs: []string{Hebrew}, Last: true, Methods: []string{"app-code", "recovery-code"},
 			Made: []ui.MadeItem{{Value: "key:t2", Nickname: Markup, SetUp: ago(day), Mine: true}, {Value: "method:totp:x", Method: "app-code", SetUp: ago(day)}}}},
 		{"lost-nothing-left", person("selfservice"), ui.LostPage{ID: "t1", Nickname: Hebrew, Last: true, Form: problem("reason", "lost.reason.empty")}},
 		{"lost-done", person("selfservice"), ui.LostDonePage{ID: "t1", Nickname: "Blue lanyard key", Reason: "lost", Reference: "K7QF-2M", Told: true, CanAdd: true}},

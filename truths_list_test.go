@@ -1,0 +1,63 @@
+package staffkey_test
+
+// truths are the tests that know a state in which sentences would be false, and the messages that each holds by their text.
+var truths = map[string]string{
+	"internal/portal.TestClassicRule_forces_the_start_when_grace_is_over": "choose.days",
+	"internal/portal.TestCounts_of_keys_are_of_those_that_work":           "done.keys remove.last tokens.count tokens.stopped",
+	"internal/portal.TestDeviceReport":                                    "device.fixes",
+	"internal/portal.TestIdle_is_idle":                                    "activity.session.idle",
+	"internal/portal.TestLocked_out":                                      "signin.nothing.title",
+	"internal/portal.TestLost_signed_in":                                  "flash.resumed stopped.heading",
+	"internal/portal.TestLost_signed_out":                                 "lostout.done.stopped lostout.done.text",
+	"internal/portal.TestMethod_is_removed":                               "method.last.text methods.remove.last",
+	"internal/portal.TestNotMe_by_the_link_of_a_mail":                     "notme.undone.heading",
+	"internal/portal.TestNumber_is_set_up_and_changed":                    "code.state.waiting code.wait resend.wait",
+	"internal/portal.TestRecoveryCodes_are_shown_once":                    "codes.left flash.recovery-used.text",
+	"internal/portal.TestReplace_takes_all_nicknames":                     "remove.undo.reset todo.reset.text token.stopped.reset",
+	"internal/portal.TestRequest_reaches_the_administrator":               "request.place.long",
+	"internal/portal.TestStop_and_found_treat_all_nicknames_alike":        "found.mail found.same-key",
+	"internal/portal.TestSupport_box_answers_what_is_no_code":             "support.rate",
+	"internal/portal.TestTruth_what_is_enough_is_marked":                  "choose.share.all",
+	"internal/portal.TestTruth_what_still_works": "flash.removed.text flash.restored key.limit.title lost.found method.app-code.works method.phone.works " +
+		"method.recovery-code.works method.state.left method.text.works methods.remove.stops remove.stops remove.undo remove.works.token selfservice.methods",
+	"internal/portal.TestTruth_who_is_told":                                        "lost.told requested.told stopped.told",
+	"internal/portal.TestTruth_why_a_token_is_on_hold":                             "stopped.sessions token.stopped.lost token.stopped.misused token.stopped.stolen",
+	"internal/portal.TestTruth_without_mail_nobody_is_promised_any":                "cannot.password.text lostout.after.told lostout.done.told methods.told notme.after.3 notme.done.told",
+	"internal/portal.TestWaits_say_what_is_true":                                   "rate.links.text rate.links.title rate.name.text rate.name.title rate.source.text rate.source.title rate.title",
+	"internal/portal.TestWelcome_where_a_network_is_full":                          "flash.password-later.text",
+	"internal/signin.TestNumbers_in_messages_are_the_limits":                       "event.codes_stopped notme.undo.hint stopped.made",
+	"internal/signin/password.TestFinishEnrolment_rules":                           "password.long password.short",
+	"internal/signin/totp.TestFinishVerification_names_which_way_the_clock_is_off": "totp.fast totp.slow",
+	"internal/signin.TestNameKey_refuses":                                          "name.long",
+	"test/browser.TestLost_and_found":                                              "notice.key_resumed.subject",
+	"test/browser.TestPhone_call_and_removal":                                      "flash.method-removed.text",
+	"test/browser.TestRecovery_codes":                                              "rec.used",
+	"test/browser.TestRemove_and_undo":                                             "remove.same-key",
+	"test/browser.TestRequest_for_a_token":                                         "field.long request.note.long",
+}
+
+// families are messages that one test holds by going over all of them, or by the state that leads to them, and not by their text: the
+// counts on operators' pages are those of one what-if, and the texts of mails are written by what the change did.
+var families = map[string]string{
+	"method.pass.works":     "internal/portal.TestTruth_what_still_works",
+	"method.password.works": "internal/portal.TestTruth_what_still_works",
+	"method.key.works":      "internal/portal.TestTruth_what_still_works",
+	"activity.times":        "internal/portal/ui.TestDays",
+	"ops.":                  "internal/portal.TestOperators_deny_a_model",
+	"notice.":               "internal/notify.TestTexts",
+	"admin.":                "internal/notify.TestTexts",
+	"operator.":             "internal/notify.TestTexts",
+	"reset.":                "internal/portal.TestReset_by_the_link",
+	"codes.confirm.":        "test/browser.TestRecovery_codes",
+	"code.":                 "internal/portal.TestNumber_of_whose_code_nobody_knows",
+	"lostout.":              "internal/portal.TestLost_signed_out",
+	"notme.":                "internal/portal.TestNotMe_by_the_link_of_a_mail",
+	"selfservice.":          "internal/portal.TestCounts_of_keys_are_of_those_that_work",
+	"method.state.":         "internal/portal.TestCounts_of_keys_are_of_those_that_work",
+	"signed-out.":           "internal/portal.TestStation_keeps_nothing_of_people",
+	"pw.":                   "internal/signin/password.TestPool_waits",
+	"rate.":                 "internal/portal.TestWaits_say_what_is_true",
+	"setup.mail.":           "internal/portal.TestSetUp_without_mail",
+	"stopped.found.":        "internal/portal.TestLost_signed_in",
+	"key.again.":            "internal/portal.TestOutcome_of_a_key_to_register_again",
+}
