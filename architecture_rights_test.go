@@ -116,6 +116,7 @@ var keyStates = map[string]string{
 	"StopForGood":             "on hold, and one that is off the list is so when it comes back",
 	"StopKeysRegisteredSince": "on hold",
 	"RemoveSecurityKey":       "removed",
+	"RefuseReviewedKey":       "removed, for good",
 	"StripPerson":             "removed",
 }
 

@@ -1,6 +1,10 @@
 package staffkey
 
-import "time"
+import (
+	"slices"
+	"strings"
+	"time"
+)
 
 // AuditEventID identifies an audit event; ids sort by time.
 type AuditEventID string
@@ -38,6 +42,7 @@ const (
 	EventCodesStopped      EventKind = "codes_stopped" // a person asked for more codes than may be sent in ten minutes
 	EventKeyStopped        EventKind = "key_stopped"
 	EventKeyResumed        EventKind = "key_resumed"
+	EventKeyRefused        EventKind = "key_refused" // in a review
 	EventKeyReplaced       EventKind = "key_replaced"
 	EventReplacementAsked  EventKind = "replacement_asked"
 	EventPassIssued        EventKind = "pass_issued"
@@ -62,12 +67,70 @@ const (
 	EventMetadataImported  EventKind = "metadata_imported"
 	EventAnchorAdded       EventKind = "trust_anchor_added"
 	EventAnchorRemoved     EventKind = "trust_anchor_removed"
-	EventMetadataFailed    EventKind = "metadata_failed" // it could not be fetched, or was refused
+	EventMetadataFailed    EventKind = "metadata_failed"  // it could not be fetched, or was refused
+	EventMetadataOffered   EventKind = "metadata_offered" // sent, and not in use yet
+	EventMetadataHeld      EventKind = "metadata_held"    // what it says would refuse many, and waits for an operator
+	EventMetadataDecided   EventKind = "metadata_decided" // an operator has
 	EventRecallStarted     EventKind = "recall_started"
 	EventRecallUndone      EventKind = "recall_undone"
 	EventRequestFailed     EventKind = "request_failed" // by a fault of the service, which its log tells under the same code
 	EventKeyJudged         EventKind = "key_judged"     // new metadata says another thing of its attestation
 )
+
+// EventKinds lists all kinds.
+var EventKinds = []EventKind{
+	EventSignedIn, EventSignInRefused, EventPromptEnded, EventProved, EventSignedOut, EventSessionEnded,
+	EventKeyRegistered, EventKeyNamed, EventKeyRenamed, EventKeyTried, EventKeyRemoved, EventKeyRestored,
+	EventMethodEnrolled, EventMethodChanged, EventMethodRemoved, EventMethodGuessed, EventMethodDisabled, EventMethodShut,
+	EventSourceAlarm, EventPasswordChanged, EventPasswordGiven, EventPasswordReset, EventResetAsked, EventCodeSent,
+	EventSendingAlarm, EventCodesStopped, EventKeyStopped, EventKeyResumed, EventKeyRefused, EventKeyReplaced,
+	EventReplacementAsked, EventPassIssued, EventPassRevoked, EventPersonFrozen, EventPersonUnfrozen, EventExceptionGranted,
+	EventExceptionEnded, EventStationAdded, EventStationRevoked, EventPersonAdded, EventPersonChanged, EventPersonReplaced,
+	EventOrganisationAdded, EventOrganisationEdit, EventRoleGranted, EventRoleRevoked, EventPolicyChanged, EventLinkIssued,
+	EventLinkUsed, EventSetUp, EventMetadataImported, EventAnchorAdded, EventAnchorRemoved, EventMetadataFailed,
+	EventMetadataOffered, EventMetadataHeld, EventMetadataDecided, EventRecallStarted, EventRecallUndone, EventRequestFailed,
+	EventKeyJudged,
+}
+
+// ParseEventKind returns the kind of a name. ErrInvalid names one that is spelled alike, if there is.
+func ParseEventKind(name string) (EventKind, error) {
+	if slices.Contains(EventKinds, EventKind(name)) {
+		return EventKind(name), nil
+	}
+	plain := strings.NewReplacer("-", "_", " ", "_").Replace(strings.ToLower(strings.TrimSpace(name)))
+	var near EventKind
+	least := max(2, len(plain)/4) + 1 // further away, it is another word
+	for _, k := range EventKinds {
+		if d := distance(plain, string(k)); d < least {
+			near, least = k, d
+		}
+	}
+	if near != "" {
+		return "", Invalid("kind", "audit.kind.meant", "Kind", name, "Meant", string(near))
+	}
+	return "", Invalid("kind", "audit.kind", "Kind", name)
+}
+
+// distance is how many letters have to be changed, added or left out to make one text of another (Levenshtein).
+func distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		before := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			cost := before
+			if a[i] != b[j] {
+				cost++
+			}
+			before = row[j+1]
+			row[j+1] = min(cost, row[j]+1, row[j+1]+1)
+		}
+	}
+	return row[len(b)]
+}
 
 // Outcome is how what an event tells of ended.
 type Outcome string

@@ -11,6 +11,9 @@ import (
 // Model is a model of authenticator as far as anybody has told us: the FIDO metadata, or our own list of names.
 type Model struct {
 	AAGUID string // UUID text
+	// Identifier tells it from all other models: the AAGUID, or for FIDO U2F, whose keys all have the same, the key identifier of its
+	// attestation certificate.
+	Identifier string
 	// Name is what people call it; empty when nobody told.
 	Name string
 	// Apart is what tells it from others of the same name; "" when there is none.
@@ -82,6 +85,14 @@ const (
 	FindingUpdateAvailable    FindingKind = "UPDATE_AVAILABLE" // tells, and refuses nothing
 )
 
+// What newer metadata may say less of a model than older did, which can refuse its keys like a finding.
+const (
+	// FindingLevelLowered: it is certified lower.
+	FindingLevelLowered FindingKind = "CERTIFICATION_LOWERED"
+	// FindingAnchorsChanged: keys that had proved where they come from cannot any more, because its trust anchors are gone or are others.
+	FindingAnchorsChanged FindingKind = "TRUST_ANCHORS_CHANGED"
+)
+
 // FindingKinds lists the findings that policy decides about, gravest first.
 var FindingKinds = []FindingKind{FindingRevoked, FindingRemoteCompromise, FindingVerificationBypass, FindingPhysicalCompromise, FindingAttestationKey}
 
@@ -92,6 +103,8 @@ type Finding struct {
 	// Firmware is the lowest concerned, or of an update the new one; 0 when not told.
 	Firmware uint64
 	URL      string
+	// Held: it would refuse many, so that it is told and listed only, until an operator has decided ([Hold]).
+	Held bool
 }
 
 // CertificationLevel is a level of FIDO authenticator certification. Higher is more.
@@ -246,9 +259,11 @@ type Recall struct {
 	// Organisation is where it holds, with all below.
 	Organisation OrganisationID
 	Reason       string
-	StartedAt    time.Time
-	StartedBy    PersonID // empty for the console
-	StartedName  string
+	// ToldReason is the reason as people whose keys it concerns read it; empty for recalls from when reasons were for operators alone.
+	ToldReason  string
+	StartedAt   time.Time
+	StartedBy   PersonID // empty for the console
+	StartedName string
 	// Until is the last instant at which the keys are taken. Before, they are taken as something that is had, not as something that
 	// has checked its person, so that a sign-in needs something else beside them.
 	Until time.Time

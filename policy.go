@@ -24,6 +24,30 @@ type PolicySettings struct {
 	CodesPerDay *int `json:"codes_per_day,omitempty"`
 	// Keys is which security keys people may have (F82).
 	Keys *KeyRules `json:"keys,omitempty"`
+	// Locks are the settings that organisations below may only make stricter, whoever of those above has decided them.
+	Locks []Setting `json:"locks,omitempty"`
+}
+
+// Setting names one of [PolicySettings], as an operator writes it.
+type Setting string
+
+// The settings. How strong a sign-in must be and what happens at a weaker one are always made stricter below, never weaker.
+const (
+	SettingMaxKeys     Setting = "max-keys"
+	SettingMethods     Setting = "methods"
+	SettingSessions    Setting = "sessions"
+	SettingCore        Setting = "core"
+	SettingStrength    Setting = "strength"
+	SettingDowngrade   Setting = "downgrade"
+	SettingGraceDays   Setting = "grace-days"
+	SettingCountries   Setting = "countries"
+	SettingCodesPerDay Setting = "codes-per-day"
+	SettingKeys        Setting = "keys"
+)
+
+// Lockable lists the settings that can be locked.
+var Lockable = []Setting{
+	SettingMaxKeys, SettingMethods, SettingSessions, SettingCore, SettingGraceDays, SettingCountries, SettingCodesPerDay, SettingKeys,
 }
 
 // Strength is how strong a sign-in must be.

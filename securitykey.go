@@ -111,6 +111,8 @@ const (
 	StopMisused StopReason = "misused" // "I think someone used it"
 	// StopReview: a new key of a model that needs a review waits for it (F82).
 	StopReview StopReason = "review"
+	// StopRefused: whoever looked at it in a review refused it. It is removed, and nobody takes that back.
+	StopRefused StopReason = "refused"
 	// StopFrozen: the person's account was frozen and has been opened again; what was new then stays on hold.
 	StopFrozen StopReason = "frozen"
 	// StopReset: the key was reset because its PIN was forgotten or blocked, which destroyed what it held for us. Such an entry never comes

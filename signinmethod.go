@@ -16,6 +16,9 @@ const (
 	MethodPass         MethodKind = "pass" // temporary access pass
 )
 
+// ChosenMethods are the methods that policy allows or leaves out; the others are always there.
+var ChosenMethods = []MethodKind{MethodTOTP, MethodTextMessage, MethodPhoneCall, MethodRecoveryCode}
+
 // RecoveryCodes is how many codes a set has (F43).
 const RecoveryCodes = 10
 

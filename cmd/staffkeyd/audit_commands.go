@@ -2,7 +2,9 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -26,7 +28,16 @@ type auditFilter struct {
 }
 
 func (f auditFilter) resolve(env *environment, actor staffkey.Actor) (directory.AuditFilter, error) {
-	filter := directory.AuditFilter{Kind: staffkey.EventKind(f.Kind), From: f.From.Time, To: f.To.Time}
+	filter := directory.AuditFilter{From: f.From.Time, To: f.To.Time}
+	if f.Kind != "" {
+		var err error
+		if filter.Kind, err = staffkey.ParseEventKind(f.Kind); err != nil {
+			return filter, err
+		}
+	}
+	if !filter.From.IsZero() && !filter.To.IsZero() && !filter.From.Before(filter.To) {
+		return filter, errors.New("--from must be before --to")
+	}
 	if f.Code != "" {
 		if filter.Code = staffkey.ParseSupportCode(f.Code); filter.Code == "" {
 			return filter, fmt.Errorf("--code %q: a support code has 6 letters and digits, such as K7QF-2M", f.Code)
@@ -54,6 +65,9 @@ func (m *moment) UnmarshalText(text []byte) error {
 	return fmt.Errorf("%q is neither a day (2026-11-23) nor an instant (2026-11-23T07:12:00Z)", text)
 }
 
+// mostListed is how many events a list has at most.
+const mostListed = 1000
+
 type auditList struct {
 	Limit int `help:"The most events, up to 1,000." default:"50" env:"-"`
 	auditFilter
@@ -62,6 +76,9 @@ type auditList struct {
 
 // Run lists events, newest first.
 func (c *auditList) Run(env *environment) error {
+	if c.Limit < 1 || c.Limit > mostListed {
+		return fmt.Errorf("--limit must be between 1 and %d: audit export writes them all", mostListed)
+	}
 	actor := staffkey.ConsoleActor()
 	filter, err := c.resolve(env, actor)
 	if err != nil {
@@ -71,7 +88,7 @@ func (c *auditList) Run(env *environment) error {
 	if err != nil {
 		return explain(err)
 	}
-	columns := []column{{"at", "AT (UTC)", 19}, {"kind", "KIND", 20}, {"outcome", "OUTCOME", 7}, {"subject_name", "SUBJECT", 28}}
+	columns := []column{{"at", "AT (UTC)", 19}, {"actor_name", "WHO", 20}, {"kind", "KIND", 20}, {"outcome", "OUTCOME", 7}, {"subject_name", "SUBJECT", 28}}
 	if c.Code != "" {
 		columns = append(columns, column{"message", "TOLD", 20}, column{"browser", "BROWSER", 24})
 	}
@@ -83,7 +100,7 @@ func (c *auditList) Run(env *environment) error {
 		return err
 	}
 	for _, e := range events {
-		values := []any{e.At.Format(time.DateTime), e.Kind, e.Outcome, e.SubjectName}
+		values := []any{e.At.Format(time.DateTime), cmp.Or(e.ActorName, "-"), e.Kind, e.Outcome, e.SubjectName}
 		if c.Code != "" {
 			values = append(values, e.Message, e.Browser)
 		}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -48,6 +49,21 @@ func (e exitStatus) Error() string { return fmt.Sprintf("exit status %d", int(e)
 
 // ExitCode is the number that the program ends with.
 func (e exitStatus) ExitCode() int { return int(e) }
+
+// confirm asks whoever is at the terminal to write yes. Anything else, and nobody there, leaves everything as it is.
+func (e *environment) confirm(command string) error {
+	if _, err := fmt.Fprint(e.stderr, "Write yes to do it: "); err != nil {
+		return err
+	}
+	line, err := bufio.NewReader(e.stdin).ReadString('\n')
+	if err != nil && !errors.Is(err, io.EOF) {
+		return err
+	}
+	if strings.EqualFold(strings.TrimSpace(line), "yes") {
+		return nil
+	}
+	return &problem{cause: command + ": people would lose something, and nobody said yes", fix: "Nothing is changed. Write yes when asked, or add --yes."}
+}
 
 // explain turns what is wrong with the input, or what policy refuses, into a sentence for a terminal. Other errors stay
 // as they are.

@@ -12,10 +12,12 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"staffkey"
 	"staffkey/internal/directory"
+	"staffkey/internal/policy"
 	"staffkey/internal/signin/securitykey"
 	"staffkey/internal/signin/securitykey/mds"
 
@@ -28,6 +30,7 @@ type metadataConfig struct {
 	MetadataInterval time.Duration `help:"How often to look there, a fifth more or less." default:"24h" placeholder:"TIME"`
 	MetadataRoots    string        `help:"Root certificates (PEM) that the metadata's signature must lead to, in place of those of the FIDO Alliance." type:"path" placeholder:"FILE"`
 	MetadataRevoked  []string      `help:"File with a list of revoked certificates (CRL, PEM or DER) that the metadata's signature must not be made with. May be given more than once." type:"path" placeholder:"FILE"`
+	MetadataHold     holdLimits    `help:"When what newly imported metadata says against keys waits for an operator: more people than the first number would have a key refused, or more than one and more than the second number in a hundred of all who have a key." default:"25,10%" placeholder:"PEOPLE,SHARE"`
 	MetadataName     string        `help:"Host name in the certificate of the metadata's signature, in place of mds.fidoalliance.org." placeholder:"NAME"`
 }
 
@@ -110,8 +113,11 @@ func readMetadata(r io.Reader) ([]byte, error) {
 }
 
 // observeMetadata lets an operator's alarm know when metadata is overdue, and which one is in use.
-func observeMetadata(registry *prometheus.Registry, loaded func() staffkey.Metadata) {
+func observeMetadata(registry *prometheus.Registry, loaded func() staffkey.Metadata, held func() int) {
 	registry.MustRegister(
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+			Name: "staffkey_metadata_held", Help: "What the FIDO metadata says against models in use and would refuse many, and waits for an operator to decide.",
+		}, func() float64 { return float64(held()) }),
 		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "staffkey_metadata_number", Help: "Number of the FIDO metadata in use, 0 without any.",
 		}, func() float64 { return float64(loaded().Number) }),
@@ -142,12 +148,16 @@ type metadataCommands struct {
 }
 
 type metadataImport struct {
-	File string `arg:"" help:"The file, or - for the standard input."`
+	File      string `arg:"" help:"The file, or - for the standard input."`
+	RefuseNow bool   `help:"Let all that the file says count at once, however many people it concerns. Otherwise what concerns many waits until an operator decides." env:"-"`
+	Preview   bool   `help:"Say whom it would concern, and change nothing." env:"-"`
+	Yes       bool   `help:"Do not ask when people would have a key refused at once." env:"-"`
+	Anyway    bool   `name:"even-if-nobody-can-sign-in" help:"Also when no operator could act any more. The audit log tells that it was known." env:"-"`
 
 	metadataConfig `embed:""`
 }
 
-// Run imports the file.
+// Run says whom the file concerns, and imports it.
 func (c *metadataImport) Run(env *environment) error {
 	if err := env.knowModels(&c.metadataConfig); err != nil {
 		return err
@@ -156,15 +166,93 @@ func (c *metadataImport) Run(env *environment) error {
 	if err != nil {
 		return &problem{cause: "the metadata cannot be read: " + reason(err), fix: "Check the file and who may read it.", err: err}
 	}
-	m, err := env.directory.ImportMetadata(env.ctx, staffkey.ConsoleActor(), blob, c.File)
+	p, err := env.directory.PreviewMetadata(env.ctx, staffkey.ConsoleActor(), blob)
 	if err != nil {
-		return explain(err)
+		return aboutMetadata(c.File, err)
+	}
+	if err := printCauses(env.stdout, p, c.RefuseNow); err != nil {
+		return err
+	}
+	if c.Preview {
+		return nil
+	}
+	effect := p.Held
+	if c.RefuseNow {
+		effect = p.Now
+	}
+	if effect.Total.Takes() && !c.Yes {
+		if err := env.confirm("metadata import"); err != nil {
+			return err
+		}
+	}
+	choice := directory.ImportChoice{RefuseNow: c.RefuseNow, Consent: directory.Consent{NoOperator: c.Anyway}}
+	m, err := env.directory.ImportMetadata(env.ctx, staffkey.ConsoleActor(), blob, c.File, choice)
+	if err != nil {
+		return aboutMetadata(c.File, err)
 	}
 	_, err = fmt.Fprintf(env.stdout, "Metadata number %d: %d models, the next is due on %s.\n", m.Number, m.Models, m.NextUpdate.Format("2 January 2006"))
 	if err == nil && m.Skipped > 0 {
 		_, err = fmt.Fprintf(env.stdout, "%d entries could not be read and are left out.\n", m.Skipped)
 	}
 	return err
+}
+
+// aboutMetadata says of which file it is that something is wrong with.
+func aboutMetadata(file string, err error) error {
+	var refusal *staffkey.Refusal
+	if !errors.As(err, &refusal) || !strings.HasPrefix(refusal.Rule, "mds_") {
+		return explain(err)
+	}
+	if file == "-" {
+		file = "the metadata on standard input"
+	}
+	return fmt.Errorf("%s %w", file, explain(err))
+}
+
+// printCauses tells what of an issue would refuse whom.
+func printCauses(w io.Writer, p directory.MetadataPreview, now bool) error {
+	var out strings.Builder
+	for _, cause := range p.Causes {
+		name := cause.Model.Name
+		if name == "" {
+			name = "a model without a name"
+		}
+		becomes := "refused from now on"
+		if cause.Held && !now {
+			becomes = "held: taken until an operator decides"
+		}
+		fmt.Fprintf(&out, "%s people  %s (%s)  %s  %s\n", grouped(cause.People), name, cause.Model.AAGUID, cause.Kind, becomes)
+	}
+	effect := p.Held
+	if now {
+		effect = p.Now
+	}
+	switch {
+	case p.Known:
+		out.WriteString("This issue is in use already.\n")
+	case effect.Total.Refused == 0:
+		out.WriteString("Nobody would have a key refused.\n")
+	default:
+		fmt.Fprintf(&out, "%s of %s people with a key would have one refused, %s of them would have no key left, %s no way to sign in.\n",
+			grouped(effect.Total.Refused), grouped(effect.People), grouped(effect.Total.Stranded), grouped(effect.Total.ShutOut))
+	}
+	_, err := io.WriteString(w, out.String())
+	return err
+}
+
+// holdLimits are limits as text: 25,10%.
+type holdLimits policy.HoldLimits
+
+// UnmarshalText reads a number of people and a share in a hundred.
+func (l *holdLimits) UnmarshalText(text []byte) error {
+	people, share, ok := strings.Cut(strings.ReplaceAll(string(text), " ", ""), ",")
+	n, err := strconv.Atoi(people)
+	percent, wrong := strconv.Atoi(strings.TrimSuffix(share, "%"))
+	if !ok || err != nil || wrong != nil || n < 1 || percent < 0 || percent > 100 {
+		return fmt.Errorf("%q is no number of people from 1 and share from 0 to 100, as in 25,10%%", text)
+	}
+	l.People, l.Percent = n, percent
+	return nil
 }
 
 func (c *metadataImport) read(stdin io.Reader) ([]byte, error) {
@@ -309,6 +397,7 @@ func (e *environment) knowModels(cfg *metadataConfig) error {
 		return err
 	}
 	e.catalogue.Believe(trust)
+	e.directory.SetHoldLimits(policy.HoldLimits(cfg.MetadataHold))
 	err = e.directory.RefreshModels(e.ctx)
 	if refusal := (*staffkey.Refusal)(nil); errors.As(err, &refusal) {
 		return &problem{

@@ -101,6 +101,7 @@ func printKeyRules(w io.Writer, r staffkey.KeyRules, own *staffkey.KeyRules) err
 type policyPreview struct {
 	Organisation string       `arg:"" help:"Code of the organisation."`
 	Inherit      bool         `help:"Leave all rules for keys to the organisation above." env:"-"`
+	People       bool         `help:"List who would have a key refused, instead of how many." env:"-"`
 	Keys         keyRuleFlags `embed:"" prefix:"keys-"`
 	listFormat
 
@@ -127,17 +128,53 @@ func (c *policyPreview) Run(env *environment) error {
 	if err != nil {
 		return explain(err)
 	}
-	list, err := newListing(env, c.listFormat, "organisations", column{"code", "CODE", 8}, column{"organisation", "ORGANISATION", 34}, column{"refused", "KEY REFUSED", 11},
-		column{"stranded", "NO KEY LEFT", 11}, column{"freed", "TAKEN", 6})
+	if c.People {
+		return c.listPeople(env, settings.Keys)
+	}
+	return printEffects(env, c.listFormat, p)
+}
+
+// printEffects prints a line for each organisation, and one for all of them before.
+func printEffects(env *environment, format listFormat, p directory.WhatIf) error {
+	list, err := newListing(env, format, "organisations", column{"code", "CODE", 8}, column{"organisation", "ORGANISATION", 34}, column{"refused", "KEY REFUSED", 11},
+		column{"stranded", "NO KEY LEFT", 11}, column{"freed", "TAKEN", 6}, column{"shut_out", "NO WAY LEFT", 11})
 	if err != nil {
 		return err
 	}
 	all := p.Total
 	all.Organisation.Name = "all together"
-	for _, e := range append([]directory.KeyRulesEffect{all}, p.Organisations...) {
-		if err := list.line(e.Organisation.Code, e.Organisation.Name, fmt.Sprint(e.Refused), fmt.Sprint(e.Stranded), fmt.Sprint(e.Freed)); err != nil {
+	for _, e := range append([]directory.Effect{all}, p.Organisations...) {
+		if err := list.line(e.Organisation.Code, e.Organisation.Name, fmt.Sprint(e.Refused), fmt.Sprint(e.Stranded), fmt.Sprint(e.Freed), fmt.Sprint(e.ShutOut)); err != nil {
 			return err
 		}
 	}
 	return list.close()
+}
+
+// listPeople prints who would have a key refused, as they are found.
+func (c *policyPreview) listPeople(env *environment, rules *staffkey.KeyRules) error {
+	list, err := newListing(env, c.listFormat, "people", column{"username", "USERNAME", 24}, column{"name", "NAME", 28}, column{"code", "CODE", 8}, column{"keys", "KEYS", 24},
+		column{"left", "LEFT", 8})
+	if err != nil {
+		return err
+	}
+	q := directory.Question{Organisation: staffkey.OrganisationID(c.Organisation), Keys: rules}
+	err = env.directory.EachConcerned(env.ctx, staffkey.ConsoleActor(), q, directory.GroupRefused, "", 0, func(p directory.Concern, o staffkey.Organisation) error {
+		return list.line(p.Username, p.Name, o.Code, strings.Join(p.Keys, "; "), leftOf(p))
+	})
+	if err != nil {
+		return explain(err)
+	}
+	return list.close()
+}
+
+// leftOf says what somebody would have left to sign in with.
+func leftOf(p directory.Concern) string {
+	switch {
+	case p.ShutOut:
+		return "nothing"
+	case p.Stranded:
+		return "no key"
+	}
+	return "a key"
 }

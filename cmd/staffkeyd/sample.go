@@ -208,7 +208,7 @@ func loadSample(ctx context.Context, d *directory.Directory) error {
 	// Everything is allowed, so that a newcomer can try it all. Passes are for administrators to give, and need no leave.
 	methods := []staffkey.MethodKind{staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall, staffkey.MethodRecoveryCode}
 	core := []staffkey.MethodKind{staffkey.MethodSecurityKey, staffkey.MethodTOTP}
-	if err := d.ChangePolicy(ctx, actor, staffkey.OrganisationID(f.organisations[0].code), staffkey.PolicySettings{Methods: &methods, CoreMethods: &core}); err != nil {
+	if err := d.ChangePolicy(ctx, actor, staffkey.OrganisationID(f.organisations[0].code), "", staffkey.PolicySettings{Methods: &methods, CoreMethods: &core}, directory.Consent{}); err != nil {
 		return fmt.Errorf("load the sample policy: %w", err)
 	}
 	for _, r := range f.roles {

@@ -14,6 +14,7 @@ import (
 	"staffkey"
 	"staffkey/internal/directory"
 	"staffkey/internal/notify"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal"
 	"staffkey/internal/portal/ui"
 	"staffkey/internal/signin"
@@ -141,7 +142,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 	if err != nil {
 		return nil, err
 	}
-	observeMetadata(metrics.Registry, catalogue.Loaded)
+	observeMetadata(metrics.Registry, catalogue.Loaded, catalogue.Undecided)
 	observeOutbox(metrics.Registry, s, log)
 	list, err := methods(s, securitykey.Config{ID: set.rpID, Name: cfg.RPName, Origins: []string{set.address}, Reaches: catalogue.Transports}, set.workers, cfg.PasswordQueue)
 	if err != nil {
@@ -160,7 +161,7 @@ func wire(s *store.Store, cfg *serverConfig, set settled, log *slog.Logger) (*se
 		Store: s, Methods: list, Address: set.address, Observe: metrics.ObserveProof, Wake: delivery.Wake, HasChannel: delivery.Has,
 		Models: catalogue, Networks: set.networks,
 	})
-	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Refused: service.RefusedKeys, Number: service.Number, Models: catalogue})
+	dir := directory.New(directory.Deps{Store: s, Usable: service.Usable, Refused: service.RefusedKeys, Number: service.Number, Models: catalogue, Hold: policy.HoldLimits(cfg.MetadataHold)})
 	pages, err := ui.New()
 	if err != nil {
 		return nil, err

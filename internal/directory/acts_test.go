@@ -81,7 +81,7 @@ var operations = map[string]struct {
 	}},
 	"ChangePolicy": {begin: func(t *testing.T, s *scene) func() error {
 		return func() error {
-			return s.ChangePolicy(t.Context(), s.actor, "A", staffkey.PolicySettings{GraceDays: new(s.n % 300)})
+			return s.ChangePolicy(t.Context(), s.actor, "A", "", staffkey.PolicySettings{GraceDays: new(s.n % 300)}, directory.Consent{})
 		}
 	}},
 	"ChangeKeyRules": {begin: func(t *testing.T, s *scene) func() error {
@@ -90,7 +90,7 @@ var operations = map[string]struct {
 			t.Fatal(err)
 		}
 		rules := &staffkey.KeyRules{MinPIN: new(4 + s.n%4)}
-		return func() error { return s.ChangeKeyRules(t.Context(), s.actor, "B", version, rules) }
+		return func() error { return s.ChangeKeyRules(t.Context(), s.actor, "B", version, rules, directory.Consent{}) }
 	}},
 	"GrantException": {begin: func(t *testing.T, s *scene) func() error {
 		return func() error {
@@ -115,7 +115,31 @@ var operations = map[string]struct {
 	}},
 	"ImportMetadata": {begin: func(t *testing.T, s *scene) func() error {
 		blob := s.blob(t, 100+s.n)
-		return func() error { return only(s.ImportMetadata(t.Context(), s.actor, blob, "blob.jwt")) }
+		return func() error {
+			return only(s.ImportMetadata(t.Context(), s.actor, blob, "blob.jwt", directory.ImportChoice{}))
+		}
+	}},
+	"OfferMetadata": {begin: func(t *testing.T, s *scene) func() error {
+		blob := s.refusing(t)
+		return func() error { return only(s.OfferMetadata(t.Context(), s.actor, blob, "blob.jwt")) }
+	}},
+	"ImportOffered": {begin: func(t *testing.T, s *scene) func() error {
+		p, err := s.OfferMetadata(t.Context(), s.actor, s.refusing(t), "blob.jwt")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() error {
+			return only(s.ImportOffered(t.Context(), s.actor, p.Number, directory.ImportChoice{}))
+		}
+	}},
+	"DecideHold": {begin: func(t *testing.T, s *scene) func() error {
+		blob := s.refusing(t)
+		s.keyOf(t, s.person(t, fmt.Sprintf("second%d", s.n), "A"), s.model(), "")
+		if _, err := s.ImportMetadata(t.Context(), console, blob, "blob.jwt", directory.ImportChoice{}); err != nil {
+			t.Fatal(err)
+		}
+		key := staffkey.HoldKey{Model: s.model(), Kind: staffkey.FindingRevoked}
+		return func() error { return s.DecideHold(t.Context(), s.actor, key, directory.HoldTake, directory.Consent{}) }
 	}},
 	"AddAnchors": {begin: func(t *testing.T, s *scene) func() error {
 		root, _ := mdstest.AttestationRoot(t, fmt.Sprint("Root ", s.n), time.Now())
@@ -176,9 +200,17 @@ var operations = map[string]struct {
 
 // unasked are the operations that nobody asks for, each with its reason.
 var unasked = map[string]string{
-	"FetchMetadata":   "the schedule does it",
-	"RefreshMetadata": "it loads what others have stored",
-	"RefreshModels":   "it loads what others have stored",
+	"FetchMetadata": "the schedule does it",
+}
+
+// model is one that only the people of this try have.
+func (s *scene) model() string { return fmt.Sprintf("0a000000-0000-0000-0000-%012d", s.n) }
+
+// refusing is metadata that would refuse the key of the victim.
+func (s *scene) refusing(t *testing.T) []byte {
+	t.Helper()
+	s.keyOf(t, s.victim, s.model(), "")
+	return s.blob(t, 1000+s.n, mdstest.Model{AAGUID: s.model(), Reports: []mdstest.Report{{Status: "REVOKED", Since: "2026-01-02"}}})
 }
 
 func only[T any](_ T, err error) error { return err }

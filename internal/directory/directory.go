@@ -33,8 +33,10 @@ type Deps struct {
 	Refused func(tx *store.Tx, person staffkey.Person, p staffkey.Policy, keys []staffkey.SecurityKey) ([]staffkey.SecurityKeyID, error)
 	// Number is the confirmed telephone number of a method, for messages that matter, or "". Nil knows none.
 	Number func(staffkey.Enrolment) string
-	// Models is the catalogue of models of security keys. It is needed by the operations about models alone.
+	// Models is the catalogue of models of security keys. Nil knows none.
 	Models Models
+	// Hold says when what new metadata says against keys waits for an operator; the zero value is [policy.DefaultHoldLimits].
+	Hold policy.HoldLimits
 }
 
 // Directory holds the operations. It is safe for concurrent use.
@@ -52,11 +54,18 @@ type Directory struct {
 	anchors   map[string]string
 	// anchorsPassed counts how often others were passed on.
 	anchorsPassed atomic.Int64
+	// metadata is the same for metadata and what is held of it.
+	metadata sync.Mutex
+	hold     policy.HoldLimits
 }
 
 // New returns the directory of a store.
 func New(deps Deps) *Directory {
 	d := &Directory{store: deps.Store, usable: deps.Usable, refused: deps.Refused, number: deps.Number, models: deps.Models}
+	if d.models == nil {
+		d.models = noModels{}
+	}
+	d.SetHoldLimits(deps.Hold)
 	if d.usable == nil {
 		d.usable = func(staffkey.Enrolment) bool { return false }
 	}
@@ -69,6 +78,15 @@ func New(deps Deps) *Directory {
 		d.number = func(staffkey.Enrolment) string { return "" }
 	}
 	return d
+}
+
+// SetHoldLimits says when what new metadata says against keys waits for an operator, before any is imported. The zero value is
+// [policy.DefaultHoldLimits].
+func (d *Directory) SetHoldLimits(l policy.HoldLimits) {
+	if l == (policy.HoldLimits{}) {
+		l = policy.DefaultHoldLimits
+	}
+	d.hold = l
 }
 
 // errUnchanged ends a change that has nothing to do: nothing is written, and nothing is recorded.

@@ -211,7 +211,7 @@ func TestChangePolicy(t *testing.T) {
 		ctx := t.Context()
 		three, four := 3, 4
 		for code, n := range map[string]*int{"R": &three, "A": &four} {
-			if err := w.ChangePolicy(ctx, console, staffkey.OrganisationID(code), staffkey.PolicySettings{MaxKeys: n}); err != nil {
+			if err := w.ChangePolicy(ctx, console, staffkey.OrganisationID(code), "", staffkey.PolicySettings{MaxKeys: n}, directory.Consent{}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -224,17 +224,17 @@ func TestChangePolicy(t *testing.T) {
 		if s, err := w.PolicySettings(ctx, console, "A1"); err != nil || s.MaxKeys != nil {
 			t.Errorf("A1 has decided nothing: got %+v, %v", s, err)
 		}
-		if err := w.ChangePolicy(ctx, console, "A", staffkey.PolicySettings{MaxKeys: &four}); err != nil {
+		if err := w.ChangePolicy(ctx, console, "A", "", staffkey.PolicySettings{MaxKeys: &four}, directory.Consent{}); err != nil {
 			t.Fatal(err)
 		}
 		if got := len(w.events(t, staffkey.EventPolicyChanged, staffkey.OutcomeDone)); got != 2 {
 			t.Errorf("want 2 events, none for what was so already, got %d", got)
 		}
 		many := 99
-		wantInvalid(t, w.ChangePolicy(ctx, console, "A", staffkey.PolicySettings{MaxKeys: &many}), "max_keys", "policy.max_keys")
+		wantInvalid(t, w.ChangePolicy(ctx, console, "A", "", staffkey.PolicySettings{MaxKeys: &many}, directory.Consent{}), "max_keys", "policy.max_keys")
 		admin := w.person(t, "la", "A")
 		w.grant(t, admin, staffkey.RoleLocalAdministrator, "A")
-		wantRefused(t, w.ChangePolicy(ctx, w.actor(t, admin), "A", staffkey.PolicySettings{}), "scope")
+		wantRefused(t, w.ChangePolicy(ctx, w.actor(t, admin), "A", "", staffkey.PolicySettings{}, directory.Consent{}), "scope")
 		if got := w.events(t, staffkey.EventPolicyChanged, staffkey.OutcomeRefused); len(got) != 1 || got[0].Detail["rule"] != "scope" {
 			t.Errorf("want the refusal recorded, got %+v", got)
 		}

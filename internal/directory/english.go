@@ -34,15 +34,31 @@ var english = map[string]string{
 	"role.last_operator": "this is the last operator: make somebody else operator first",
 
 	"policy.max_keys": "must be between {Min} and {Max}",
-	"policy.sessions": "must be between 1 and {Max} minutes",
 	"policy.methods":  "the password, the security key and the pass are always there: name the other methods only",
 
-	"policy.core_methods":  "must be one or more of security_key, totp, text_message and phone_call",
+	"policy.sessions.idle": "the idle limit at AAL{Level} must be between {Min} and {Max} minutes",
+	"policy.sessions.all":  "the limit in all at AAL{Level} must be between {Min}, the idle limit, and {Max} minutes",
+
+	"policy.method.unknown": "there is no method “{Method}”: use {Methods}",
+	"policy.method.meant":   "there is no method “{Method}”: write {Meant}",
+
+	"policy.core_methods":          "must be one or more of security_key, totp, text_message and phone_call",
+	"policy.core_methods.allowed":  "{Method} would be asked for and is not among the methods that are allowed: add it to --methods, or leave it out of --core",
+	"policy.core_methods.no_codes": "codes are asked for, and no number would get any: name countries by --countries, and more than 0 by --codes-per-day",
+	"policy.core_methods.no_key":   "a security key is asked for, and these rules for keys would take no new one",
+	"policy.strength.no_key":       "a security key is needed for each sign-in, and these rules for keys would take no new one",
+
+	"policy.lock":   "can be max-keys, methods, sessions, core, grace-days, countries, codes-per-day and keys; strength and downgrade are always locked",
+	"policy.locked": "{Name} has locked this, and below it may only be made stricter: staffkeyd policy set {Code} --unlock {Setting} opens it",
+	"policy.weaker": "{Name} ({Code}) above asks for {Value}, and below that may not be weaker",
+	"policy.below":  "{Name} ({Code}) below has decided for itself, and its people would be asked for what they could not set up: change that first",
+
 	"policy.strength":      "must be any or phishing_resistant",
 	"policy.downgrade":     "must be notify or forbid",
 	"policy.grace_days":    "must be between 0 and {Max} days",
 	"policy.codes_per_day": "must be between 0 and {Max}",
-	"policy.countries":     "must be codes of two capital letters, such as GB",
+	"policy.countries":     "“{Country}” is no country with telephone numbers: write codes of two capital letters (ISO 3166), such as GB",
+	"policy.country.meant": "there is no country “{Country}”: write {Meant}",
 
 	"policy.level":            "must be one of {Levels}",
 	"policy.keys.aaguid":      "a model is named by its AAGUID, such as ee882879-721c-4913-9775-3dfcce97072a",
@@ -53,6 +69,14 @@ var english = map[string]string{
 	"policy.keys.attestation": "must be any or proven",
 	"policy.keys.min_pin":     "must be between 0 and {Max}",
 	"policy.keys.conveyance":  "must be none, indirect, direct or enterprise",
+
+	"audit.kind":       "there is no kind of event “{Kind}”: audit export shows those that there are",
+	"audit.kind.meant": "there is no kind of event “{Kind}”: write {Meant}",
+
+	"ops.last_operator_key": "after this no operator would have a key that is taken, so that nobody could act: let an operator register another key first, or add --even-if-nobody-can-sign-in",
+	"ops.own_key":           "your own key would be refused: say that you know",
+	"ops.hold.empty":        "must be refuse or take",
+	"ops.hold.gone":         "was decided meanwhile, or the metadata says it no more",
 
 	"rules.changed": "somebody has changed these rules meanwhile: look again",
 

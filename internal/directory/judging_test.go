@@ -43,7 +43,7 @@ func TestJudgeKeys_on_two_nodes(t *testing.T) {
 		other, _ := mdstest.AttestationRoot(t, "Another maker", w.clock.Now())
 		issue := func(number int, root *x509.Certificate) {
 			t.Helper()
-			if _, err := w.ImportMetadata(t.Context(), console, w.blob(t, number, mdstest.Model{AAGUID: testModel, Description: "Test key", Roots: []*x509.Certificate{root}}), "blob.jwt"); err != nil {
+			if _, err := w.ImportMetadata(t.Context(), console, w.blob(t, number, mdstest.Model{AAGUID: testModel, Description: "Test key", Roots: []*x509.Certificate{root}}), "blob.jwt", directory.ImportChoice{RefuseNow: true}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // effects shows a preview as "code refused stranded freed", all together first.
-func effects(p directory.KeyRulesPreview) []string {
+func effects(p directory.WhatIf) []string {
 	list := []string{fmt.Sprint("all of ", p.People, ": ", p.Total.Refused, " ", p.Total.Stranded, " ", p.Total.Freed)}
 	for _, e := range p.Organisations {
 		list = append(list, fmt.Sprint(e.Organisation.Code, " ", e.Refused, " ", e.Stranded, " ", e.Freed))
@@ -56,17 +56,17 @@ func TestPreviewKeyRules(t *testing.T) {
 		if err != nil || own != nil {
 			t.Fatalf("the ward has rules %v, error %v, want none", own, err)
 		}
-		others := &staffkey.KeyRules{Others: new(staffkey.ModelDeny)}
-		if err := w.ChangeKeyRules(t.Context(), console, "A1", version, others); err != nil {
+		others := &staffkey.KeyRules{Others: new(staffkey.ModelDeny), Models: map[string]staffkey.ModelRule{otherModel: staffkey.ModelReview}}
+		if err := w.ChangeKeyRules(t.Context(), console, "A1", version, others, directory.Consent{}); err != nil {
 			t.Fatal(err)
 		}
 		ask("denied where the ward denies anyway", "A", deny, "all of 3: 2 1 0", "A 2 1 0")
 		ask("the ward gives up its own", "A1", nil, "all of 1: 0 0 1", "A1 0 0 1")
 		p, err := w.PreviewKeyRules(t.Context(), console, "A1", nil)
-		if err != nil || *p.Before.Others != staffkey.ModelDeny || *p.After.Others != staffkey.ModelAllow || p.Where.Code != "A1" {
-			t.Errorf("before %v, after %v at %s, error %v", *p.Before.Others, *p.After.Others, p.Where.Code, err)
+		if err != nil || *p.Before.Keys.Others != staffkey.ModelDeny || *p.After.Keys.Others != staffkey.ModelAllow || p.Where.Code != "A1" {
+			t.Errorf("before %v, after %v at %s, error %v", *p.Before.Keys.Others, *p.After.Keys.Others, p.Where.Code, err)
 		}
-		if err := w.ChangeKeyRules(t.Context(), console, "A1", version, nil); !errors.Is(err, staffkey.ErrExpired) {
+		if err := w.ChangeKeyRules(t.Context(), console, "A1", version, nil, directory.Consent{}); !errors.Is(err, staffkey.ErrExpired) {
 			t.Errorf("a change of rules that were changed meanwhile: got error %v, want expired", err)
 		}
 	})
@@ -81,7 +81,7 @@ func TestKeyRules_by_whom(t *testing.T) {
 		w.grant(t, below, staffkey.RoleAuditor, "A1")
 		w.grant(t, la, staffkey.RoleLocalAdministrator, "A")
 		four := 4
-		if err := w.ChangePolicy(t.Context(), console, "A", staffkey.PolicySettings{MaxKeys: &four}); err != nil {
+		if err := w.ChangePolicy(t.Context(), console, "A", "", staffkey.PolicySettings{MaxKeys: &four}, directory.Consent{}); err != nil {
 			t.Fatal(err)
 		}
 		rules := &staffkey.KeyRules{Others: new(staffkey.ModelReview)}
@@ -92,7 +92,7 @@ func TestKeyRules_by_whom(t *testing.T) {
 		for _, p := range []staffkey.Person{below, la} {
 			_, err := w.PreviewKeyRules(t.Context(), w.actor(t, p), "A", rules)
 			wantRefused(t, err, "scope")
-			wantRefused(t, w.ChangeKeyRules(t.Context(), w.actor(t, p), "A", version, rules), "scope")
+			wantRefused(t, w.ChangeKeyRules(t.Context(), w.actor(t, p), "A", version, rules, directory.Consent{}), "scope")
 		}
 		if _, _, _, err := w.KeyRules(t.Context(), w.actor(t, below), "A"); !errors.Is(err, staffkey.ErrNotFound) {
 			t.Errorf("rules above: got error %v, want not found", err)
@@ -102,8 +102,8 @@ func TestKeyRules_by_whom(t *testing.T) {
 		wantRefused(t, err, "role_needs_key")
 		_, err = w.PreviewKeyRules(t.Context(), console, "A", &staffkey.KeyRules{MinPIN: new(99)})
 		wantInvalid(t, err, "keys", "policy.keys.min_pin")
-		wantInvalid(t, w.ChangeKeyRules(t.Context(), console, "A", version, &staffkey.KeyRules{MinPIN: new(99)}), "keys", "policy.keys.min_pin")
-		if err := w.ChangeKeyRules(t.Context(), w.actor(t, operator), "A", version, rules); err != nil {
+		wantInvalid(t, w.ChangeKeyRules(t.Context(), console, "A", version, &staffkey.KeyRules{MinPIN: new(99)}, directory.Consent{}), "keys", "policy.keys.min_pin")
+		if err := w.ChangeKeyRules(t.Context(), w.actor(t, operator), "A", version, rules, directory.Consent{}); err != nil {
 			t.Fatal(err)
 		}
 		s, err := w.PolicySettings(t.Context(), console, "A")

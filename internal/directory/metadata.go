@@ -15,8 +15,8 @@ import (
 
 // Models is what the directory needs of the catalogue of models.
 type Models interface {
-	// Verify checks FIDO metadata, not older than one of a number, and returns what it says of itself and how to use it from now on.
-	Verify(blob []byte, previous int, at time.Time) (staffkey.Metadata, func(), error)
+	// Verify checks FIDO metadata, not older than one of a number. The issue changes nothing until it is used.
+	Verify(blob []byte, previous int, at time.Time) (staffkey.Issue, error)
 	// Loaded is the metadata in use.
 	Loaded() staffkey.Metadata
 	Model(aaguid string) staffkey.Model
@@ -24,14 +24,45 @@ type Models interface {
 	// Icon is the picture of a model with its media type, if there is one.
 	Icon(aaguid string) (picture []byte, mediaType string, ok bool)
 	Facts(k staffkey.SecurityKey) staffkey.KeyFacts
+	// FactsUnder is Facts under other holds than those that are set.
+	FactsUnder(k staffkey.SecurityKey, holds staffkey.Holds) staffkey.KeyFacts
+	// NeedsRegistration reports whether Facts needs the bytes of a key's registration.
+	NeedsRegistration(k staffkey.SecurityKey) bool
 	Judge(k staffkey.SecurityKey) (staffkey.Trust, int)
 	// ProvenBy reports whether a key's attestation leads to one of some trust anchors.
 	ProvenBy(k staffkey.SecurityKey, anchors []*x509.Certificate) bool
 	// SetAnchors says which trust anchors the installation has of its own.
 	SetAnchors([]staffkey.TrustAnchor)
-	// SetRecalls says which recalls hold.
+	// RecallsOf returns the recalls that concern a key, wherever they hold.
+	RecallsOf(k staffkey.SecurityKey) []staffkey.Recall
+	// SetRecalls says which recalls hold, SetHolds what of the metadata waits for a decision.
 	SetRecalls([]staffkey.Recall)
+	SetHolds(staffkey.Holds)
 }
+
+// noModels knows no models.
+type noModels struct{}
+
+func (noModels) Verify([]byte, int, time.Time) (staffkey.Issue, error) {
+	return staffkey.Issue{}, errors.New("there is no catalogue of models")
+}
+func (noModels) Loaded() staffkey.Metadata                               { return staffkey.Metadata{} }
+func (noModels) Model(aaguid string) staffkey.Model                      { return staffkey.Model{AAGUID: aaguid} }
+func (noModels) Models() []staffkey.Model                                { return nil }
+func (noModels) Icon(string) ([]byte, string, bool)                      { return nil, "", false }
+func (noModels) NeedsRegistration(staffkey.SecurityKey) bool             { return false }
+func (noModels) RecallsOf(staffkey.SecurityKey) []staffkey.Recall        { return nil }
+func (noModels) ProvenBy(staffkey.SecurityKey, []*x509.Certificate) bool { return false }
+func (noModels) SetAnchors([]staffkey.TrustAnchor)                       {}
+func (noModels) SetRecalls([]staffkey.Recall)                            {}
+func (noModels) SetHolds(staffkey.Holds)                                 {}
+func (noModels) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
+	return staffkey.KeyFacts{Model: staffkey.Model{AAGUID: k.AAGUID}, Trust: k.Trust}
+}
+func (m noModels) FactsUnder(k staffkey.SecurityKey, _ staffkey.Holds) staffkey.KeyFacts {
+	return m.Facts(k)
+}
+func (noModels) Judge(staffkey.SecurityKey) (staffkey.Trust, int) { return staffkey.TrustUnjudged, -1 }
 
 // Metadata returns the FIDO metadata that the installation has (F81).
 func (d *Directory) Metadata(ctx context.Context) (staffkey.Metadata, error) {
@@ -51,49 +82,6 @@ func (d *Directory) Metadata(ctx context.Context) (staffkey.Metadata, error) {
 		m.Models, m.Skipped = loaded.Models, loaded.Skipped
 	}
 	return m, nil
-}
-
-// ImportMetadata verifies and stores FIDO metadata from a source, for operators of the whole installation. The same issue once more
-// changes nothing; an older one is refused, also when two are imported at once.
-func (d *Directory) ImportMetadata(ctx context.Context, actor staffkey.Actor, blob []byte, source string) (staffkey.Metadata, error) {
-	event := staffkey.Event(staffkey.EventMetadataImported, actor)
-	event.SubjectName = source
-	var about staffkey.Metadata
-	var load func()
-	wrong := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
-		if err := d.mayRunMetadata(tx, may); err != nil {
-			return err
-		}
-		current, err := tx.FindMetadata()
-		if err != nil && !errors.Is(err, staffkey.ErrNotFound) {
-			return err
-		}
-		about, load, err = d.models.Verify(blob, current.Number, tx.Now)
-		return err
-	})
-	err := d.change(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
-		if err := d.mayRunMetadata(tx, may); err != nil || wrong != nil {
-			return errors.Join(err, wrong)
-		}
-		about.Source, about.ImportedBy, about.ImportedAt = source, actor.Person, tx.Now
-		tx.Event.Subject = strconv.Itoa(about.Number)
-		tx.Event.Detail = map[string]string{
-			"models": strconv.Itoa(about.Models), "skipped": strconv.Itoa(about.Skipped), "next_update": about.NextUpdate.Format(time.DateOnly),
-		}
-		err := tx.PutMetadata(about, blob)
-		if !errors.Is(err, staffkey.ErrConflict) {
-			return err
-		}
-		if current, err := tx.FindMetadata(); err != nil || current.Number == about.Number { // the same once more
-			return errors.Join(err, errUnchanged)
-		}
-		return staffkey.Refused("mds_rollback", "mds.rollback", "No", about.Number)
-	})
-	if err != nil {
-		return staffkey.Metadata{}, fmt.Errorf("import metadata: %w", err)
-	}
-	load()
-	return about, nil
 }
 
 // retryMetadata is how soon metadata is looked for again after it could not be had: a source that is away for a minute must not cost a day.
@@ -123,11 +111,11 @@ func (d *Directory) FetchMetadata(ctx context.Context, interval time.Duration, s
 	if err == nil {
 		schedule := staffkey.ConsoleActor()
 		schedule.Name = "metadata schedule"
-		_, err = d.ImportMetadata(ctx, schedule, blob, source)
+		_, err = d.ImportMetadata(ctx, schedule, blob, source, ImportChoice{})
 	}
 	problem := ""
 	if err != nil {
-		problem = err.Error()
+		problem = metadataProblem(err)
 	}
 	if problem == before.Problem {
 		return err
@@ -139,6 +127,15 @@ func (d *Directory) FetchMetadata(ctx context.Context, interval time.Duration, s
 	event := staffkey.Event(staffkey.EventMetadataFailed, staffkey.Actor{Name: "metadata schedule"})
 	event.SubjectName, event.Detail = source, map[string]string{"problem": problem}
 	return errors.Join(err, d.store.Change(ctx, event, note))
+}
+
+// metadataProblem says in English what was wrong with metadata that was fetched.
+func metadataProblem(err error) string {
+	var refusal *staffkey.Refusal
+	if errors.As(err, &refusal) {
+		return "the metadata that was fetched " + English(refusal.Message)
+	}
+	return err.Error()
 }
 
 // mayRunMetadata asks whether the actor may change what holds for the whole installation. Before there is an organisation, the console may.
@@ -159,26 +156,37 @@ func (d *Directory) RefreshModels(ctx context.Context) error {
 	return errors.Join(d.RefreshRecalls(ctx), d.RefreshAnchors(ctx), d.RefreshMetadata(ctx))
 }
 
-// RefreshMetadata loads the metadata that another node or a command has imported. It was verified when it was imported, so its certificates
-// need to have been valid then.
+// RefreshMetadata loads the metadata that another node or a command has imported, with what is held of it: never the one without the other.
+// The metadata was verified when it was imported, so its certificates need to have been valid then.
 func (d *Directory) RefreshMetadata(ctx context.Context) error {
+	d.metadata.Lock()
+	defer d.metadata.Unlock()
 	var m staffkey.Metadata
 	var blob []byte
+	var holds staffkey.Holds
 	err := d.store.Read(ctx, func(tx *store.Tx) error {
 		var err error
-		if m, err = tx.FindMetadata(); err != nil || m.Number <= d.models.Loaded().Number {
+		if holds, err = tx.ListHolds(); err != nil {
+			return err
+		}
+		blob = nil
+		if m, err = tx.FindMetadata(); errors.Is(err, staffkey.ErrNotFound) {
+			return nil
+		}
+		if err != nil || m.Number <= d.models.Loaded().Number {
 			return err
 		}
 		blob, err = tx.FindMetadataBlob()
 		return err
 	})
-	if errors.Is(err, staffkey.ErrNotFound) || err == nil && blob == nil {
-		return nil
-	}
 	if err == nil {
-		var load func()
-		if _, load, err = d.models.Verify(blob, 0, m.ImportedAt); err == nil {
-			load()
+		d.models.SetHolds(holds)
+		if blob == nil {
+			return nil
+		}
+		var issue staffkey.Issue
+		if issue, err = d.models.Verify(blob, 0, m.ImportedAt); err == nil {
+			issue.Use()
 			return nil
 		}
 	}

@@ -59,12 +59,12 @@ func TestImportMetadata_by_whom(t *testing.T) {
 		w.grant(t, auditor, staffkey.RoleAuditor, "R")
 		blob := w.blob(t, 57)
 		for _, p := range []staffkey.Person{part, la, auditor} {
-			if _, err := w.ImportMetadata(t.Context(), w.actor(t, p), blob, "blob.jwt"); !errors.Is(err, staffkey.ErrRefused) {
+			if _, err := w.ImportMetadata(t.Context(), w.actor(t, p), blob, "blob.jwt", directory.ImportChoice{RefuseNow: true}); !errors.Is(err, staffkey.ErrRefused) {
 				t.Errorf("%s: got error %v, want a refusal", p.Username, err)
 			}
 		}
 		weak := w.weakly(t, operator)
-		if _, err := w.ImportMetadata(t.Context(), weak, blob, "blob.jwt"); !errors.Is(err, staffkey.ErrRefused) {
+		if _, err := w.ImportMetadata(t.Context(), weak, blob, "blob.jwt", directory.ImportChoice{RefuseNow: true}); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("operator without a key: got error %v, want a refusal", err)
 		}
 		if got := len(w.events(t, staffkey.EventMetadataImported, staffkey.OutcomeRefused)); got != 4 {
@@ -73,11 +73,11 @@ func TestImportMetadata_by_whom(t *testing.T) {
 		if w.catalogue.Loaded().Number != 0 {
 			t.Fatal("refused metadata is in use")
 		}
-		m, err := w.ImportMetadata(t.Context(), w.actor(t, operator), blob, "blob.jwt")
+		m, err := w.ImportMetadata(t.Context(), w.actor(t, operator), blob, "blob.jwt", directory.ImportChoice{RefuseNow: true})
 		if err != nil || m.Number != 57 || m.ImportedBy != operator.ID || w.catalogue.Loaded().Number != 57 {
 			t.Errorf("operator: got %+v, error %v", m, err)
 		}
-		if _, err := w.ImportMetadata(t.Context(), console, blob, "blob.jwt"); err != nil {
+		if _, err := w.ImportMetadata(t.Context(), console, blob, "blob.jwt", directory.ImportChoice{RefuseNow: true}); err != nil {
 			t.Errorf("the same once more: got error %v", err)
 		}
 		if got := len(w.events(t, staffkey.EventMetadataImported, staffkey.OutcomeDone)); got != 1 {
@@ -95,7 +95,9 @@ func TestImportMetadata_never_goes_back(t *testing.T) {
 		for _, blob := range blobs {
 			c := securitykey.NewCatalogue(mds.Trust{Roots: w.issuer.Roots()}, w.clock.Now)
 			d := directory.New(directory.Deps{Store: w.store, Models: c})
-			group.Go(func() { _, _ = d.ImportMetadata(context.Background(), console, blob, "blob.jwt") }) // a lower one may be refused
+			group.Go(func() {
+				_, _ = d.ImportMetadata(context.Background(), console, blob, "blob.jwt", directory.ImportChoice{RefuseNow: true})
+			}) // a lower one may be refused
 		}
 		group.Wait()
 		m, err := w.Metadata(t.Context())
@@ -106,7 +108,7 @@ func TestImportMetadata_never_goes_back(t *testing.T) {
 			t.Errorf("loaded %d, error %v, want 59", w.catalogue.Loaded().Number, err)
 		}
 		var refusal *staffkey.Refusal
-		if _, err := w.ImportMetadata(t.Context(), console, blobs[58], "blob.jwt"); !errors.As(err, &refusal) || refusal.Rule != "mds_rollback" {
+		if _, err := w.ImportMetadata(t.Context(), console, blobs[58], "blob.jwt", directory.ImportChoice{RefuseNow: true}); !errors.As(err, &refusal) || refusal.Rule != "mds_rollback" {
 			t.Errorf("an older issue: got error %v, want a refusal by mds_rollback", err)
 		}
 	})
@@ -119,7 +121,7 @@ func TestRefreshModels_after_the_certificate_has_expired(t *testing.T) {
 		if err := w.RefreshModels(t.Context()); err != nil {
 			t.Fatalf("without metadata: %v", err)
 		}
-		if _, err := w.ImportMetadata(t.Context(), console, w.blob(t, 57), "blob.jwt"); err != nil {
+		if _, err := w.ImportMetadata(t.Context(), console, w.blob(t, 57), "blob.jwt", directory.ImportChoice{RefuseNow: true}); err != nil {
 			t.Fatal(err)
 		}
 		late := w.blob(t, 58)
@@ -127,7 +129,7 @@ func TestRefreshModels_after_the_certificate_has_expired(t *testing.T) {
 		if c := w.node(t); w.RefreshModels(t.Context()) != nil || c.Loaded().Number != 57 {
 			t.Errorf("a node that starts later has metadata %d, want 57", c.Loaded().Number)
 		}
-		if _, err := w.ImportMetadata(t.Context(), console, late, "blob.jwt"); !errors.Is(err, staffkey.ErrRefused) {
+		if _, err := w.ImportMetadata(t.Context(), console, late, "blob.jwt", directory.ImportChoice{RefuseNow: true}); !errors.Is(err, staffkey.ErrRefused) {
 			t.Errorf("import with an expired certificate: got error %v, want a refusal", err)
 		}
 	})
@@ -193,7 +195,7 @@ func TestJudgeKeys(t *testing.T) {
 		other, _ := mdstest.AttestationRoot(t, "Another maker", w.clock.Now())
 		issue := func(number int, roots ...*x509.Certificate) {
 			t.Helper()
-			if _, err := w.ImportMetadata(t.Context(), console, w.blob(t, number, mdstest.Model{AAGUID: testModel, Description: "Test key", Roots: roots}), "blob.jwt"); err != nil {
+			if _, err := w.ImportMetadata(t.Context(), console, w.blob(t, number, mdstest.Model{AAGUID: testModel, Description: "Test key", Roots: roots}), "blob.jwt", directory.ImportChoice{RefuseNow: true}); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"staffkey"
@@ -108,6 +109,74 @@ func (d *Directory) ModelPicture(aaguid string) (picture []byte, mediaType strin
 // Model returns what is known of a model as such.
 func (d *Directory) Model(aaguid string) staffkey.Model { return d.models.Model(aaguid) }
 
+// KeyHolder is somebody with keys of a model, and what they call them.
+type KeyHolder struct {
+	store.Holder
+	Keys []string
+}
+
+// EachWithModel calls fn for each person whom the actor sees in an organisation, by id or code, and below, and who has a key of a model on their
+// list: after one (or from the beginning), in the order of organisation and name, at most so many; 0 is all.
+func (d *Directory) EachWithModel(ctx context.Context, actor staffkey.Actor, organisation staffkey.OrganisationID, aaguid string, after staffkey.PersonID, limit int, fn func(KeyHolder, staffkey.Organisation) error) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		scope, err := scopeBelow(tx, may, organisation)
+		if err != nil {
+			return err
+		}
+		return eachKeyHolder(tx, scope, aaguid, after, limit, func(staffkey.SecurityKey) bool { return true }, fn)
+	})
+	if err != nil {
+		return fmt.Errorf("people with model %s: %w", aaguid, err)
+	}
+	return nil
+}
+
+// eachKeyHolder lists who has keys of a model that are meant, a page of people after the other.
+func eachKeyHolder(tx *store.Tx, scope []staffkey.OrganisationID, aaguid string, after staffkey.PersonID, limit int, means func(staffkey.SecurityKey) bool, fn func(KeyHolder, staffkey.Organisation) error) error {
+	from, err := placeOf(tx, after)
+	if err != nil {
+		return err
+	}
+	var o staffkey.Organisation
+	for n := 0; ; {
+		holders, err := tx.ListHoldersOf(scope, aaguid, from, holdersPage)
+		if err != nil || len(holders) == 0 {
+			return err
+		}
+		ids := make([]staffkey.PersonID, len(holders))
+		for i, h := range holders {
+			ids[i] = h.Person
+		}
+		keys, err := tx.ListKeysToWeigh(ids)
+		if err != nil {
+			return err
+		}
+		named := make(map[staffkey.PersonID][]string, len(holders))
+		for _, k := range keys {
+			if k.AAGUID == aaguid && means(k) {
+				named[k.Person] = append(named[k.Person], k.Nickname)
+			}
+		}
+		for _, h := range holders {
+			if len(named[h.Person]) == 0 {
+				continue
+			}
+			if o.ID != h.Organisation {
+				if o, err = tx.FindOrganisation(h.Organisation); err != nil {
+					return err
+				}
+			}
+			if err := fn(KeyHolder{h, named[h.Person]}, o); err != nil {
+				return err
+			}
+			if n++; n == limit {
+				return nil
+			}
+		}
+		from = holders[len(holders)-1]
+	}
+}
+
 // WaitingKey is a new key that waits for a review.
 type WaitingKey struct {
 	Key          staffkey.SecurityKey
@@ -130,8 +199,7 @@ func (d *Directory) ListKeysInReview(ctx context.Context, actor staffkey.Actor, 
 		}
 		list = make([]WaitingKey, len(waiting))
 		for i, w := range waiting {
-			list[i] = WaitingKey{Key: w.Key, Person: w.Person, Facts: d.models.Facts(w.Key)}
-			if list[i].Organisation, err = tx.FindOrganisation(w.Person.Organisation); err != nil {
+			if list[i], err = d.waitingKey(tx, w.Key, w.Person); err != nil {
 				return err
 			}
 		}
@@ -141,4 +209,39 @@ func (d *Directory) ListKeysInReview(ctx context.Context, actor staffkey.Actor, 
 		return nil, 0, fmt.Errorf("list keys in review: %w", err)
 	}
 	return list, all, nil
+}
+
+func (d *Directory) waitingKey(tx *store.Tx, k staffkey.SecurityKey, p staffkey.Person) (WaitingKey, error) {
+	w := WaitingKey{Key: k, Person: p, Facts: d.models.Facts(k)}
+	var err error
+	w.Organisation, err = tx.FindOrganisation(p.Organisation)
+	return w, err
+}
+
+// FindKeyInReview returns a key that waits for a review, of somebody whom the actor sees. ErrNotFound: there is no such person or key, or it does
+// not wait any more.
+func (d *Directory) FindKeyInReview(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, key staffkey.SecurityKeyID) (WaitingKey, error) {
+	var w WaitingKey
+	err := d.store.ReadAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		p, err := tx.FindPerson(person)
+		if err != nil {
+			return err
+		}
+		if sees, err := seesPerson(tx, may, p); err != nil || !sees {
+			return errors.Join(err, staffkey.ErrNotFound)
+		}
+		k, err := tx.FindSecurityKey(person, key)
+		if err != nil {
+			return err
+		}
+		if k.State != staffkey.SecurityKeySuspended || k.StopReason != staffkey.StopReview {
+			return staffkey.ErrNotFound
+		}
+		w, err = d.waitingKey(tx, k, p)
+		return err
+	})
+	if err != nil {
+		return WaitingKey{}, fmt.Errorf("key in review: %w", err)
+	}
+	return w, nil
 }

@@ -1,9 +1,11 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"staffkey"
@@ -160,6 +162,26 @@ func (d *Directory) Organisation(ctx context.Context, reference staffkey.Organis
 		return staffkey.Organisation{}, fmt.Errorf("find organisation %s: %w", reference, err)
 	}
 	return o, nil
+}
+
+// SearchOrganisations returns the organisations that the actor sees whose name or code has every word of a query, by name, at most so many, and
+// how many there are in all.
+func (d *Directory) SearchOrganisations(ctx context.Context, actor staffkey.Actor, query string, limit int) (found []staffkey.Organisation, all int, err error) {
+	lines, err := d.ListOrganisations(ctx, actor, "")
+	if err != nil {
+		return nil, 0, err
+	}
+	words := strings.Fields(store.FoldForSearch(query))
+	for _, l := range lines {
+		text := store.FoldForSearch(l.Name + " " + l.Code)
+		if !slices.ContainsFunc(words, func(word string) bool { return !strings.Contains(text, word) }) {
+			found = append(found, l.Organisation)
+		}
+	}
+	slices.SortStableFunc(found, func(a, b staffkey.Organisation) int {
+		return cmp.Or(cmp.Compare(store.FoldForSearch(a.Name), store.FoldForSearch(b.Name)), cmp.Compare(a.Code, b.Code))
+	})
+	return found[:min(limit, len(found))], len(found), nil
 }
 
 // HasOrganisation reports whether there is any organisation: before the first, the installation is not set up.

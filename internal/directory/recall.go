@@ -34,6 +34,10 @@ type RecallProgress struct {
 	Where         staffkey.Organisation
 	Total         RecallCount
 	Organisations []RecallCount
+	// OwnKeys are the actor's own keys that it would concern, and NoOperator says that every operator who can act now would need another key
+	// by its date. Both are told before it starts.
+	OwnKeys    []string
+	NoOperator bool
 }
 
 // PreviewRecall says who a recall would concern, and changes nothing. It asks what [Directory.StartRecall] asks.
@@ -45,13 +49,32 @@ func (d *Directory) PreviewRecall(ctx context.Context, actor staffkey.Actor, r s
 			return err
 		}
 		r.StartedAt = tx.Now
-		progress, err = d.progress(tx, r, []staffkey.OrganisationID{r.Organisation})
+		if progress, err = d.progress(tx, r, []staffkey.OrganisationID{r.Organisation}); err != nil {
+			return err
+		}
+		c := d.recallChange(tx, r)
+		own, err := c.own(actor)
+		if err != nil {
+			return err
+		}
+		able, left, err := c.operators()
+		progress.OwnKeys, progress.NoOperator = own.Keys, able > 0 && left == 0
 		return err
 	})
 	if err != nil {
 		return RecallProgress{}, fmt.Errorf("preview recall: %w", err)
 	}
 	return progress, nil
+}
+
+// recallChange is what a recall will have done when its date has passed.
+func (d *Directory) recallChange(tx *store.Tx, r staffkey.Recall) *change {
+	c := &change{d: d, tx: tx, rules: newRulebook(tx, r.Organisation, nil), chains: make(map[staffkey.OrganisationID]policy.Chain)}
+	c.before, c.after = c.known, c.known
+	c.over = func(chain policy.Chain, k staffkey.SecurityKey) bool {
+		return slices.Contains(chain, r.Organisation) && r.Concerns(k.AAGUID, k.ProvenFirmware())
+	}
+	return c
 }
 
 // StartRecall recalls a model, or some firmware of it, in an organisation and all below, for operators there (F83): until the date its
@@ -195,6 +218,29 @@ func (d *Directory) FindRecall(ctx context.Context, actor staffkey.Actor, id sta
 	return progress, nil
 }
 
+// EachRecalled calls fn for each person whom the actor sees and who still has a recalled key: after one (or from the beginning), in the order of
+// organisation and name, at most so many; 0 is all. ErrNotFound: the recall concerns none whom the actor sees.
+func (d *Directory) EachRecalled(ctx context.Context, actor staffkey.Actor, id staffkey.RecallID, after staffkey.PersonID, limit int, fn func(KeyHolder, staffkey.Organisation) error) error {
+	err := d.store.SurveyAs(ctx, actor, func(tx *store.Tx, may staffkey.Authority) error {
+		r, err := tx.FindRecall(id)
+		if err != nil {
+			return err
+		}
+		scope, err := seenOf(tx, may, r)
+		if err != nil {
+			return err
+		}
+		if len(scope) == 0 {
+			return staffkey.ErrNotFound
+		}
+		return eachKeyHolder(tx, scope, r.AAGUID, after, limit, func(k staffkey.SecurityKey) bool { return r.Covers(k.ProvenFirmware()) }, fn)
+	})
+	if err != nil {
+		return fmt.Errorf("people with a recalled key: %w", err)
+	}
+	return nil
+}
+
 // seenOf returns where an actor sees people under a recall: at the recall's organisation, or below it where they have a role.
 func seenOf(tx *store.Tx, may staffkey.Authority, r staffkey.Recall) ([]staffkey.OrganisationID, error) {
 	scope, err := scopeOf(tx, may)
@@ -325,7 +371,7 @@ func (d *Directory) tellBatch(tx *store.Tx, r staffkey.Recall) error {
 		if err != nil {
 			return err
 		}
-		if err := tx.InsertNotice(template, p, map[string]string{"Nickname": k.Nickname, "Until": r.Until.Format(time.RFC3339)}); err != nil {
+		if err := tx.InsertNotice(template, p, map[string]string{"Nickname": k.Nickname, "Until": r.Until.Format(time.RFC3339), "Reason": r.ToldReason}); err != nil {
 			return err
 		}
 	}

@@ -97,9 +97,9 @@ func removed(tx *store.Tx, person staffkey.PersonID) (undoable, gone []staffkey.
 	return undoable, gone, err
 }
 
-// canRestore reports whether the removal of a key can be undone: for a while, and not when it was reset, because it holds nothing any more.
+// canRestore reports whether the removal of a key can be undone: for a while, and not when it was reset, because it holds nothing any more, or refused in a review.
 func canRestore(k staffkey.SecurityKey, now time.Time) bool {
-	return k.State == staffkey.SecurityKeyRemoved && k.StopReason != staffkey.StopReset && !k.RemovedAt.Before(now.Add(-staffkey.UndoRemovalFor))
+	return k.State == staffkey.SecurityKeyRemoved && k.StopReason != staffkey.StopReset && k.StopReason != staffkey.StopRefused && !k.RemovedAt.Before(now.Add(-staffkey.UndoRemovalFor))
 }
 
 // RenameKey gives a key another nickname (F22). ErrInvalid on the field nickname says that it is empty, too long or taken;

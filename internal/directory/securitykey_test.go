@@ -9,6 +9,7 @@ import (
 	"unicode/utf8"
 
 	"staffkey"
+	"staffkey/internal/directory"
 	"staffkey/internal/store"
 	"staffkey/internal/store/storetest"
 )
@@ -99,7 +100,7 @@ func TestListKeys(t *testing.T) {
 		if list, err := w.ListKeys(t.Context(), w.actor(t, other), other.ID); err != nil || len(list.Others) != 0 {
 			t.Errorf("used up: want no other method, got %+v, %v", list, err)
 		}
-		if err := w.ChangePolicy(t.Context(), console, "A", staffkey.PolicySettings{Methods: &[]staffkey.MethodKind{}}); err != nil {
+		if err := w.ChangePolicy(t.Context(), console, "A", "", staffkey.PolicySettings{Methods: &[]staffkey.MethodKind{}}, directory.Consent{}); err != nil {
 			t.Fatal(err)
 		}
 		if list, err := w.ListKeys(t.Context(), w.actor(t, p), p.ID); err != nil || len(list.Others) != 0 {

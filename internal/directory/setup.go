@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 
 	"staffkey"
 	"staffkey/internal/policy"
@@ -135,8 +136,15 @@ func (d *Directory) ChooseSetUpMethods(ctx context.Context, actor staffkey.Actor
 		if err != nil {
 			return err
 		}
+		was := settings
 		settings.Methods, settings.CoreMethods = &methods, &core
-		if err := policy.CheckSettings(settings); err != nil {
+		// The page says that organisations can be stricter, and it is so: what is chosen here is the most that any of them allows.
+		for _, lock := range []staffkey.Setting{staffkey.SettingMethods, staffkey.SettingCore} {
+			if !slices.Contains(settings.Locks, lock) {
+				settings.Locks = append(slices.Clone(settings.Locks), lock)
+			}
+		}
+		if err := checkPolicy(tx, root, was, settings); err != nil {
 			return err
 		}
 		return tx.PutPolicySettings(root.ID, settings)

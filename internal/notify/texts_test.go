@@ -24,7 +24,7 @@ import (
 var sample = map[string]string{
 	"Name": "Amara Okafor", "Username": "amara", "At": "2026-11-23T07:12:00Z", "IP": "192.0.2.1", "Browser": "Chrome on Windows", "Link": "/not-me?t=ABCDEFGHIJ",
 	"Also": "Spare", "Twins": "Second name", "Suspect": "Spare", "Methods": "totp recovery_code", "Nickname": "Lanyard", "Model": "YubiKey 5", "Method": "totp", "Reason": "stolen", "Left": "3", "Last2": "77", "Ends": "2026-07-01T15:30:00Z", "Until": "2026-07-01T15:30:00Z", "Code": "274911",
-	"Place": "Main reception", "Organisation": "Northmoor Hospitals", "Sent": "50", "Typed": "3", "Source": "192.0.2.9", "Names": "300", "Note": "I start at 8.",
+	"Place": "Main reception", "Organisation": "Northmoor Hospitals", "Sent": "50", "Typed": "3", "Source": "192.0.2.9", "Names": "300", "Number": "143", "Held": "2", "People": "1204", "Note": "I start at 8.",
 }
 
 func message(template, language string, args map[string]string) staffkey.Outgoing {

@@ -2,7 +2,6 @@ package policy
 
 import (
 	"slices"
-	"strings"
 	"time"
 
 	"staffkey"
@@ -25,112 +24,6 @@ func Defaults() staffkey.Policy {
 			IdleAAL2: 60, AbsoluteAAL2: 24 * 60, IdleAAL3: 15, AbsoluteAAL3: 12 * 60,
 		},
 	}
-}
-
-// Effective combines the settings of an organisation and all above it, nearest first: the nearest that decides wins.
-func Effective(chain []staffkey.PolicySettings) staffkey.Policy {
-	p := Defaults()
-	for _, s := range slices.Backward(chain) {
-		if s.Methods != nil {
-			p.Methods = *s.Methods
-		}
-		if s.MaxKeys != nil {
-			p.MaxKeys = *s.MaxKeys
-		}
-		if s.Sessions != nil {
-			p.Sessions = *s.Sessions
-		}
-		if s.CoreMethods != nil {
-			p.CoreMethods = *s.CoreMethods
-		}
-		if s.Strength != nil {
-			p.Strength = *s.Strength
-		}
-		if s.Downgrade != nil {
-			p.Downgrade = *s.Downgrade
-		}
-		if s.GraceDays != nil {
-			p.GraceDays = *s.GraceDays
-		}
-		if s.Countries != nil {
-			p.Countries = *s.Countries
-		}
-		if s.CodesPerDay != nil {
-			p.CodesPerDay = *s.CodesPerDay
-		}
-		if s.Keys != nil {
-			p.Keys = mergeKeyRules(p.Keys, *s.Keys)
-		}
-	}
-	return p
-}
-
-// CheckSettings refuses settings that could lock people out or weaken a session below the floor.
-func CheckSettings(s staffkey.PolicySettings) error {
-	if s.MaxKeys != nil && (*s.MaxKeys < 2 || *s.MaxKeys > 20) {
-		return staffkey.Invalid("max_keys", "policy.max_keys", "Min", 2, "Max", 20)
-	}
-	if l := s.Sessions; l != nil {
-		d := Defaults().Sessions
-		for _, v := range [][2]int{{l.IdleAAL2, d.IdleAAL2}, {l.AbsoluteAAL2, d.AbsoluteAAL2}, {l.IdleAAL3, d.IdleAAL3}, {l.AbsoluteAAL3, d.AbsoluteAAL3}} {
-			if v[0] < 1 || v[0] > v[1] {
-				return staffkey.Invalid("sessions", "policy.sessions", "Max", v[1])
-			}
-		}
-	}
-	if s.Methods != nil {
-		for _, m := range *s.Methods {
-			if m == staffkey.MethodPassword || m == staffkey.MethodSecurityKey || m == staffkey.MethodPass {
-				return staffkey.Invalid("methods", "policy.methods")
-			}
-		}
-	}
-	if s.Keys != nil {
-		if err := checkKeyRules(*s.Keys); err != nil {
-			return err
-		}
-	}
-	return checkRules(s)
-}
-
-// maxGraceDays and maxCodesPerDay bound what an organisation may decide: longer or more is no rule any more.
-const (
-	maxGraceDays   = 365
-	maxCodesPerDay = 1_000_000
-)
-
-// checkRules checks what an organisation asks its people for.
-func checkRules(s staffkey.PolicySettings) error {
-	if s.CoreMethods != nil {
-		if len(*s.CoreMethods) == 0 { // nobody could ever be done
-			return staffkey.Invalid("core_methods", "policy.core_methods")
-		}
-		for _, m := range *s.CoreMethods {
-			switch m {
-			case staffkey.MethodSecurityKey, staffkey.MethodTOTP, staffkey.MethodTextMessage, staffkey.MethodPhoneCall:
-			default: // codes on paper run out, a pass ends, and a password is one factor
-				return staffkey.Invalid("core_methods", "policy.core_methods")
-			}
-		}
-	}
-	switch {
-	case s.Strength != nil && *s.Strength != staffkey.StrengthAny && *s.Strength != staffkey.StrengthPhishingResistant:
-		return staffkey.Invalid("strength", "policy.strength")
-	case s.Downgrade != nil && *s.Downgrade != staffkey.DowngradeNotify && *s.Downgrade != staffkey.DowngradeForbid:
-		return staffkey.Invalid("downgrade", "policy.downgrade")
-	case s.GraceDays != nil && (*s.GraceDays < 0 || *s.GraceDays > maxGraceDays):
-		return staffkey.Invalid("grace_days", "policy.grace_days", "Max", maxGraceDays)
-	case s.CodesPerDay != nil && (*s.CodesPerDay < 0 || *s.CodesPerDay > maxCodesPerDay):
-		return staffkey.Invalid("codes_per_day", "policy.codes_per_day", "Max", maxCodesPerDay)
-	}
-	if s.Countries != nil {
-		for _, c := range *s.Countries {
-			if len(c) != 2 || strings.ToUpper(c) != c || strings.Trim(c, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") != "" {
-				return staffkey.Invalid("countries", "policy.countries")
-			}
-		}
-	}
-	return nil
 }
 
 // AssuranceOf computes the level of a set of proofs (NIST SP 800-63B-4 §2). Two factors make level 2: two kinds of proof,

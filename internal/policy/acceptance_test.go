@@ -44,6 +44,7 @@ func TestEffective(t *testing.T) {
 	t.Parallel()
 	zero, five, ten := 0, 5, 10
 	resistant, forbid, notify := staffkey.StrengthPhishingResistant, staffkey.DowngradeForbid, staffkey.DowngradeNotify
+	anyStrength := staffkey.StrengthAny
 	abroad := []string{"IE", "GB"}
 	strict := staffkey.SessionLimits{IdleAAL2: 30, AbsoluteAAL2: 600, IdleAAL3: 5, AbsoluteAAL3: 300}
 	none := []staffkey.MethodKind(nil)
@@ -69,8 +70,15 @@ func TestEffective(t *testing.T) {
 			p.CoreMethods, p.Strength, p.Downgrade = []staffkey.MethodKind{staffkey.MethodTOTP}, resistant, forbid
 			p.GraceDays, p.Countries, p.CodesPerDay = 0, abroad, 0
 		})},
-		{"the nearest decision stands against all above", []staffkey.PolicySettings{{Downgrade: &notify, CodesPerDay: &five}, {Downgrade: &forbid, CodesPerDay: &zero}},
+		{"the nearest decision stands against all above", []staffkey.PolicySettings{{CodesPerDay: &five}, {CodesPerDay: &zero}},
 			with(func(p *staffkey.Policy) { p.CodesPerDay = 5 })},
+		{"but how strong a sign-in must be, which becomes stricter only", []staffkey.PolicySettings{{Downgrade: &notify, Strength: &anyStrength}, {Downgrade: &forbid, Strength: &resistant}},
+			with(func(p *staffkey.Policy) { p.Downgrade, p.Strength = forbid, resistant })},
+		{"and what is locked", []staffkey.PolicySettings{{CodesPerDay: &five, MaxKeys: &ten, CoreMethods: kinds(staffkey.MethodTOTP), Methods: kinds(staffkey.MethodTOTP, staffkey.MethodRecoveryCode)}, {}, {
+			CodesPerDay: &zero, MaxKeys: &five, Locks: staffkey.Lockable,
+		}}, with(func(p *staffkey.Policy) {
+			p.CodesPerDay, p.MaxKeys, p.Methods = 0, 5, []staffkey.MethodKind{staffkey.MethodRecoveryCode}
+		})},
 	}
 	for _, test := range tests {
 		if diff := cmp.Diff(test.want, policy.Effective(test.chain)); diff != "" {
@@ -100,12 +108,13 @@ func TestCheckSettings(t *testing.T) {
 	invalid(t, "1 key, which leaves no backup", "max_keys", policy.CheckSettings(keys(1)))
 	invalid(t, "0 keys", "max_keys", policy.CheckSettings(keys(0)))
 	invalid(t, "21 keys", "max_keys", policy.CheckSettings(keys(21)))
-	allow(t, "shortest sessions", policy.CheckSettings(sessions(1, 1, 1, 1)))
+	allow(t, "shortest sessions", policy.CheckSettings(sessions(5, 5, 5, 5)))
 	allow(t, "longest sessions", policy.CheckSettings(sessions(60, 1440, 15, 720)))
 	for name, s := range map[string]staffkey.PolicySettings{
 		"idle at level 2": sessions(61, 1440, 15, 720), "in all at level 2": sessions(60, 1441, 15, 720),
 		"idle at level 3": sessions(60, 1440, 16, 720), "in all at level 3": sessions(60, 1440, 15, 721),
-		"zero": sessions(60, 1440, 0, 720), "negative": sessions(60, -1, 15, 720), "nothing set": sessions(0, 0, 0, 0),
+		"zero": sessions(60, 1440, 0, 720), "negative": sessions(60, -1, 15, 720), "nothing set": sessions(0, 0, 0, 0), "idle so short that the warning is there at once": sessions(4, 1440, 15, 720), "the same at level 3": sessions(60, 1440, 4, 720),
+		"in all shorter than idle": sessions(60, 30, 15, 720),
 	} {
 		invalid(t, name, "sessions", policy.CheckSettings(s))
 	}
@@ -150,7 +159,7 @@ func TestCheckSettings_of_rules(t *testing.T) {
 	countries := func(c ...string) error { return policy.CheckSettings(staffkey.PolicySettings{Countries: &c}) }
 	allow(t, "two countries", countries("GB", "IE"))
 	allow(t, "no country", countries())
-	for _, c := range []string{"", "G", "gb", "Gb", "GBR", "44", "G ", "ÄÖ"} {
+	for _, c := range []string{"", "G", "gb", "Gb", "GBR", "44", "G ", "ÄÖ", "UK", "EU", "ZZ", "SU", "XX", "AQ", " GB", "G\n"} {
 		invalid(t, "country "+c, "countries", countries("GB", c))
 	}
 }

@@ -35,8 +35,11 @@ func strongEnough(actor staffkey.Authority) error {
 	if actor.Console || actor.Assurance.PhishingResistant && actor.Assurance.Level >= 2 {
 		return nil
 	}
-	return staffkey.Refused("role_needs_key", "perm.key")
+	return staffkey.Refused(NeedsKey, "perm.key")
 }
+
+// NeedsKey is the refusal of somebody who has a role and has not proved it by a key.
+const NeedsKey = "role_needs_key"
 
 // MayAddOrganisation: operators, below any organisation that they look after.
 func MayAddOrganisation(actor staffkey.Authority, parent Chain) error {

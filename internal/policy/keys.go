@@ -4,6 +4,8 @@ import (
 	"maps"
 	"regexp"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"staffkey"
@@ -140,23 +142,22 @@ type Verdict struct {
 	Flagged bool
 	// unshown: it is new, and something has to be proved.
 	unshown bool
+	// Needs is what the rule asks for, where that is a level, a length or a version.
+	Needs string
 }
 
-// Err is the refusal of a verdict, nil unless it refuses.
+// Err is the refusal of a verdict, nil unless it refuses. It tells the person of which kind the reason is, and the model by its name, or not
+// at all: nobody knows their key by its AAGUID.
 func (v Verdict) Err(f staffkey.KeyFacts) error {
 	if v.Answer != Refuse {
 		return nil
-	}
-	name := f.Model.Name
-	if name == "" {
-		name = f.Model.AAGUID
 	}
 	message := "key.model"
 	// A new key that proved nothing, where something has to be proved: the browser may have kept it back, because the person told it to.
 	if v.unshown && f.Trust == staffkey.TrustNone {
 		message = "key.unproven"
 	}
-	return staffkey.Refused(v.Rule, message, "Model", name).Because("model %s, %s, attestation %q %s", f.Model.AAGUID, f.Model.Level, f.Trust, v.Finding)
+	return staffkey.Refused(v.Rule, message, "Model", f.Model.Name, "Why", strings.TrimPrefix(v.Rule, "model_"), "Needs", v.Needs).Because("model %s, %s, attestation %q %s", f.Model.AAGUID, f.Model.Level, f.Trust, v.Finding)
 }
 
 // JudgeKey says what rules make of a key (F82): one that is new, or one that is in use and is judged again. It is pure, so that asking
@@ -183,15 +184,15 @@ func JudgeKey(rules staffkey.KeyRules, k staffkey.SecurityKey, f staffkey.KeyFac
 	case *rules.Attestation == staffkey.AttestationProven && !proven:
 		return Verdict{Answer: Refuse, Rule: "model_attestation", unshown: isNew}
 	case *rules.Level > staffkey.NotCertified && (!proven || f.Model.Level < *rules.Level):
-		return Verdict{Answer: Refuse, Rule: "model_level", unshown: isNew}
+		return Verdict{Answer: Refuse, Rule: "model_level", Needs: rules.Level.String(), unshown: isNew}
 	case !*rules.Synced && k.BackupEligible:
 		return refuse("model_synced")
 	case AsksForPerson(rules) && !k.UserVerified:
 		return refuse("model_verification")
 	case isNew && k.MinPINLength < *rules.MinPIN:
-		return refuse("model_pin")
+		return Verdict{Answer: Refuse, Rule: "model_pin", Needs: strconv.Itoa(*rules.MinPIN)}
 	case k.Firmware != "" && staffkey.CompareFirmware(k.Firmware, rules.Firmware[k.AAGUID]) < 0:
-		return refuse("model_firmware")
+		return Verdict{Answer: Refuse, Rule: "model_firmware", Needs: rules.Firmware[k.AAGUID]}
 	}
 	v := judgeFindings(rules, f, isNew)
 	if v.Answer != Accept || !isNew {
@@ -206,7 +207,11 @@ func JudgeKey(rules staffkey.KeyRules, k staffkey.SecurityKey, f staffkey.KeyFac
 func judgeFindings(rules staffkey.KeyRules, f staffkey.KeyFacts, isNew bool) Verdict {
 	var v Verdict
 	for _, finding := range f.Model.Findings {
-		switch rules.Findings[finding.Kind] {
+		rule := rules.Findings[finding.Kind]
+		if rule == staffkey.FindingRefuse && finding.Held { // it would refuse many: an operator decides first
+			rule = staffkey.FindingFlag
+		}
+		switch rule {
 		case staffkey.FindingRefuse:
 			return Verdict{Answer: Refuse, Rule: "model_finding", Finding: finding.Kind}
 		case staffkey.FindingFlag:

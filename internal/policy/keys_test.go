@@ -102,12 +102,13 @@ func TestJudgeKey(t *testing.T) {
 	}
 	for _, test := range tests {
 		rules := Effective([]staffkey.PolicySettings{{Keys: &test.rules}}).Keys
-		got := JudgeKey(rules, test.key, test.facts, true)
+		needs := func(v Verdict) Verdict { v.Needs = ""; return v } // which the words are made from
+		got := needs(JudgeKey(rules, test.key, test.facts, true))
 		got.unshown = false // see TestVerdict_of_a_key_that_shows_nothing
 		if got != test.isNew {
 			t.Errorf("%s: new: got %+v, want %+v", test.name, got, test.isNew)
 		}
-		if got := JudgeKey(test.rules, test.key, test.facts, false); got != test.existing {
+		if got := needs(JudgeKey(test.rules, test.key, test.facts, false)); got != test.existing {
 			t.Errorf("%s: in use: got %+v, want %+v", test.name, got, test.existing)
 		}
 	}
@@ -153,6 +154,18 @@ func TestVerdict_says_which_model(t *testing.T) {
 	var r *staffkey.Refusal
 	if !errors.As(err, &r) || r.Rule != "model_denied" || r.Message.ID != "key.model" || r.Message.Args["Model"] != "YubiKey 5" {
 		t.Errorf("got %v, want a refusal that names the model", err)
+	}
+	if r.Message.Args["Why"] != "denied" {
+		t.Errorf("the reason is told as %v", r.Message.Args["Why"])
+	}
+	// Nobody knows their key by its AAGUID.
+	unnamed := Verdict{Answer: Refuse, Rule: "model_finding", Finding: staffkey.FindingRevoked}.Err(staffkey.KeyFacts{Model: staffkey.Model{AAGUID: modelA}})
+	if !errors.As(unnamed, &r) || r.Message.Args["Model"] != "" || r.Message.Args["Why"] != "finding" {
+		t.Errorf("a model without a name is told as %v", r.Message.Args)
+	}
+	low := JudgeKey(staffkey.KeyRules{Level: new(staffkey.Level2)}, staffkey.SecurityKey{UserVerified: true}, staffkey.KeyFacts{}, false)
+	if !errors.As(low.Err(staffkey.KeyFacts{}), &r) || r.Message.Args["Why"] != "level" || r.Message.Args["Needs"] != "L2" {
+		t.Errorf("a level that is not reached is told as %v", r.Message.Args)
 	}
 	if err := (Verdict{Answer: Review, Rule: "model_review"}).Err(staffkey.KeyFacts{}); err != nil {
 		t.Errorf("a review is refused: %v", err)

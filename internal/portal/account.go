@@ -9,6 +9,7 @@ import (
 	"staffkey/internal/directory"
 	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
+	"staffkey/internal/signin"
 )
 
 // homeSignIns is how many recent sign-ins Home shows.
@@ -35,7 +36,7 @@ func (p *Portal) home(r *request) error {
 		}
 	}
 	if len(mine.Recalls) > 0 {
-		page.ToDo = append(page.ToDo, ui.ToDo{Kind: "recalled", Href: "/me/tokens/register"})
+		page.ToDo = append(page.ToDo, p.recallToDo(mine))
 	}
 	for _, k := range list.Keys {
 		if !k.SuspectedAt.IsZero() && k.State == staffkey.SecurityKeyActive {
@@ -321,4 +322,15 @@ func (p *Portal) endOtherSessions(r *request) error {
 		return err
 	}
 	return r.redirect("/me/sessions")
+}
+
+// recallToDo is what to do about recalled keys: the first that ends says until when, and why.
+func (p *Portal) recallToDo(mine signin.Mine) ui.ToDo {
+	var first staffkey.Recall
+	for _, r := range mine.Recalls {
+		if first.ID == "" || r.Until.Before(first.Until) {
+			first = r
+		}
+	}
+	return ui.ToDo{Kind: "recalled", Href: "/me/tokens/register", Day: first.Until, Over: p.Now().After(first.Until), Reason: first.ToldReason}
 }

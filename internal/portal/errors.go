@@ -172,6 +172,9 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 		if !p.UI.HasMessage(page.Message.ID) {
 			page.Message = ui.StatusMessage(http.StatusForbidden)
 		}
+		if refusal.Rule == policy.NeedsKey && r.signedIn {
+			page.Action = p.keyFirst(r)
+		}
 	case errors.Is(err, staffkey.ErrNotFound) && r.PathValue("id") != "" && strings.HasPrefix(r.URL.Path, "/me/tokens/"):
 		// Most often it was there, before Back or in another tab.
 		code, page.Message = http.StatusNotFound, ui.Text{ID: "token.gone"}
@@ -192,6 +195,23 @@ func (p *Portal) errorPage(r *request, err error) (int, ui.ErrorPage) {
 		page.Action = homeAction(r)
 	}
 	return code, page
+}
+
+// keyFirst leads somebody who has to prove a role by a key to where they can: to the touch of one that they have, and back, or to its
+// registration.
+func (p *Portal) keyFirst(r *request) *ui.Action {
+	mine, err := p.SignIn.Mine(r.Context(), r.current.Actor)
+	if err != nil {
+		return nil
+	}
+	if len(mine.Holdings.ActiveKeys()) == 0 {
+		return &ui.Action{Href: "/me/tokens/register", Label: ui.Text{ID: "action.register-key"}}
+	}
+	back := "/ops"
+	if r.Method == http.MethodGet {
+		back = localPath(r.URL.RequestURI(), back)
+	}
+	return &ui.Action{Href: "/me/confirm?next=" + url.QueryEscape(back), Label: ui.Text{ID: "action.use-key"}}
 }
 
 func homeAction(r *request) *ui.Action {

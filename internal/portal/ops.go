@@ -1,6 +1,7 @@
 package portal
 
 import (
+	"errors"
 	"net/http"
 	"net/url"
 	"strings"
@@ -63,6 +64,22 @@ func (p *Portal) opsHome(r *request) error {
 	if metadata.Problem != "" {
 		page.Tasks = append(page.Tasks, ui.OpsTask{Kind: "problem", Href: "/ops/metadata"})
 	}
+	holds, err := p.Directory.ListHolds(ctx, actor)
+	if err != nil && !errors.Is(err, staffkey.ErrRefused) { // which concerns operators of the whole installation
+		return err
+	}
+	for _, h := range holds {
+		if h.Open() {
+			page.Tasks = append(page.Tasks, ui.OpsTask{Kind: "held", Count: h.People, Name: nameOr(h.Model), Href: holdPath(h.HoldKey)})
+		}
+	}
+	late, err := p.Directory.LateMessages(ctx, actor)
+	if err != nil {
+		return err
+	}
+	if late > 0 {
+		page.Tasks = append(page.Tasks, ui.OpsTask{Kind: "messages", Count: late, Href: "/ops"})
+	}
 	models, err := p.Directory.ListModels(ctx, actor, "")
 	if err != nil {
 		return err
@@ -108,7 +125,7 @@ func (p *Portal) opsHome(r *request) error {
 	return p.renderOps(r, http.StatusOK, page)
 }
 
-// nameOr is what a model is called, or its AAGUID.
+// nameOr is what a model is called among operators, or its AAGUID.
 func nameOr(m staffkey.Model) string {
 	if m.Name == "" {
 		return m.AAGUID
@@ -174,43 +191,4 @@ func (p *Portal) lastInstant(day string) (time.Time, error) {
 		return time.Time{}, staffkey.Invalid("until", "ops.recall.until.empty")
 	}
 	return t.AddDate(0, 0, 1).Add(-time.Second), nil
-}
-
-// reviews lists the keys that wait for a review.
-func (p *Portal) reviews(r *request) error {
-	const most = 50
-	list, all, err := p.Directory.ListKeysInReview(r.Context(), r.current.Actor, most)
-	if err != nil {
-		return err
-	}
-	page := ui.ReviewsPage{More: all > len(list)}
-	for _, w := range list {
-		page.Rows = append(page.Rows, ui.ReviewRow{
-			Key: string(w.Key.ID), Person: string(w.Person.ID), Name: w.Person.Name, Nickname: w.Key.Nickname, Organisation: w.Organisation.Name,
-			Model: p.modelLine(w.Facts.Model), Serial: w.Key.Serial, Proven: w.Key.Trust == staffkey.TrustProven, Registered: w.Key.RegisteredAt,
-		})
-	}
-	return p.renderOps(r, http.StatusOK, page)
-}
-
-// approve puts a key that waited in use.
-func (p *Portal) approve(r *request) error {
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	person, key := r.PostFormValue("person"), r.PostFormValue("key")
-	if !isID(person) || !isID(key) {
-		return staffkey.ErrNotFound
-	}
-	profile, err := p.Directory.Profile(r.Context(), r.current.Actor, staffkey.PersonID(person))
-	if err != nil {
-		return err
-	}
-	if err := p.SignIn.ApproveKey(r.Context(), r.current.Actor, staffkey.PersonID(person), staffkey.SecurityKeyID(key)); err != nil {
-		return err
-	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.reviewed", Args: map[string]string{"Name": profile.Name}}); err != nil {
-		return err
-	}
-	return r.redirect("/ops/reviews")
 }

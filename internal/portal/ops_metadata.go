@@ -7,11 +7,13 @@ import (
 	"mime/multipart"
 	"net/http"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 	"unicode"
 
 	"staffkey"
+	"staffkey/internal/directory"
 	"staffkey/internal/portal/ui"
 )
 
@@ -37,10 +39,18 @@ func (p *Portal) showMetadata(r *request, status int, errs []ui.FieldError) erro
 	}
 	page := ui.MetadataPage{MetadataFacts: facts, MaxMB: staffkey.MaxMetadata >> 20}
 	page.Errors = errs
+	holds, err := p.Directory.ListHolds(r.Context(), r.current.Actor)
+	if err != nil && !errors.Is(err, staffkey.ErrRefused) { // which concerns operators of the whole installation
+		return err
+	}
+	for _, h := range holds {
+		page.Holds = append(page.Holds, p.holdLine(h))
+	}
 	return p.renderOps(r, status, page)
 }
 
-// importMetadata takes a file with metadata. Its route reads no body before it is known that an operator sends it.
+// importMetadata takes a file with metadata. When nobody would have a key refused by it, it is used at once; otherwise it is shown first what it
+// would do. Its route reads no body before it is known that an operator sends it.
 func (p *Portal) importMetadata(r *request) error {
 	blob, name, err := r.file("file", staffkey.MaxMetadata)
 	if err != nil {
@@ -49,17 +59,97 @@ func (p *Portal) importMetadata(r *request) error {
 	if len(blob) == 0 {
 		return p.showMetadata(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "file", Message: ui.Text{ID: "ops.metadata.empty"}}})
 	}
-	m, err := p.Directory.ImportMetadata(r.Context(), r.current.Actor, blob, name)
+	r.mayTake(countWait)
+	preview, err := p.Directory.OfferMetadata(r.Context(), r.current.Actor, blob, name)
+	if err == nil && len(preview.Causes) == 0 {
+		_, err = p.Directory.ImportMetadata(r.Context(), r.current.Actor, blob, name, directory.ImportChoice{})
+	}
 	if refusal := asRefusal(err); refusal != nil && strings.HasPrefix(refusal.Rule, "mds_") {
 		return p.showMetadata(r, http.StatusUnprocessableEntity, []ui.FieldError{{Field: "file", Message: text(refusal.Message)}})
 	}
 	if err != nil {
 		return err
 	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.metadata", Args: map[string]string{"Number": decimal(m.Number)}}); err != nil {
+	if len(preview.Causes) == 0 {
+		return p.metadataUsed(r, preview.Number)
+	}
+	return p.showMetadataCheck(r, preview, nil)
+}
+
+func (p *Portal) metadataUsed(r *request, number int) error {
+	if err := r.setFlash(flash{Kind: "success", ID: "flash.metadata", Args: map[string]string{"Number": decimal(number)}}); err != nil {
 		return err
 	}
 	return r.redirect("/ops/metadata")
+}
+
+// showMetadataCheck shows whom metadata that was sent would concern, with the choice of how to use it.
+func (p *Portal) showMetadataCheck(r *request, preview directory.MetadataPreview, errs []ui.FieldError) error {
+	ask := []ui.Hidden{{Name: "number", Value: decimal(preview.Number)}, {Name: "back", Value: "/ops/metadata/check?number=" + decimal(preview.Number)}}
+	page := ui.MetadataCheckPage{
+		Number: preview.Number, Models: preview.Models, Source: preview.Source, Held: effectBlock(preview.Held, ask), Now: effectBlock(preview.Now, ask), Choice: r.FormValue("choice"),
+	}
+	if page.Choice != "refuse" {
+		page.Choice = "hold"
+	}
+	for _, c := range preview.Causes {
+		page.Causes = append(page.Causes, ui.Cause{
+			Model: p.modelLine(c.Model), Finding: strings.ToLower(string(c.Kind)), Standard: string(c.Kind), People: c.People, Held: c.Held,
+		})
+	}
+	status := http.StatusOK
+	if page.Errors = errs; len(errs) > 0 {
+		status = http.StatusUnprocessableEntity
+	}
+	return p.renderOps(r, status, page)
+}
+
+// offeredNumber is which issue a form or an address means.
+func offeredNumber(r *request) (int, error) {
+	n, err := strconv.Atoi(r.FormValue("number"))
+	if err != nil || n <= 0 {
+		return 0, staffkey.ErrNotFound
+	}
+	return n, nil
+}
+
+// metadataCheckPage shows again what metadata that was sent would do.
+func (p *Portal) metadataCheckPage(r *request) error {
+	number, err := offeredNumber(r)
+	if err != nil {
+		return err
+	}
+	return p.checkOffered(r, number, nil)
+}
+
+func (p *Portal) checkOffered(r *request, number int, errs []ui.FieldError) error {
+	r.mayTake(countWait)
+	preview, err := p.Directory.PreviewOffered(r.Context(), r.current.Actor, number)
+	if err != nil {
+		return err
+	}
+	return p.showMetadataCheck(r, preview, errs)
+}
+
+// useMetadata uses metadata that was sent and looked at.
+func (p *Portal) useMetadata(r *request) error {
+	if err := r.parseForm(); err != nil {
+		return err
+	}
+	number, err := offeredNumber(r)
+	if err != nil {
+		return err
+	}
+	r.mayTake(countWait)
+	choice := directory.ImportChoice{RefuseNow: r.PostFormValue("choice") == "refuse", Consent: consent(r)}
+	_, err = p.Directory.ImportOffered(r.Context(), r.current.Actor, number, choice)
+	if errs := notAllowed(err); errs != nil {
+		return p.checkOffered(r, number, errs)
+	}
+	if err != nil {
+		return err
+	}
+	return p.metadataUsed(r, number)
 }
 
 // uploadWait is how long sending a file may take: a large one by a slow line.

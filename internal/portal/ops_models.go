@@ -159,7 +159,10 @@ func (p *Portal) modelDetail(r *request) (ui.ModelPage, directory.ModelDetail, e
 		page.Rule, page.Firmware = string(m.Own.Models[aaguid]), m.Own.Firmware[aaguid]
 	}
 	for _, f := range m.Findings {
-		finding := ui.ModelFinding{Kind: strings.ToLower(string(f.Kind)), Since: f.Since, Rule: string(m.Holds.Findings[f.Kind])}
+		finding := ui.ModelFinding{Kind: strings.ToLower(string(f.Kind)), Standard: string(f.Kind), Since: f.Since, Rule: string(m.Holds.Findings[f.Kind])}
+		if f.Held {
+			finding.Hold = holdPath(staffkey.HoldKey{Model: m.Identifier, Kind: f.Kind, Firmware: f.Firmware})
+		}
 		if f.Firmware != 0 {
 			finding.Firmware = strconv.FormatUint(f.Firmware, 10)
 		}
@@ -199,7 +202,7 @@ func (p *Portal) checkModel(r *request) error {
 	if firmware != "" {
 		rules.Firmware[m.AAGUID] = firmware
 	}
-	err = p.showRulesCheck(r, m.Where, &rules, r.PostFormValue("version"), whereOf(m.Where).In("/ops/models/"+m.AAGUID), false)
+	err = p.showRulesCheck(r, rulesCheck{o: m.Where, rules: &rules, version: r.PostFormValue("version"), back: whereOf(m.Where).In("/ops/models/" + m.AAGUID)})
 	if errs := fieldError(err); errs != nil {
 		errs[0].Field = "rule"
 		if errs[0].Message.ID == "policy.keys.firmware" {

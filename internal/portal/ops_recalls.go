@@ -2,10 +2,12 @@ package portal
 
 import (
 	"net/http"
+	"net/url"
 	"strings"
 
 	"staffkey"
 	"staffkey/internal/directory"
+	"staffkey/internal/policy"
 	"staffkey/internal/portal/ui"
 )
 
@@ -53,7 +55,28 @@ func (p *Portal) newRecallPage(r *request) error {
 }
 
 func (p *Portal) showRecallForm(r *request, status int, form ui.RecallForm, errs []ui.FieldError) error {
-	page := ui.RecallNewPage{RecallForm: form, Model: p.Directory.Model(form.AAGUID).FullName()}
+	page := ui.RecallNewPage{RecallForm: form, Where: ui.Where{Code: form.Organisation, Name: form.Organisation}}
+	if o, err := p.Directory.Organisation(r.Context(), staffkey.OrganisationID(form.Organisation)); err == nil {
+		page.Where = whereOf(o)
+	}
+	if policy.IsAAGUID(form.AAGUID) {
+		page.Model = p.modelLine(p.Directory.Model(form.AAGUID))
+		page.Model.AAGUID = form.AAGUID
+	} else {
+		r.mayTake(countWait)
+		used, err := p.Directory.ListModels(r.Context(), r.current.Actor, "")
+		if err != nil {
+			return err
+		}
+		for _, m := range used {
+			if m.Keys > 0 {
+				line := p.modelLine(m.Model)
+				line.People = m.People
+				page.Models = append(page.Models, line)
+			}
+		}
+	}
+	page.Elsewhere = "/ops/organisations?" + url.Values{"to": {"/ops/recall?" + url.Values{"model": {form.AAGUID}}.Encode()}}.Encode()
 	page.Errors = errs
 	return p.renderOps(r, status, page)
 }
@@ -95,6 +118,7 @@ func (p *Portal) checkRecall(r *request) error {
 	page := ui.RecallCheckPage{Typed: form, RecallLine: p.recallLine(preview.Recall), Where: whereOf(preview.Where), Total: recallCount(preview.Total)}
 	listed, more := atMost(preview.Organisations, mostOrganisations)
 	page.Organisations, page.More = recallCounts(listed), more
+	page.OwnKeys, page.NoOperator = preview.OwnKeys, preview.NoOperator
 	return p.renderOps(r, http.StatusOK, page)
 }
 

@@ -1,9 +1,6 @@
 package portal
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"net/http"
 	"slices"
 	"strconv"
@@ -114,9 +111,23 @@ var ruleFields = func() []ruleField {
 	return fields
 }()
 
+// standards are the names that WebAuthn and CTAP have for what a rule is about.
+var standards = map[string]string{
+	"attestation": "attestation", "level": "FIDO Authenticator Certification", "synced": "backupEligible (BE)", "verify_person": "userVerification (UV)",
+	"conveyance": "attestation conveyance", "min_pin": "minPinLength", "post_quantum": "ML-DSA (FIPS 204)",
+}
+
+// standard is what the standards call it; a finding is called by the status of the FIDO Alliance.
+func (f ruleField) standard() string {
+	if f.finding != "" {
+		return string(f.finding)
+	}
+	return standards[f.name]
+}
+
 // page is the field on a page, with what an organisation has decided itself and what holds above it.
 func (f ruleField) page(own *staffkey.KeyRules, above staffkey.KeyRules, root bool) ui.RuleField {
-	shown := ui.RuleField{Name: f.name, Root: root, Finding: strings.ToLower(string(f.finding)), Choices: f.choices, Above: f.read(above)}
+	shown := ui.RuleField{Name: f.name, Root: root, Standard: f.standard(), Finding: strings.ToLower(string(f.finding)), Choices: f.choices, Above: f.read(above)}
 	if own != nil {
 		shown.Value = f.read(*own)
 	}
@@ -187,42 +198,15 @@ func (p *Portal) checkRules(r *request) error {
 		rules.MinPIN = &n
 	}
 	if len(page.Errors) == 0 {
-		err := p.showRulesCheck(r, o, &rules, r.PostFormValue("version"), page.Where.In("/ops/rules"), false)
+		err := p.showRulesCheck(r, rulesCheck{o: o, rules: &rules, version: r.PostFormValue("version"), back: page.Where.In("/ops/rules")})
 		if page.Errors = fieldError(err); page.Errors == nil {
 			return err
 		}
-		page.Errors[0].Field = "min_pin" // all others are choices
+		if page.Errors[0].Field = "others"; page.Errors[0].Message.ID == "policy.keys.min_pin" { // all others are choices, wrong together
+			page.Errors[0].Field = "min_pin"
+		}
 	}
 	return p.renderOps(r, http.StatusUnprocessableEntity, page)
-}
-
-// mostOrganisations is how many organisations a check lists.
-const mostOrganisations = 25
-
-// showRulesCheck shows what rules would change, with the button that saves them.
-func (p *Portal) showRulesCheck(r *request, o staffkey.Organisation, rules *staffkey.KeyRules, version, back string, changed bool) error {
-	if rules != nil && rules.IsEmpty() {
-		rules = nil
-	}
-	r.mayTake(countWait)
-	preview, err := p.Directory.PreviewKeyRules(r.Context(), r.current.Actor, o.ID, rules)
-	if err != nil {
-		return err
-	}
-	text, err := json.Marshal(rules)
-	if err != nil {
-		return err
-	}
-	page := ui.RulesCheckPage{
-		Where: whereOf(o), Changes: p.ruleChanges(preview.Before, preview.After), People: preview.People, Rules: string(text), Version: version,
-		Back: back, Changed: changed, Total: ui.RuleEffect{Refused: preview.Total.Refused, Stranded: preview.Total.Stranded, Freed: preview.Total.Freed},
-	}
-	listed, more := atMost(preview.Organisations, mostOrganisations)
-	for _, e := range listed {
-		page.Organisations = append(page.Organisations, ui.RuleEffect{Where: whereOf(e.Organisation), Refused: e.Refused, Stranded: e.Stranded, Freed: e.Freed})
-	}
-	page.More = more
-	return p.renderOps(r, http.StatusOK, page)
 }
 
 // ruleChanges tells what differs between two sets of rules that hold.
@@ -277,42 +261,4 @@ func (p *Portal) ruleChanges(before, after staffkey.KeyRules) []ui.RuleChange {
 		}
 	}
 	return changes
-}
-
-// saveRules saves rules that were checked.
-func (p *Portal) saveRules(r *request) error {
-	if err := r.parseForm(); err != nil {
-		return err
-	}
-	o, err := p.where(r)
-	if err != nil {
-		return err
-	}
-	var rules *staffkey.KeyRules
-	d := json.NewDecoder(bytes.NewReader([]byte(r.PostFormValue("rules"))))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&rules); err != nil {
-		return &statusError{http.StatusBadRequest, "unreadable rules"}
-	}
-	back := localPath(r.PostFormValue("back"), "/ops/rules")
-	if !strings.HasPrefix(back, "/ops/") {
-		back = "/ops/rules"
-	}
-	err = p.Directory.ChangeKeyRules(r.Context(), r.current.Actor, o.ID, r.PostFormValue("version"), rules)
-	if errors.Is(err, staffkey.ErrExpired) {
-		if refusal := asRefusal(err); refusal != nil && refusal.Rule == "rules_changed" {
-			_, version, _, err := p.Directory.KeyRules(r.Context(), r.current.Actor, o.ID)
-			if err != nil {
-				return err
-			}
-			return p.showRulesCheck(r, o, rules, version, back, true)
-		}
-	}
-	if err != nil {
-		return err
-	}
-	if err := r.setFlash(flash{Kind: "success", ID: "flash.rules"}); err != nil {
-		return err
-	}
-	return r.redirect(back)
 }

@@ -16,6 +16,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/ctap/softkey"
+	"staffkey/internal/directory"
 	"staffkey/internal/signin/securitykey/mds"
 	"staffkey/internal/signin/securitykey/mds/mdstest"
 )
@@ -213,7 +214,7 @@ func TestOperators_see_metadata_that_another_imported(t *testing.T) {
 		entry := mdstest.Model{AAGUID: s.keys(h)[0].AAGUID, Description: "Key of the alliance"}
 		other := s.otherNode()
 		other.models.Believe(mds.Trust{Roots: issuer.Roots()})
-		if _, err := other.directory.ImportMetadata(t.Context(), staffkey.ConsoleActor(), issuer.BLOB(t, 12, s.clock.Now().AddDate(0, 1, 0), entry), "blob.jwt"); err != nil {
+		if _, err := other.directory.ImportMetadata(t.Context(), staffkey.ConsoleActor(), issuer.BLOB(t, 12, s.clock.Now().AddDate(0, 1, 0), entry), "blob.jwt", directory.ImportChoice{}); err != nil {
 			t.Fatal(err)
 		}
 		op.get("/ops").shows(t, "the overview", http.StatusOK, "Number 12, 1 model,")
@@ -231,11 +232,16 @@ func TestOperators_import_metadata(t *testing.T) {
 		entry := mdstest.Model{AAGUID: model, Description: "Key of the alliance", Icon: mdstest.PNG(t), Reports: []mdstest.Report{{Status: "REVOKED", Since: "2026-01-02"}}}
 		next := s.clock.Now().AddDate(0, 1, 0)
 		op.get("/ops").shows(t, "the overview before", http.StatusOK, "Import FIDO metadata")
-		op.upload("/ops/metadata", "file", `C:\Downloads\blob.jwt`, issuer.BLOB(t, 7, next, entry)).leads(t, "the import", "/ops/metadata")
+		check := op.upload("/ops/metadata", "file", `C:\Downloads\blob.jwt`, issuer.BLOB(t, 7, next, entry))
+		check.shows(t, "the check", http.StatusOK, "Metadata number 7 would refuse keys", "blob.jwt", "Key of the alliance", "REVOKED", "Waits for your decision")
+		if m, err := s.directory.Metadata(t.Context()); err != nil || m.Number != 0 {
+			t.Errorf("a check has imported number %d, error %v", m.Number, err)
+		}
+		op.post("/ops/metadata/use", check.hidden("use-form")).leads(t, "the import", "/ops/metadata")
 		op.get("/ops/metadata").shows(t, "the metadata", http.StatusOK, "Metadata number 7 is in use", "blob.jwt", "Next issue")
 		op.get("/ops").shows(t, "the overview", http.StatusOK, "1 model in use has a known fault", "Number 7, 1 model,")
 		op.get("/ops/models?show=faults").shows(t, "the faults", http.StatusOK, "Key of the alliance", "Certification revoked")
-		op.get("/ops/models/"+model).shows(t, "the model", http.StatusOK, "Key of the alliance", "2 January 2026", "Refused")
+		op.get("/ops/models/"+model).shows(t, "the model", http.StatusOK, "Key of the alliance", "2 January 2026", "Waits for a decision")
 		picture := op.get("/models/" + model + "/picture")
 		if picture.StatusCode != http.StatusOK || picture.Header.Get("Content-Type") != "image/png" || picture.body != string(mdstest.PNG(t)) ||
 			!strings.Contains(picture.Header.Get("Content-Security-Policy"), "sandbox") || picture.Header.Get("X-Content-Type-Options") != "nosniff" {

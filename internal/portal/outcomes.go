@@ -119,6 +119,10 @@ func (r *request) failures(purpose string) int {
 	return 0
 }
 
+// reasonArgs are the values of a refusal that its text is made from: the model of a key, why it is not taken, what the rule asks for, and the
+// reason that an operator has given.
+var reasonArgs = []string{"Model", "Why", "Needs", "Reason"}
+
 // refused tells a refusal of an answer on the outcome page. Anything that is no refusal stays an error.
 // The credential that answered, when the browser should forget it, goes into the page.
 func (p *Portal) refused(r *request, purpose string, token staffkey.SecurityKeyID, credential, path string, err error) error {
@@ -138,8 +142,13 @@ func (p *Portal) refusedAs(r *request, o outcome, credential, path string, err e
 	if n, ok := refusal.Message.Args["Count"].(int); ok {
 		o.Args = map[string]any{"Count": n}
 	}
-	if model, ok := refusal.Message.Args["Model"].(string); ok {
-		o.Args = map[string]any{"Model": model}
+	for _, name := range reasonArgs {
+		if value, ok := refusal.Message.Args[name].(string); ok && value != "" {
+			if o.Args == nil {
+				o.Args = make(map[string]any)
+			}
+			o.Args[name] = value
+		}
 	}
 	if t, ok := refusal.Message.Args["When"].(time.Time); ok {
 		o.When = &t
@@ -193,8 +202,10 @@ func (p *Portal) outcomePage(r *request) error {
 	if o.Credential != "" {
 		page.Signal = &ui.Signal{Kind: "unknown", RPID: p.RPID, Credential: o.Credential}
 	}
-	if model, ok := o.Args["Model"].(string); ok {
-		page.Message.Args["Model"] = model
+	for _, name := range reasonArgs {
+		if value, ok := o.Args[name].(string); ok {
+			page.Message.Args[name] = value
+		}
 	}
 	if name, ok := o.Args["Name"].(string); ok {
 		page.Message.Args["Name"] = name

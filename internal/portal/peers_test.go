@@ -12,6 +12,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/ctap/softkey"
+	"staffkey/internal/directory"
 	"staffkey/internal/portal"
 )
 
@@ -284,7 +285,7 @@ func TestPeer_CVE_2022_30689(t *testing.T) {
 		"an unknown answer to a downgrade": {Downgrade: &odd}, "an unknown strength": {Strength: &weak}, "no room for a backup": {MaxKeys: &one},
 		"sessions without end": {Sessions: &staffkey.SessionLimits{IdleAAL2: never, AbsoluteAAL2: never, IdleAAL3: never, AbsoluteAAL3: never}},
 	} {
-		if err := s.directory.ChangePolicy(t.Context(), staffkey.ConsoleActor(), "north", settings); err == nil {
+		if err := s.directory.ChangePolicy(t.Context(), staffkey.ConsoleActor(), "north", "", settings, directory.Consent{}); err == nil {
 			t.Errorf("%s: policy accepts it", name)
 		}
 	}

@@ -65,7 +65,7 @@ func TestRecall_while_keys_are_judged(t *testing.T) {
 		h := s.add("amara", "north")
 		s.giveKey(h, "Lanyard")
 		issuer := s.alliance()
-		if _, err := s.directory.ImportMetadata(t.Context(), staffkey.ConsoleActor(), issuer.BLOB(t, 57, s.clock.Now().AddDate(0, 1, 0)), "blob.jwt"); err != nil {
+		if _, err := s.directory.ImportMetadata(t.Context(), staffkey.ConsoleActor(), issuer.BLOB(t, 57, s.clock.Now().AddDate(0, 1, 0)), "blob.jwt", directory.ImportChoice{}); err != nil {
 			t.Fatal(err)
 		}
 		j := judging{reached: make(chan struct{}), goOn: make(chan struct{})}

@@ -249,6 +249,9 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("GET", "/ops/models", p.models)
 	operators("GET", "/ops/models/{aaguid}", p.modelPage)
 	operators("POST", "/ops/models/{aaguid}", p.checkModel, keeps("rule", "firmware"))
+	operators("GET", "/ops/models/{aaguid}/people", p.modelPeople)
+	operators("GET", "/ops/organisations", p.organisations)
+	operators("POST", "/ops/people", p.concerned, takes(maxRules))
 	operators("GET", "/ops/rules", p.rulesPage)
 	operators("POST", "/ops/rules", p.checkRules, takes(maxRules),
 		keeps("others", "attestation", "level", "synced", "verify_person", "conveyance", "min_pin", "post_quantum", "finding_*"))
@@ -259,16 +262,23 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("POST", "/ops/recall", p.checkRecall, keeps("aaguid", "firmware_from", "firmware_below", "organisation", "until", "reason"))
 	operators("GET", "/ops/recalls/{id}", p.recallPage)
 	operators("GET", "/ops/recalls/{id}/organisations.csv", p.recallFile)
+	operators("GET", "/ops/recalls/{id}/people", p.recallPeople)
 	operators("GET", "/ops/recalls/{id}/undo", p.undoRecallPage)
 	operators("POST", "/ops/recalls/{id}/undo", p.undoRecall)
 	operators("GET", "/ops/reviews", p.reviews)
 	operators("POST", "/ops/reviews", p.approve)
+	operators("GET", "/ops/reviews/refuse", p.refuseReviewPage)
+	operators("POST", "/ops/reviews/refuse", p.refuseReview, keeps("reason"))
 	operators("GET", "/ops/metadata", p.metadataPage)
 	operators("GET", "/ops/anchors", p.anchorsPage)
 	operators("POST", "/ops/anchors", p.checkAnchors, takes(maxAnchorForm))
 	operators("POST", "/ops/anchors/add", p.addAnchors, takes(maxAnchorForm))
 	operators("POST", "/ops/anchors/{id}/remove", p.removeAnchor)
 	operators("POST", "/ops/metadata", p.importMetadata, takes(maxUpload))
+	operators("GET", "/ops/metadata/check", p.metadataCheckPage)
+	operators("POST", "/ops/metadata/use", p.useMetadata)
+	operators("GET", "/ops/hold", p.holdPage)
+	operators("POST", "/ops/hold", p.decideHold, keeps("decision"))
 }
 
 // routes builds the handler of all routes, health checks and static files.

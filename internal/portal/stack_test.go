@@ -203,7 +203,13 @@ func (s *stack) grant(h *holder, role staffkey.Role, organisation string) {
 // giveKey registers a key of a person through the service.
 func (s *stack) giveKey(h *holder, nickname string) *softkey.Key {
 	s.t.Helper()
-	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}, AAGUID: [16]byte{1}})
+	return s.giveKeyOf(h, nickname, [16]byte{1})
+}
+
+// giveKeyOf is giveKey for a key of a model.
+func (s *stack) giveKeyOf(h *holder, nickname string, aaguid [16]byte) *softkey.Key {
+	s.t.Helper()
+	key := softkey.New(softkey.Options{UserVerification: true, Resident: true, Transports: []string{"usb"}, Counter: softkey.Counter{Step: 1}, AAGUID: aaguid})
 	s.register(h, key, nickname)
 	return key
 }

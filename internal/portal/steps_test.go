@@ -16,6 +16,7 @@ import (
 
 	"staffkey"
 	"staffkey/internal/ctap/softkey"
+	"staffkey/internal/directory"
 	"staffkey/internal/signin"
 	"staffkey/internal/store"
 )
@@ -32,7 +33,7 @@ func (s *stack) allow(organisation string, kinds ...staffkey.MethodKind) {
 
 func (s *stack) decide(organisation string, settings staffkey.PolicySettings) {
 	s.t.Helper()
-	if err := s.directory.ChangePolicy(s.t.Context(), staffkey.ConsoleActor(), staffkey.OrganisationID(organisation), settings); err != nil {
+	if err := s.directory.ChangePolicy(s.t.Context(), staffkey.ConsoleActor(), staffkey.OrganisationID(organisation), "", settings, directory.Consent{NoOperator: true}); err != nil {
 		s.t.Fatal(err)
 	}
 }

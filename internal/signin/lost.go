@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"staffkey"
@@ -278,7 +279,7 @@ func (s *Service) resume(tx *store.Tx, h holder, key staffkey.SecurityKey, twins
 		return err
 	}
 	if phase == policy.RecallOver || phase == policy.RecallRunning && key.StopReason == staffkey.StopReview {
-		return staffkey.Refused("key_recalled", "key.recalled", "Model", s.models.Facts(key).Model.Name, "When", r.Until).Because("recall %s: %s", r.ID, r.Reason)
+		return staffkey.Refused("key_recalled", "key.recalled", "Model", s.models.Facts(key).Model.Name, "When", r.Until, "Reason", r.ToldReason).Because("recall %s: %s", r.ID, r.Reason)
 	}
 	u := store.InUse{
 		Owner: h.person, Keep: keep, Notice: "notice.key_resumed", Args: map[string]string{"Nickname": key.Nickname, "Twins": Ended{Keys: twins}.names()}, Number: s.alertNumber(h),
@@ -298,6 +299,34 @@ func (s *Service) ResumeKeyFor(ctx context.Context, actor staffkey.Actor, person
 // any more: its owner may have reported it lost since.
 func (s *Service) ApproveKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID) error {
 	return s.resumeFor(ctx, actor, person, id, func(k staffkey.SecurityKey) bool { return k.StopReason == staffkey.StopReview })
+}
+
+// RefuseKey removes somebody's key that waits for a review (F82), by an administrator who has looked, and tells its owner why. ErrNotFound when it
+// does not wait any more.
+func (s *Service) RefuseKey(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, reason string) error {
+	reason = staffkey.TidyText(strings.TrimSpace(reason))
+	if err := staffkey.ValidateText("reason", reason, staffkey.MaxReason); err != nil {
+		return err
+	}
+	event := staffkey.Event(staffkey.EventKeyRefused, actor)
+	event.Person, event.Subject, event.Detail = person, string(id), map[string]string{"reason": reason}
+	err := s.store.ChangeAs(ctx, actor, event, func(tx *store.Tx, may staffkey.Authority) error {
+		p, err := s.mayRecover(tx, may, person)
+		if err != nil {
+			return err
+		}
+		key, err := tx.FindSecurityKey(person, id)
+		if err != nil {
+			return err
+		}
+		tx.Event.SubjectName = key.Nickname
+		if err := tx.RefuseReviewedKey(person, id); err != nil {
+			return err
+		}
+		return tx.InsertNotice("notice.key_refused", p, map[string]string{"Nickname": key.Nickname, "Reason": reason})
+	})
+	s.wake()
+	return s.refuse(ctx, event, nil, err)
 }
 
 func (s *Service) resumeFor(ctx context.Context, actor staffkey.Actor, person staffkey.PersonID, id staffkey.SecurityKeyID, waits func(staffkey.SecurityKey) bool) error {

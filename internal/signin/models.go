@@ -110,7 +110,7 @@ func (s *Service) onRecall(tx *store.Tx, person staffkey.Person, k staffkey.Secu
 	case err != nil:
 		return proof, err
 	case phase == policy.RecallOver:
-		return proof, staffkey.Refused("key_recalled", "key.recalled", "Model", f.Model.Name, "When", r.Until).Because("recall %s: %s", r.ID, r.Reason)
+		return proof, staffkey.Refused("key_recalled", "key.recalled", "Model", f.Model.Name, "When", r.Until, "Reason", r.ToldReason).Because("recall %s: %s", r.ID, r.Reason)
 	case phase == policy.RecallRunning:
 		return policy.OnRecall(proof), nil
 	}
@@ -123,7 +123,7 @@ func (s *Service) notRecalled(tx *store.Tx, person staffkey.Person, k staffkey.S
 	if err != nil || phase == policy.NotRecalled {
 		return err
 	}
-	return staffkey.Refused("key_recalled", "key.recalled", "Model", s.models.Facts(k).Model.Name).Because("recall %s: %s", r.ID, r.Reason)
+	return staffkey.Refused("key_recalled", "key.recalled", "Model", s.models.Facts(k).Model.Name, "Reason", r.ToldReason).Because("recall %s: %s", r.ID, r.Reason)
 }
 
 func (s *Service) recallOf(tx *store.Tx, person staffkey.Person, k staffkey.SecurityKey) (staffkey.Recall, policy.RecallPhase, error) {

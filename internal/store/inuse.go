@@ -95,6 +95,12 @@ func (tx *Tx) RestoreStoppedKey(person staffkey.PersonID, id staffkey.SecurityKe
 		WHERE id = $1 AND person_id = $2 AND state = 'removed' AND state_before = 'suspended' AND removed_at >= $3`, id, person, instant(since))
 }
 
+// RefuseReviewedKey removes a key that waits for a review, for good. ErrNotFound: it does not wait any more.
+func (tx *Tx) RefuseReviewedKey(person staffkey.PersonID, id staffkey.SecurityKeyID) error {
+	return tx.one(staffkey.ErrNotFound, `UPDATE security_keys SET state = 'removed', state_before = '', removed_at = $1, stop_reason = $2
+		WHERE id = $3 AND person_id = $4 AND state = 'suspended' AND stop_reason = $5`, tx.Now, staffkey.StopRefused, id, person, staffkey.StopReview)
+}
+
 // RenameRemovedKey changes the nickname of a removed key, so that it can be restored beside one that took its name.
 func (tx *Tx) RenameRemovedKey(person staffkey.PersonID, id staffkey.SecurityKeyID, nickname string) error {
 	return tx.one(staffkey.ErrNotFound, "UPDATE security_keys SET nickname = $1, nickname_folded = $2 WHERE id = $3 AND person_id = $4 AND state = $5",

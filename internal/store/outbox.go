@@ -211,6 +211,12 @@ func (tx *Tx) FindLatestDelivery(person staffkey.PersonID, channel staffkey.Chan
 	return d, found(err)
 }
 
+// CountLate returns how many messages have waited to go out since before an instant.
+func (tx *Tx) CountLate(before time.Time) (n int, err error) {
+	err = tx.q.queryRow("SELECT COUNT(*) FROM outbox WHERE state = 'waiting' AND created_at < $1", instant(before)).Scan(&n)
+	return n, err
+}
+
 // Backlog is what waits on a channel.
 type Backlog struct {
 	Messages int

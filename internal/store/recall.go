@@ -12,12 +12,12 @@ const toldAll = "~"
 
 // InsertRecall stores a recall, of which nobody was told yet.
 func (tx *Tx) InsertRecall(r staffkey.Recall) error {
-	return tx.exec(`INSERT INTO recalls (id, aaguid, firmware_from, firmware_below, organisation_id, reason, started_at, started_by, started_name, until, told_to)
-		VALUES `+placeholders(1, 11), r.ID, r.AAGUID, r.FirmwareFrom, r.FirmwareBelow, r.Organisation, staffkey.CleanText(r.Reason), instant(r.StartedAt), r.StartedBy,
-		staffkey.CleanText(r.StartedName), instant(r.Until), "")
+	return tx.exec(`INSERT INTO recalls (id, aaguid, firmware_from, firmware_below, organisation_id, reason, started_at, started_by, started_name, until, told_to, told_reason)
+		VALUES `+placeholders(1, 12), r.ID, r.AAGUID, r.FirmwareFrom, r.FirmwareBelow, r.Organisation, staffkey.CleanText(r.Reason), instant(r.StartedAt), r.StartedBy,
+		staffkey.CleanText(r.StartedName), instant(r.Until), "", staffkey.CleanText(r.Reason))
 }
 
-const recallColumns = `id, aaguid, firmware_from, firmware_below, organisation_id, reason, started_at, started_by, started_name, until, undone_at, told_to`
+const recallColumns = `id, aaguid, firmware_from, firmware_below, organisation_id, reason, started_at, started_by, started_name, until, undone_at, told_to, told_reason`
 
 // FindRecall returns a recall; ErrNotFound when there is none of that id.
 func (tx *Tx) FindRecall(id staffkey.RecallID) (staffkey.Recall, error) {
@@ -28,7 +28,7 @@ func scanRecall(row scanner) (staffkey.Recall, error) {
 	var r staffkey.Recall
 	var undone sql.NullTime
 	err := row.Scan(&r.ID, &r.AAGUID, &r.FirmwareFrom, &r.FirmwareBelow, &r.Organisation, &r.Reason, &r.StartedAt, &r.StartedBy, &r.StartedName,
-		&r.Until, &undone, &r.ToldTo)
+		&r.Until, &undone, &r.ToldTo, &r.ToldReason)
 	r.StartedAt, r.Until, r.UndoneAt = r.StartedAt.UTC(), r.Until.UTC(), utc(undone)
 	return r, found(err)
 }

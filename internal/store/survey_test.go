@@ -33,9 +33,11 @@ func eachSurveyed(t *testing.T, wait time.Duration, body func(t *testing.T, s *s
 	}
 }
 
+const surveyedModel = "cb69481e-8ff7-4039-93ec-0a2729a154a8" // of newKey
+
 func countKeys(ctx context.Context, s *store.Store, by staffkey.PersonID, below staffkey.OrganisationID, each func()) (n int, err error) {
 	err = s.Survey(ctx, by, func(tx *store.Tx) error {
-		return tx.EachKeyInUse(below, func(staffkey.OrganisationID, staffkey.SecurityKey) error {
+		return tx.EachRecalledKey(staffkey.Recall{AAGUID: surveyedModel}, []staffkey.OrganisationID{below}, func(store.RecalledKey) error {
 			n++
 			each()
 			return nil

@@ -70,6 +70,10 @@ type ToDo struct {
 	// replaced).
 	Kind string
 	Href string
+	// Day is until when a recalled key is taken, Over says that this has passed, and Reason is why it is recalled, or "".
+	Day    time.Time
+	Over   bool
+	Reason string
 }
 
 // ProfilePage is /me/profile, tab Details.

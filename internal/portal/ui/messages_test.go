@@ -25,7 +25,7 @@ var chosenElsewhere = []string{"browser.",
 	"pw.", "rec.", "name.", "username.", "password.", "email.", "person.", "organisation.", "preset.", "code.", "confirm.", "field.empty", "field.long", "field.characters", // field errors, reasons
 	"method.", "connects.", "session.method.", "activity.", "flash.", "action.", "token.gone.", // facts about a person
 	"choose.", "methods.rule.", "methods.remove.", "totp.", "pass.", "number.", "lost.", "found.", "request.", "token.stopped", "pin.on.", "signin.nothing.", "event.", // other ways to sign in, tokens on hold
-	"ops.finding.", "ops.rules.", "ops.rule.", "ops.task.", "ops.models.show.", "policy.keys.", "mds.", "anchors.", "recall.", "ops.where.unknown", "ops.recall.until.empty", "ops.metadata.empty", // operators
+	"ops.finding.", "ops.rules.", "ops.rule.", "ops.task.", "ops.models.show.", "ops.people.", "ops.hold.", "ops.own_key", "ops.last_operator_key", "ops.metadata.offer.gone", "policy.", "mds.", "anchors.", "recall.", "ops.where.unknown", "ops.recall.until.empty", "ops.metadata.empty", // operators
 	"language.name",                                                                                                                           // in the header of pages in another language
 	"reset.empty", "lost.token.empty", "station.gone.", "station.name.empty", "station.own_device.", "signin.weaker", "notme.about.", "link.", // refusals of recovery, links
 	"outcome.heading.", "outcome.notyet.", "todo.", "setup.task.", "setup.state.", "setup.preset.", "date.", "device.", "support.", "signin.nothing.", // made from data

@@ -2,6 +2,7 @@ package ui
 
 import (
 	"net/url"
+	"strings"
 	"time"
 )
 
@@ -9,8 +10,9 @@ import (
 
 // OpsTask is one thing that an operator should do. Texts are ops.task.<Kind>.
 type OpsTask struct {
-	// Kind is "no-metadata", "overdue", "problem" (metadata could not be fetched), "finding" (models in use with a finding), "recall" (people
-	// who still have a recalled key) or "review" (keys that wait).
+	// Kind is "no-metadata", "overdue", "problem" (metadata could not be fetched), "held" (what metadata says waits for a decision), "finding"
+	// (models in use with a finding), "recall" (people who still have a recalled key), "review" (keys that wait) or "messages" (messages
+	// that have waited long to go out).
 	Kind string
 	// Count is how many; 0 when the text has no number.
 	Count int
@@ -89,6 +91,8 @@ type ModelFinding struct {
 	Firmware, URL string
 	// Rule is what happens: refuse, flag, ignore, or "" for a report that only tells.
 	Rule string
+	// Standard is its name with the FIDO Alliance. Hold is where to decide, when it waits for a decision, or "".
+	Standard, Hold string
 }
 
 // ModelPage is /ops/models/{aaguid}. Its form posts to its own path.
@@ -122,7 +126,9 @@ type RuleField struct {
 	// ops.finding.<Finding> and the choices ops.rules.finding.<choice>.
 	Name    string
 	Finding string
-	Choices []string
+	// Standard is its name in the standard, or "".
+	Standard string
+	Choices  []string
 	// Value is the organisation's own choice, "" for none; Above what holds without one, which nobody has decided where there is only the
 	// Root.
 	Value, Above string
@@ -180,30 +186,6 @@ type RuleChange struct {
 	Before, After Text
 }
 
-// RuleEffect is whom a change concerns in an organisation.
-type RuleEffect struct {
-	Where                    Where
-	Refused, Stranded, Freed int
-}
-
-// RulesCheckPage is what a change of rules would do, before it is made. Its form posts to /ops/rules/save.
-type RulesCheckPage struct {
-	Where   Where
-	Changes []RuleChange
-	// People have a key there; Total counts those whom the change concerns.
-	People        int
-	Total         RuleEffect
-	Organisations []RuleEffect
-	// More is how many organisations are not listed.
-	More int
-	// Rules and Version go with the form; Back is where to change one's mind.
-	Rules, Version, Back string
-	// Changed warns that somebody has changed the rules meanwhile.
-	Changed bool
-}
-
-func (RulesCheckPage) layout() (string, bool) { return "ops/rules-check", true }
-
 // MetadataFacts is which FIDO metadata there is.
 type MetadataFacts struct {
 	// Number is 0 when there is none.
@@ -223,6 +205,8 @@ type MetadataPage struct {
 	MetadataFacts
 	// MaxMB is the largest file.
 	MaxMB int
+	// Holds is what waits for a decision, or was decided to be passed over.
+	Holds []HoldLine
 }
 
 func (MetadataPage) layout() (string, bool) { return "ops/metadata", true }
@@ -282,8 +266,12 @@ type RecallNewPage struct {
 	// Form has errors for "aaguid", "firmware", "organisation", "until" and "reason".
 	Form
 	RecallForm
-	// Model is its name, when it came from the model's page.
-	Model string
+	// Model is the one that was chosen; without an AAGUID none is, and Models are those to choose from.
+	Model  ModelLine
+	Models []ModelLine
+	// Where is the organisation, and Elsewhere where to choose another.
+	Where     Where
+	Elsewhere string
 }
 
 func (RecallNewPage) layout() (string, bool) { return "ops/recall-new", true }
@@ -306,7 +294,14 @@ type RecallCheckPage struct {
 	Total         RecallCount
 	Organisations []RecallCount
 	More          int
+	// OwnKeys are the reader's own keys that it would concern.
+	OwnKeys []string
+	// NoOperator says that every operator who can act now would need another key by the date.
+	NoOperator bool
 }
+
+// OwnNames are the reader's own keys in one line.
+func (p RecallCheckPage) OwnNames() string { return strings.Join(p.OwnKeys, ", ") }
 
 func (RecallCheckPage) layout() (string, bool) { return "ops/recall-check", true }
 

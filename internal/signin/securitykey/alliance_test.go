@@ -129,13 +129,13 @@ func (a alliance) load(t testing.TB) *Catalogue {
 	at := time.Date(2026, 10, 15, 0, 0, 0, 0, time.UTC)
 	issuer := mdstest.New(t, at)
 	c := NewCatalogue(mds.Trust{Roots: issuer.Roots()}, func() time.Time { return at })
-	about, load, err := c.Verify(issuer.Sign(t, nil, a.payload), 0, at)
+	about, err := c.Verify(issuer.Sign(t, nil, a.payload), 0, at)
 	if err != nil {
 		t.Fatal(err)
 	}
-	load()
+	about.Use()
 	if about.Number != 291 || about.Models != 484 || about.Skipped != 0 {
-		t.Errorf("metadata %+v, want number 291 with 484 models and none left out", about)
+		t.Errorf("metadata %+v, want number 291 with 484 models and none left out", about.Metadata)
 	}
 	return c
 }

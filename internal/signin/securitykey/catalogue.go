@@ -3,6 +3,7 @@ package securitykey
 import (
 	"crypto/x509"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -20,11 +21,14 @@ import (
 type Catalogue struct {
 	trust mds.Trust
 	now   func() time.Time
-	in    atomic.Pointer[shelf]
+	// foresees: what is said for a day to come counts today.
+	foresees bool
+	in       atomic.Pointer[shelf]
 	// recalls are those that hold.
 	recalls atomic.Pointer[[]staffkey.Recall]
 	// anchors are the trust anchors of the installation's own, by AAGUID.
 	anchors atomic.Pointer[map[string][]*x509.Certificate]
+	holds   atomic.Pointer[staffkey.Holds]
 }
 
 // shelf is one metadata BLOB with the models that were asked for.
@@ -43,6 +47,8 @@ type model struct {
 	byKey bool
 	// byCertificate says that they depend on the certificates, which only the registration's bytes have.
 	byCertificate bool
+	// timed says that they depend on the day: a report begins or ends later.
+	timed bool
 }
 
 // noModel is the AAGUID of keys that do not tell their model, those of FIDO U2F among them.
@@ -56,15 +62,57 @@ func NewCatalogue(trust mds.Trust, now func() time.Time) *Catalogue {
 // Believe changes whom metadata must be signed by, before any is verified.
 func (c *Catalogue) Believe(trust mds.Trust) { c.trust = trust }
 
-// Verify checks a metadata BLOB at an instant; it must not be older than one of a number (0 for none). It returns what the BLOB says of
-// itself, and a function that makes it what is known from now on.
-func (c *Catalogue) Verify(blob []byte, previous int, at time.Time) (staffkey.Metadata, func(), error) {
+// Verify checks a metadata BLOB at an instant; it must not be older than one of a number (0 for none). The issue changes nothing until it is
+// used.
+func (c *Catalogue) Verify(blob []byte, previous int, at time.Time) (staffkey.Issue, error) {
 	p, err := mds.Verify(blob, c.trust, at, previous)
 	if err != nil {
-		return staffkey.Metadata{}, nil, err
+		return staffkey.Issue{}, err
 	}
-	about := staffkey.Metadata{Number: p.No, NextUpdate: p.NextUpdate, Models: p.Len(), Skipped: len(p.Skipped)}
-	return about, func() { c.in.Store(&shelf{payload: p, apart: c.tellApart(p)}) }, nil
+	next := &shelf{payload: p, apart: c.tellApart(p)}
+	// A catalogue of its own, with nothing held, that knows today what the issue says for a day to come.
+	then := &Catalogue{trust: c.trust, now: c.now, foresees: true}
+	then.anchors.Store(c.anchors.Load())
+	then.in.Store(&shelf{payload: p, apart: next.apart})
+	return staffkey.Issue{
+		Metadata: staffkey.Metadata{Number: p.No, NextUpdate: p.NextUpdate, Models: p.Len(), Skipped: len(p.Skipped)},
+		Facts:    then.Facts, NeedsRegistration: then.NeedsRegistration, Judge: then.Judge, Speaks: then.speaks,
+		Rejudges: func(k staffkey.SecurityKey) bool {
+			return k.Trust == staffkey.TrustProven && !sameAnchors(c.of(k), then.of(k))
+		},
+		Use: func() { c.in.Store(next) },
+	}, nil
+}
+
+// sameAnchors reports whether two entries let a key of the model prove itself in the same way.
+func sameAnchors(a, b *model) bool {
+	if a.entry == nil || b.entry == nil {
+		return a.entry == b.entry
+	}
+	as, _ := a.entry.AttestationRoots() // those that cannot be read are no anchors
+	bs, _ := b.entry.AttestationRoots()
+	return slices.EqualFunc(as, bs, (*x509.Certificate).Equal) && slices.Equal(a.entry.AttestationTypes, b.entry.AttestationTypes)
+}
+
+// speaks implements staffkey.Issue.
+func (c *Catalogue) speaks(h staffkey.Hold) bool {
+	m := c.find(h.AAGUID)
+	if s := c.in.Load(); h.Model != h.AAGUID {
+		e, ok := s.payload.FindKeyIdentifier(h.Model)
+		if !ok {
+			e, ok = s.payload.Find(h.Model)
+		}
+		if ok {
+			m = c.read(s, e)
+		}
+	}
+	switch h.Kind {
+	case staffkey.FindingLevelLowered:
+		return m.plain.Level < h.Level
+	case staffkey.FindingAnchorsChanged:
+		return true // whether it still matters shows when it is released
+	}
+	return slices.ContainsFunc(m.plain.Findings, func(f staffkey.Finding) bool { return f.Kind == h.Kind && f.Firmware == h.Firmware })
 }
 
 // Loaded returns what the metadata in use says of itself; the zero value without any.
@@ -78,9 +126,13 @@ func (c *Catalogue) Loaded() staffkey.Metadata {
 
 // Model returns what is known of a model as such.
 func (c *Catalogue) Model(aaguid string) staffkey.Model {
-	m := c.find(aaguid).plain
-	m.Attestation = m.Attestation || len(c.own(aaguid)) > 0
-	return m
+	m := c.find(aaguid)
+	plain := m.plain
+	plain.Attestation = plain.Attestation || len(c.own(aaguid)) > 0
+	if m.timed {
+		plain.Level, plain.Findings = c.weigh(m.entry, mds.Key{})
+	}
+	return c.held().Apply(plain)
 }
 
 // SetAnchors says which trust anchors the installation has of its own. One that cannot be read, which was read when it was added, is none.
@@ -117,10 +169,31 @@ func (c *Catalogue) Models() []staffkey.Model {
 	var list []staffkey.Model
 	for e := range s.payload.All() {
 		if e.AAGUID != "" {
-			list = append(list, c.read(s, e).plain)
+			list = append(list, c.held().Apply(c.read(s, e).plain))
 		}
 	}
 	return list
+}
+
+// SetHolds says what of the metadata waits for an operator to decide. Before metadata with something to hold is used, it is set.
+func (c *Catalogue) SetHolds(holds staffkey.Holds) { c.holds.Store(&holds) }
+
+// Undecided counts what waits.
+func (c *Catalogue) Undecided() int {
+	n := 0
+	for _, h := range c.held() {
+		if h.TakenAt.IsZero() {
+			n++
+		}
+	}
+	return n
+}
+
+func (c *Catalogue) held() staffkey.Holds {
+	if h := c.holds.Load(); h != nil {
+		return *h
+	}
+	return nil
 }
 
 // SetRecalls says which recalls hold.
@@ -160,12 +233,12 @@ func (c *Catalogue) Icon(aaguid string) (picture []byte, mediaType string, ok bo
 func (c *Catalogue) find(aaguid string) *model {
 	s := c.in.Load()
 	if s == nil {
-		return &model{plain: staffkey.Model{AAGUID: aaguid, Name: ModelName(aaguid)}}
+		return &model{plain: staffkey.Model{AAGUID: aaguid, Identifier: aaguid, Name: ModelName(aaguid)}}
 	}
 	if m, ok := s.models.Load(aaguid); ok {
 		return m.(*model)
 	}
-	m := &model{plain: staffkey.Model{AAGUID: aaguid, Name: ModelName(aaguid)}}
+	m := &model{plain: staffkey.Model{AAGUID: aaguid, Identifier: aaguid, Name: ModelName(aaguid)}}
 	if e, ok := s.payload.Find(aaguid); ok {
 		m = c.read(s, e)
 	} else if m.plain.Name == "" {
@@ -176,7 +249,7 @@ func (c *Catalogue) find(aaguid string) *model {
 }
 
 func (c *Catalogue) read(s *shelf, e *mds.Entry) *model {
-	m := &model{entry: e, plain: staffkey.Model{AAGUID: e.AAGUID, Name: nameOf(e), Apart: s.apart[e.AAGUID], Known: true, Verifies: e.VerifiesPerson()}}
+	m := &model{entry: e, plain: staffkey.Model{AAGUID: e.AAGUID, Identifier: e.AAGUID, Name: nameOf(e), Apart: s.apart[e.AAGUID], Known: true, Verifies: e.VerifiesPerson()}}
 	roots, _ := e.AttestationRoots() // those that cannot be read are no anchors
 	m.plain.Attestation = len(roots) > 0
 	_, _, m.plain.Icon = e.Icon()
@@ -184,7 +257,8 @@ func (c *Catalogue) read(s *shelf, e *mds.Entry) *model {
 	m.plain.Level, m.plain.Findings = c.weigh(e, mds.Key{})
 	for _, r := range e.Reports {
 		m.byCertificate = m.byCertificate || r.Status == mds.AttestationKeyCompromise
-		m.byKey = m.byKey || m.byCertificate || r.AuthenticatorVersion != 0
+		m.timed = m.timed || r.EffectiveDate.After(c.now()) || !r.SunsetDate.IsZero()
+		m.byKey = m.byKey || m.byCertificate || m.timed || r.AuthenticatorVersion != 0
 	}
 	return m
 }
@@ -253,15 +327,17 @@ func (c *Catalogue) certifiedBy(s *shelf, certificate *x509.Certificate) *model 
 	if m, ok := s.models.Load(identifier); ok {
 		return m.(*model)
 	}
+	own := identifier // what tells the model from others
 	e, ok := s.payload.FindKeyIdentifier(identifier)
 	if aaguid, named := webauthn.CertifiedModel(certificate); !ok && named {
-		e, ok = s.payload.Find(uuid.UUID(aaguid).String())
+		own = uuid.UUID(aaguid).String()
+		e, ok = s.payload.Find(own)
 	}
 	if !ok {
-		return &model{plain: staffkey.Model{AAGUID: noModel}}
+		return &model{plain: staffkey.Model{AAGUID: noModel, Identifier: noModel}}
 	}
 	m := c.read(s, e)
-	m.plain.AAGUID = noModel
+	m.plain.AAGUID, m.plain.Identifier = noModel, own
 	s.models.Store(identifier, m)
 	return m
 }
@@ -277,21 +353,41 @@ func (c *Catalogue) NeedsRegistration(k staffkey.SecurityKey) bool {
 
 // weigh returns the level and the findings that count for a key of a model.
 func (c *Catalogue) weigh(e *mds.Entry, k mds.Key) (staffkey.CertificationLevel, []staffkey.Finding) {
-	var findings []staffkey.Finding
-	for _, r := range e.Warnings(c.now(), k) {
-		findings = append(findings, staffkey.Finding{Kind: staffkey.FindingKind(r.Status), Since: r.EffectiveDate, Firmware: r.AuthenticatorVersion, URL: r.URL})
+	now := c.now()
+	days := []time.Time{now}
+	if c.foresees {
+		for _, r := range e.Reports {
+			if r.EffectiveDate.After(now) {
+				days = append(days, r.EffectiveDate)
+			}
+		}
 	}
-	return staffkey.CertificationLevel(e.Level(c.now(), k)), findings
+	var findings []staffkey.Finding
+	level := staffkey.Level3Plus
+	for _, day := range days {
+		for _, r := range e.Warnings(day, k) {
+			f := staffkey.Finding{Kind: staffkey.FindingKind(r.Status), Since: r.EffectiveDate, Firmware: r.AuthenticatorVersion, URL: r.URL}
+			if !slices.Contains(findings, f) {
+				findings = append(findings, f)
+			}
+		}
+		level = min(level, staffkey.CertificationLevel(e.Level(day, k)))
+	}
+	return level, findings
 }
 
 // Facts implements signin.Models.
-func (c *Catalogue) Facts(k staffkey.SecurityKey) staffkey.KeyFacts {
+func (c *Catalogue) Facts(k staffkey.SecurityKey) staffkey.KeyFacts { return c.FactsUnder(k, c.held()) }
+
+// FactsUnder is Facts under other holds than those that are set.
+func (c *Catalogue) FactsUnder(k staffkey.SecurityKey, holds staffkey.Holds) staffkey.KeyFacts {
 	m := c.of(k)
 	f := staffkey.KeyFacts{Model: m.plain, Trust: k.Trust}
 	if m.byKey {
 		about := mds.Key{Firmware: staffkey.FirmwareNumber(k.ProvenFirmware()), Chain: chainOf(k)}
 		f.Model.Level, f.Model.Findings = c.weigh(m.entry, about)
 	}
+	f.Model = holds.Apply(f.Model)
 	return f
 }
 
@@ -323,14 +419,12 @@ func (c *Catalogue) Judge(k staffkey.SecurityKey) (staffkey.Trust, int) {
 		return staffkey.TrustProven, number
 	}
 	m := c.of(k)
-	if m.entry == nil || !m.plain.Attestation {
-		if len(own) > 0 {
-			return staffkey.TrustBroken, number
-		}
+	proven := m.entry != nil && m.plain.Attestation && CheckAttestation(m.entry, a, algorithm, k.RegisteredAt) == nil
+	switch {
+	case proven, k.Trust == staffkey.TrustProven && c.held().KeepsTrust(m.plain.Identifier):
+		return staffkey.TrustProven, number
+	case (m.entry == nil || !m.plain.Attestation) && len(own) == 0:
 		return staffkey.TrustUnknown, number
 	}
-	if CheckAttestation(m.entry, a, algorithm, k.RegisteredAt) != nil {
-		return staffkey.TrustBroken, number
-	}
-	return staffkey.TrustProven, number
+	return staffkey.TrustBroken, number
 }

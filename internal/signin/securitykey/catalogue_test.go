@@ -22,12 +22,12 @@ func catalogueWith(t *testing.T, models ...any) *Catalogue {
 	t.Helper()
 	issuer := mdstest.New(t, testNow)
 	c := NewCatalogue(mds.Trust{Roots: issuer.Roots()}, func() time.Time { return testNow })
-	about, load, err := c.Verify(issuer.BLOB(t, 57, testNow.AddDate(0, 1, 0), models...), 0, testNow)
+	issue, err := c.Verify(issuer.BLOB(t, 57, testNow.AddDate(0, 1, 0), models...), 0, testNow)
 	if err != nil {
 		t.Fatal(err)
 	}
-	load()
-	if diff := cmp.Diff(about, c.Loaded()); diff != "" || about.Number != 57 || about.Models != len(models) {
+	issue.Use()
+	if diff := cmp.Diff(issue.Metadata, c.Loaded()); diff != "" || issue.Number != 57 || issue.Models != len(models) {
 		t.Errorf("loaded metadata (-verified +loaded), of %d models:\n%s", len(models), diff)
 	}
 	return c

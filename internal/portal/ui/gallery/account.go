@@ -66,7 +66,7 @@ func accountStates() []State {
 	return []State{
 		{"home", ending(person("home")), ui.HomePage{Tokens: cards(), Limit: 5, SignIns: items()[:2]}},
 		{"home-todo", with(person("home"), codeUsed), ui.HomePage{Tokens: cards()[:1], Limit: 5, ToDo: todo, SignIns: items()}},
-		{"home-recalled", person("home"), ui.HomePage{Tokens: recalledCards(), Limit: 5, ToDo: []ui.ToDo{{Kind: "copied", Href: "/me/tokens/t1/lost"}, {Kind: "recalled", Href: "/me/tokens/register"}}, SignIns: items()}},
+		{"home-recalled", person("home"), ui.HomePage{Tokens: recalledCards(), Limit: 5, ToDo: []ui.ToDo{{Kind: "copied", Href: "/me/tokens/t1/lost"}, {Kind: "recalled", Href: "/me/tokens/register", Day: ago(-14 * day), Reason: "Advisory 26-3"}}, SignIns: items()}},
 		{"home-empty", person("home"), ui.HomePage{Limit: 5}},
 		{"home-many", hostile("home"), ui.HomePage{Tokens: manyCards(), Limit: 5, SignIns: items()}},
 

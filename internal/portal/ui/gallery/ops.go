@@ -1,6 +1,7 @@
 package gallery
 
 import (
+	"strings"
 	"time"
 
 	"staffkey/internal/portal/ui"
@@ -39,11 +40,11 @@ func ruleFields() (fields, findings []ui.RuleField) {
 		{Name: "others", Choices: []string{"allow", "review", "deny"}, Above: "allow", Value: "review", Root: true},
 		{Name: "attestation", Choices: []string{"any", "proven"}, Above: "any"},
 		{Name: "level", Choices: []string{"none", "L1", "L1+", "L2", "L2+", "L3", "L3+"}, Above: "L1", Value: "L2"},
-		{Name: "synced", Choices: []string{"yes", "no"}, Above: "yes"}, {Name: "verify_person", Choices: []string{"yes", "no"}, Above: "no"}, {Name: "post_quantum", Choices: []string{"yes", "no"}, Above: "no"},
+		{Name: "synced", Standard: "backupEligible (BE)", Choices: []string{"yes", "no"}, Above: "yes"}, {Name: "verify_person", Choices: []string{"yes", "no"}, Above: "no"}, {Name: "post_quantum", Choices: []string{"yes", "no"}, Above: "no"},
 		{Name: "conveyance", Choices: []string{"none", "indirect", "direct", "enterprise"}, Above: "direct"},
 	}
 	for _, kind := range []string{"revoked", "user_key_remote_compromise", "user_verification_bypass", "user_key_physical_compromise", "attestation_key_compromise"} {
-		findings = append(findings, ui.RuleField{Name: "finding_" + kind, Finding: kind, Choices: []string{"refuse", "flag", "ignore"}, Above: "refuse"})
+		findings = append(findings, ui.RuleField{Name: "finding_" + kind, Finding: kind, Standard: strings.ToUpper(kind), Choices: []string{"refuse", "flag", "ignore"}, Above: "refuse"})
 	}
 	return fields, findings
 }
@@ -71,7 +72,8 @@ func opsStates() []State {
 	model := ui.ModelPage{
 		Where: root, Model: modelLines()[1], Verifies: true, Attestation: true, Rule: "review", Firmware: "5.4.3", Holds: "review", HoldsFirmware: "5.4.3", Others: "allow", Version: "v",
 		Findings: []ui.ModelFinding{
-			{Kind: "user_verification_bypass", Since: ago(40 * day), Firmware: "328706", URL: "https://fidoalliance.org/advisory", Rule: "refuse"}, {Kind: "update_available"},
+			{Kind: "user_verification_bypass", Standard: "USER_VERIFICATION_BYPASS", Since: ago(40 * day), Firmware: "328706", URL: "https://fidoalliance.org/advisory", Rule: "refuse"},
+			{Kind: "user_key_remote_compromise", Standard: "USER_KEY_REMOTE_COMPROMISE", Rule: "refuse", Hold: "/ops/hold?model=x"}, {Kind: "update_available", Standard: "UPDATE_AVAILABLE"},
 		}, Recalls: []ui.RecallLine{recallLine()},
 	}
 	unknown := ui.ModelPage{Where: root, Model: ui.ModelLine{AAGUID: aaguid, Level: "none"}, Others: "deny", Firmware: Markup, Form: problem("firmware", "policy.keys.firmware")}
@@ -83,15 +85,42 @@ func opsStates() []State {
 	}
 	wrong := ui.KeyRulesPage{Where: root, Fields: fields, Findings: findings, MinPIN: "many", Form: ui.Form{Errors: []ui.FieldError{
 		{Field: "min_pin", Message: ui.Text{ID: "policy.keys.min_pin", Args: map[string]any{"Max": 63}}}}}}
+	effect := ui.EffectBlock{
+		People: 1310, Total: ui.RuleEffect{Refused: 15, Stranded: 3, ShutOut: 1, Freed: 1}, More: 12, Ask: []ui.Hidden{{Name: "rules", Value: `{"others":"deny"}`}},
+		Organisations: []ui.RuleEffect{{Where: ui.Where{Code: "RX1", Name: "Northmoor Hospitals"}, Refused: 14, Stranded: 3, ShutOut: 1}, {Where: ui.Where{Code: "RX2", Name: Hebrew}, Refused: 1, Freed: 1}},
+	}
 	check := ui.RulesCheckPage{
-		Where: root, Back: "/ops/rules", Rules: `{"others":"deny"}`, Version: "v", People: 1310, Total: ui.RuleEffect{Refused: 15, Stranded: 3, Freed: 1}, More: 12,
+		Where: root, Back: "/ops/rules", Rules: `{"others":"deny"}`, Version: "v", Effect: effect,
 		Changes: []ui.RuleChange{
 			{What: ui.Text{ID: "ops.rules.others"}, Before: ui.Text{ID: "ops.rules.others.allow"}, After: ui.Text{ID: "ops.rules.others.deny"}},
 			{Model: Markup, What: ui.Text{ID: "ops.rules.firmware"}, Before: ui.Text{ID: "ops.model.firmware.any"}, After: ui.Text{ID: "ops.rules.value", Args: map[string]any{"Value": "5.4.3"}}},
 		},
-		Organisations: []ui.RuleEffect{{Where: ui.Where{Code: "RX1", Name: "Northmoor Hospitals"}, Refused: 14, Stranded: 3}, {Where: ui.Where{Code: "RX2", Name: Hebrew}, Refused: 1, Freed: 1}},
 	}
-	nothing := ui.RulesCheckPage{Where: root, Back: "/ops/rules", Rules: "null", People: 1310}
+	nothing := ui.RulesCheckPage{Where: root, Back: "/ops/rules", Rules: "null", Effect: ui.EffectBlock{People: 1310}}
+	own, lockedOut := check, check
+	own.Effect.OwnKeys, own.Effect.OwnLeft, own.Form = []string{"Blue lanyard key", Markup}, true, problem("own", "ops.own_key")
+	lockedOut.Effect.OwnKeys, lockedOut.Effect.NoOperator = []string{"Blue lanyard key"}, true
+	causes := []ui.Cause{
+		{Model: modelLines()[0], Finding: "user_key_remote_compromise", Standard: "USER_KEY_REMOTE_COMPROMISE", People: 1204, Held: true},
+		{Model: modelLines()[3], Finding: "certification_lowered", Standard: "CERTIFICATION_LOWERED", People: 2},
+		{Model: modelLines()[2], Finding: "trust_anchors_changed", Standard: "TRUST_ANCHORS_CHANGED", People: 1},
+	}
+	now := effect
+	now.OwnKeys = []string{"Blue lanyard key"}
+	metadataCheck := ui.MetadataCheckPage{Number: 143, Models: 402, Source: "blob.jwt", Causes: causes, Held: ui.EffectBlock{People: 1310, Total: ui.RuleEffect{Refused: 3}}, Now: now, Choice: "hold"}
+	small := ui.MetadataCheckPage{Number: 143, Models: 1, Source: Markup, Causes: causes[1:], Held: now, Now: now, Choice: "hold", Form: problem("own", "ops.own_key")}
+	held := []ui.HoldLine{
+		{Cause: causes[0], Href: "/ops/hold?model=x", Number: 143, State: "open"}, {Cause: causes[1], Href: "/ops/hold?model=y", Number: 143, State: "recalled"},
+		{Cause: causes[2], Href: "/ops/hold?model=z", Number: 142, State: "taken"},
+	}
+	hold := ui.HoldPage{HoldLine: held[0], Effect: now, Ask: []ui.Hidden{{Name: "model", Value: aaguid}}, Recall: "/ops/recall?model=x"}
+	taken := ui.HoldPage{HoldLine: held[2], Effect: effect, TakenBy: Hebrew, Recall: "/ops/recall?model=x", Decision: "refuse", Form: problem("decision", "ops.hold.empty")}
+	people := ui.PeoplePage{Heading: ui.Text{ID: "ops.people.refused"}, Method: "post", Action: "/ops/people", Ask: []ui.Hidden{{Name: "rules", Value: "null"}}, After: "x", First: true, Back: "/ops/rules", Rows: []ui.PersonRow{
+		{Name: "Amara Okafor", Username: "amara.okafor", Where: ui.Where{Code: "RX1", Name: "Northmoor Hospitals"}, Keys: []string{"Blue lanyard key", Hebrew}, Left: "key"},
+		{Name: Markup, Username: Long, Where: ui.Where{Code: "RX2", Name: Hebrew}, Keys: []string{Long}, Left: "no-key"}, {Name: "Rajesh Patel", Username: "rajesh", Where: root, Keys: []string{"Key"}, Left: "nothing"},
+	}}
+	choose := ui.OrganisationsPage{Query: "north", To: "/ops/rules", More: 3, Found: []ui.OrganisationRow{
+		{Where: ui.Where{Code: "RX1", Name: "Northmoor Hospitals"}, Href: "/ops/rules?organisation=RX1"}, {Where: ui.Where{Code: "RX2", Name: Markup}, Href: "/ops/rules?organisation=RX2"}}}
 	changed := check
 	changed.Changed = true
 	line := recallLine()
@@ -111,7 +140,8 @@ func opsStates() []State {
 	}
 	return []State{
 		{"ops", operator(), ui.OpsPage{Models: 4, Running: 1, Metadata: metadata, Tasks: []ui.OpsTask{
-			{Kind: "overdue", Href: "/ops/metadata"}, {Kind: "problem", Href: "/ops/metadata"}, {Kind: "finding", Count: 2, Href: "/ops/models"}, {Kind: "review", Count: 1, Href: "/ops/reviews"},
+			{Kind: "overdue", Href: "/ops/metadata"}, {Kind: "problem", Href: "/ops/metadata"}, {Kind: "held", Count: 1204, Name: "YubiKey 5 Series with NFC", Href: "/ops/hold?model=x"},
+			{Kind: "messages", Count: 12, Href: "/ops"}, {Kind: "finding", Count: 2, Href: "/ops/models"}, {Kind: "review", Count: 1, Href: "/ops/reviews"},
 			{Kind: "recall", Count: 311, Name: "YubiKey 5 Series with NFC", Day: line.Until, Href: "/ops/recalls/x"}}}},
 		{"ops-new", operator(), ui.OpsPage{Tasks: []ui.OpsTask{{Kind: "no-metadata", Href: "/ops/metadata"}}}},
 		{"ops-nothing", hostileOps, ui.OpsPage{Models: 1204, Metadata: metadata}},
@@ -124,6 +154,20 @@ func opsStates() []State {
 		{"ops-rules-check", operator(), check},
 		{"ops-rules-check-changed", hostileOps, changed},
 		{"ops-rules-check-nothing", operator(), nothing},
+		{"ops-rules-check-own", operator(), own},
+		{"ops-rules-check-locked-out", operator(), lockedOut},
+		{"ops-people", operator(), people},
+		{"ops-people-none", hostileOps, ui.PeoplePage{Heading: ui.Text{ID: "ops.people.recall"}, Method: "get", Action: "/ops/people", First: true, Back: "/ops/rules"}},
+		{"ops-people-end", operator(), ui.PeoplePage{Heading: ui.Text{ID: "ops.people.model"}, Method: "get", Action: "/ops/people", Back: "/ops/rules"}},
+		{"ops-organisations", operator(), choose},
+		{"ops-organisations-none", hostileOps, ui.OrganisationsPage{Query: Markup, To: "/ops/rules"}},
+		{"ops-metadata-check", operator(), metadataCheck},
+		{"ops-metadata-check-small", hostileOps, small},
+		{"ops-metadata-held", operator(), ui.MetadataPage{MetadataFacts: metadata, MaxMB: 64, Holds: held}},
+		{"ops-hold", operator(), hold},
+		{"ops-hold-taken", hostileOps, taken},
+		{"ops-review-refuse", operator(), ui.ReviewRefusePage{Row: ui.ReviewRow{Key: "k1", Person: "p1", Name: "Amara Okafor", Nickname: "Blue lanyard key"}}},
+		{"ops-review-refuse-wrong", hostileOps, ui.ReviewRefusePage{Row: ui.ReviewRow{Key: "k2", Person: "p2", Name: Markup, Nickname: Hebrew}, Form: problem("reason", "field.empty")}},
 		{"ops-metadata", operator(), ui.MetadataPage{MetadataFacts: metadata, MaxMB: 64}},
 		{"ops-metadata-late", hostileOps, ui.MetadataPage{MetadataFacts: late, MaxMB: 64}},
 		{"ops-anchors", operator(), ui.AnchorsPage{MaxKB: 256, Anchors: anchors}},
@@ -133,12 +177,13 @@ func opsStates() []State {
 		{"ops-metadata-none", operator(), ui.MetadataPage{MaxMB: 64, Form: problem("file", "mds.chain")}},
 		{"ops-recalls", operator(), ui.RecallsPage{Recalls: []ui.RecallLine{line, over, undone}}},
 		{"ops-recalls-none", operator(), ui.RecallsPage{}},
-		{"ops-recall-new", operator(), ui.RecallNewPage{RecallForm: form, Model: line.Model}},
-		{"ops-recall-new-wrong", hostileOps, ui.RecallNewPage{RecallForm: ui.RecallForm{Reason: Markup}, Form: ui.Form{Errors: []ui.FieldError{
+		{"ops-recall-new", operator(), ui.RecallNewPage{RecallForm: form, Model: modelLines()[0], Where: root, Elsewhere: "/ops/organisations"}},
+		{"ops-recall-new-choose", operator(), ui.RecallNewPage{Models: modelLines(), Where: root, Elsewhere: "/ops/organisations"}},
+		{"ops-recall-new-wrong", hostileOps, ui.RecallNewPage{RecallForm: ui.RecallForm{Reason: Markup}, Models: modelLines(), Where: ui.Where{Code: Markup, Name: Markup}, Elsewhere: "/ops/organisations", Form: ui.Form{Errors: []ui.FieldError{
 			{Field: "aaguid", Message: ui.Text{ID: "policy.keys.aaguid"}}, {Field: "firmware", Message: ui.Text{ID: "recall.firmware"}},
 			{Field: "organisation", Message: ui.Text{ID: "ops.where.unknown", Args: map[string]any{"Code": Markup}}}, {Field: "until", Message: ui.Text{ID: "ops.recall.until.empty"}},
 			{Field: "reason", Message: ui.Text{ID: "field.empty"}}}}}},
-		{"ops-recall-check", operator(), ui.RecallCheckPage{Typed: form, RecallLine: line, Where: root, Total: total, Organisations: recallCounts(), More: 1}},
+		{"ops-recall-check", operator(), ui.RecallCheckPage{Typed: form, RecallLine: line, Where: root, Total: total, Organisations: recallCounts(), More: 1, OwnKeys: []string{"Blue lanyard key"}, NoOperator: true}},
 		{"ops-recall-check-nobody", hostileOps, ui.RecallCheckPage{Typed: form, RecallLine: undone, Where: root}},
 		{"ops-recall", with(operator(), &ui.Flash{Kind: "success", Message: ui.Text{ID: "flash.recall"}}), progress},
 		{"ops-recall-undone", hostileOps, back},

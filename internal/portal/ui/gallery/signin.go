@@ -105,10 +105,10 @@ func outcomeStates() []State {
 			p.Message.Args = map[string]any{"By": "Rhys Pugh"}
 			p.Retry = nil
 		case "key.recalled":
-			p.Message.Args = map[string]any{"Model": "YubiKey 5 NFC", "When": ago(2 * day)}
+			p.Message.Args = map[string]any{"Model": "YubiKey 5 NFC", "When": ago(2 * day), "Reason": "Advisory 26-3"}
 			p.Retry = nil
 		case "key.model":
-			p.Message.Args = map[string]any{"Model": "ePass K40"}
+			p.Message.Args = map[string]any{"Model": "ePass K40", "Why": "finding"}
 		case "key.elsewhere":
 			p.Message.Args = map[string]any{"Name": "signin.old.example"}
 			p.Retry, p.StartAgain, p.Helpless = nil, "/signin/key", true
