@@ -111,7 +111,7 @@ func TestStop_and_found_treat_all_nicknames_alike(t *testing.T) {
 		path := "/me/tokens/" + string(h.keyIDs[0])
 		in.post(path+"/lost", url.Values{"reason": {"lost"}}).leads(t, "lost", path+"/stopped")
 		in.get(path+"/stopped").shows(t, "stopped", http.StatusOK, "‘Night shift’ is the same key: it has stopped too.", "Register another key", `/me/request?reason=lost&token=`)
-		in.get(path+"/found").shows(t, "found", http.StatusOK, "‘Night shift’ is the same key: it works again too.", "We tell you by e-mail.")
+		in.get(path+"/found").shows(t, "found", http.StatusOK, "‘Night shift’ is the same key: it works again too.", "We tell you by email.")
 		in.post(path+"/found", nil).leads(t, "made to work", "/me/tokens")
 		for _, id := range []staffkey.SecurityKeyID{h.keyIDs[0], twin} {
 			if state := stateOf(s, h, id); state != staffkey.SecurityKeyActive {

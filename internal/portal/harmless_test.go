@@ -180,7 +180,7 @@ func (s *stack) getsChangeNothing(everybody map[string]*browser, key staffkey.Se
 func TestSetUp_without_mail(t *testing.T) {
 	t.Parallel()
 	s := newEmptyStack(t, "sqlite", address)
-	const none = "This service cannot send e-mail yet."
+	const none = "This service cannot send email yet."
 	b := s.setUp()
 	if page := b.get("/setup"); strings.Contains(page.body, none) {
 		t.Error("with mail: the tasks say that there is none")

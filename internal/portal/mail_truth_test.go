@@ -72,12 +72,12 @@ func TestTruth_without_mail_nobody_is_promised_any(t *testing.T) {
 	if n := s.sent(h, "admin.replacement"); n != 0 {
 		t.Errorf("%d requests that nobody gets", n)
 	}
-	in.get("/me/mfa").lacks(t, "methods", "We send you an e-mail when one of these changes.")
-	in.get(path+"/found").lacks(t, "found", "We tell you by e-mail.")
+	in.get("/me/mfa").lacks(t, "methods", "We send you an email when one of these changes.")
+	in.get(path+"/found").lacks(t, "found", "We tell you by email.")
 	visitor := s.browser()
-	visitor.get("/signin/help").lacks(t, "help", "We send you a link by mail to choose a new one")
+	visitor.get("/signin/help").lacks(t, "help", "We send you a link by email to choose a new one")
 	visitor.get("/signin").lacks(t, "signing in", "/signin/reset")
-	visitor.get("/signin/reset").shows(t, "a forgotten password", http.StatusOK, "This service sends no e-mail. A Local Administrator can give you a link")
+	visitor.get("/signin/reset").shows(t, "a forgotten password", http.StatusOK, "This service sends no email. A Local Administrator can give you a link")
 	visitor.post("/signin/reset", url.Values{"login": {"amara"}}).leads(t, "asking for a link all the same", "/signin/reset")
 	visitor.givePassword(h, testPassword)
 	read("visitor", "/lost/token", visitor.get("/lost/token"))

@@ -32,7 +32,7 @@ func TestTruth_what_still_works(t *testing.T) {
 	in.get("/me/mfa/text/remove").shows(t, "removing the number", http.StatusOK, works[0])
 	in.get(path+"/lost").shows(t, "stopping a token", http.StatusOK, "nothing is removed: if you find it, it can work again")
 	in.get("/me/self-service").shows(t, "self-service", http.StatusOK, "4 besides your tokens")
-	in.get("/me/mfa").shows(t, "methods", http.StatusOK, "We send you an e-mail when one of these changes.", "10 of 10 left")
+	in.get("/me/mfa").shows(t, "methods", http.StatusOK, "We send you an email when one of these changes.", "10 of 10 left")
 	in.get("/me/mfa/app-code/remove").shows(t, "removing the app", http.StatusOK, "this way no longer signs you in")
 
 	s.issuePass(actor, h, true)

@@ -99,6 +99,22 @@ func TestMessagesOfTemplatesExistAndAllAreUsed(t *testing.T) {
 	}
 }
 
+// One word for one thing: what is sent is an email, as NHS and GOV.UK write it.
+func TestMessagesSayEmail(t *testing.T) {
+	t.Parallel()
+	other := regexp.MustCompile(`(?i)^"[^"]+" = .*(e-mail|\b(?:a|an|the|your|our|no|by) mails?\b(?:[^ -]| [^s]))`)
+	for name, text := range localeFiles(t) {
+		if !strings.HasSuffix(name, "en.toml") {
+			continue
+		}
+		for line := range strings.Lines(text) {
+			if m := other.FindStringSubmatch(line); m != nil {
+				t.Errorf("%s: %q in %s", name, m[1], line)
+			}
+		}
+	}
+}
+
 func TestMessagesKeepTheVoice(t *testing.T) {
 	t.Parallel()
 	words := map[string][]string{
