@@ -70,7 +70,7 @@ func TestWithout_script(t *testing.T) {
 	b.at("/me/tokens/*/remove", "Remove ‘Drawer’?")
 	b.follow("#remove-form button")
 	b.at("/me/confirm", "Confirm it is you")
-	b.has("main", "Security keys need JavaScript")
+	b.has("main", "JavaScript is switched off here, and keys need it.")
 	b.signOut()
 
 	// With a young proof it needs none.
