@@ -214,6 +214,12 @@ var acts = []act{
 		id := s.held(t, staffkey.StopReview)
 		return func() error { return s.Service.ApproveKey(t.Context(), s.in.Actor, s.victim.ID, id) }
 	}},
+	{op: "RefuseKey", stands: forOthers, begin: func(t *testing.T, s *scene) func() error {
+		id := s.held(t, staffkey.StopReview)
+		return func() error {
+			return s.Service.RefuseKey(t.Context(), s.in.Actor, s.victim.ID, id, "not one of ours")
+		}
+	}},
 	{op: "Unfreeze", stands: forOthers, begin: func(t *testing.T, s *scene) func() error {
 		s.Change(t, func(tx *store.Tx) error { return storetest.Move(tx, s.victim.ID, staffkey.PersonFrozen) })
 		return func() error { return s.Service.Unfreeze(t.Context(), s.in.Actor, s.victim.ID, "spoke to her") }
