@@ -166,6 +166,9 @@ func (c *change) weigh(holders []store.Holder) ([]Concern, error) {
 	concerns := make([]Concern, len(holders))
 	var further []staffkey.PersonID // whose other methods matter
 	for i, h := range holders {
+		if err := c.tx.Left(); err != nil {
+			return nil, err
+		}
 		if concerns[i], err = c.stand(h, keys[h.Person], nil, policy.Holder{}); err != nil {
 			return nil, err
 		}

@@ -87,6 +87,8 @@ func typedName(tag []byte) string {
 	switch {
 	case hidden:
 		return ""
+	case in["name"] == "own": // what somebody has agreed to is asked again
+		return ""
 	case bytes.HasPrefix(tag, []byte("<select")), bytes.HasPrefix(tag, []byte("<textarea")):
 		return in["name"]
 	case shown && slices.Contains([]string{"text", "email", "tel", "radio", "checkbox", "date", "number", "search"}, in["type"]):

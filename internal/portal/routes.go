@@ -259,7 +259,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("GET", "/ops/recalls", p.recalls)
 	operators("POST", "/ops/recalls", p.startRecall)
 	operators("GET", "/ops/recall", p.newRecallPage)
-	operators("POST", "/ops/recall", p.checkRecall, keeps("aaguid", "firmware_from", "firmware_below", "organisation", "until", "reason"))
+	operators("POST", "/ops/recall", p.checkRecall, keeps("aaguid", "firmware_from", "firmware_below", "until", "reason"))
 	operators("GET", "/ops/recalls/{id}", p.recallPage)
 	operators("GET", "/ops/recalls/{id}/organisations.csv", p.recallFile)
 	operators("GET", "/ops/recalls/{id}/people", p.recallPeople)
@@ -276,7 +276,7 @@ func (p *Portal) each(add func(Route, requirement, handler)) {
 	operators("POST", "/ops/anchors/{id}/remove", p.removeAnchor)
 	operators("POST", "/ops/metadata", p.importMetadata, takes(maxUpload))
 	operators("GET", "/ops/metadata/check", p.metadataCheckPage)
-	operators("POST", "/ops/metadata/use", p.useMetadata)
+	operators("POST", "/ops/metadata/use", p.useMetadata, keeps("choice"))
 	operators("GET", "/ops/hold", p.holdPage)
 	operators("POST", "/ops/hold", p.decideHold, keeps("decision"))
 }

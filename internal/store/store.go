@@ -185,6 +185,14 @@ func (s *Store) Housekeep(ctx context.Context, fn func(*Tx) error) error {
 	})
 }
 
+// Left reports that whoever asked for a survey has gone, so that what is counted in memory ends as what is read does.
+func (tx *Tx) Left() error {
+	if tx.over == nil {
+		return nil
+	}
+	return tx.over.Err()
+}
+
 // run runs the function of a change. A statement that failed fails the change, even when fn makes light of it: on PostgreSQL
 // it has ended the transaction, and SQLite must not mean something else by the same code.
 func (tx *Tx) run(fn func(*Tx) error) error {

@@ -3,7 +3,9 @@ package ui
 import (
 	"bytes"
 	"html/template"
+	"reflect"
 	"sync"
+	"time"
 )
 
 // The sign-in page is built for every single sign-in, and for a visitor who has
@@ -25,6 +27,7 @@ type look struct {
 	language, theme, organisation, path string
 	ceremony                            Ceremony // without the values
 	seenHere, conditional, noMail       bool
+	helpdesk                            Contact
 }
 
 // marks are in the order in which the page has them.
@@ -47,13 +50,17 @@ const mostLooks = 32
 // anything that only this visitor has.
 func lookOf(v *view) (look, bool) {
 	p, ok := v.P.(SignInPage)
-	f := v.F
-	if !ok || len(p.Errors) > 0 || p.Username != "" || p.Application != "" || p.Next != "" || f.SignedIn || f.Flash != nil || f.Nav != "" ||
-		f.Query != "" || f.Posted || f.Typed != nil || len(f.Administrators) > 0 || v.SessionLeft != 0 || f.Station != "" {
+	if !ok || v.SessionLeft != 0 {
 		return look{}, false
 	}
+	f := *v.F
 	p.Key.Code, p.Key.Options, p.Key.Sealed = "", "", ""
-	return look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere, p.Conditional, f.NoMail}, true
+	key := look{v.Tag, f.Theme, f.Organisation, f.Path, p.Key, p.SeenHere, p.Conditional, f.NoMail, f.Helpdesk}
+	// Whatever is neither in the look nor without effect on this page is this visitor's: a field that is new is among it until it is named here.
+	p.Key, p.SeenHere, p.Conditional = Ceremony{}, false, false
+	f.Lang, f.Theme, f.Organisation, f.Path, f.NoMail, f.Helpdesk = "", "", "", "", false, Contact{}
+	f.Now, f.Location, f.SessionIdle = time.Time{}, nil, 0
+	return key, reflect.ValueOf(p).IsZero() && reflect.ValueOf(f).IsZero()
 }
 
 // renderFast writes the page of a view to buf, from its cut pieces if it can, and
