@@ -164,6 +164,7 @@ func TestDevice_without_script(t *testing.T) {
 	b.at("/device", "Check this device")
 	b.has("#device-result", "The checks need JavaScript")
 	b.has("main noscript", "Switch JavaScript on")
+	b.click("main summary", "What we see from here")
 	b.has("main .pairs", "Chrome")
 	b.has("main .pairs", b.base)
 	if got := b.row("script"); !strings.Contains(got, "To fix") {

@@ -2,8 +2,11 @@ package browser
 
 import (
 	"crypto/rand"
+	"database/sql"
 	"encoding/json"
+	"errors"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -16,12 +19,22 @@ import (
 // aMinute is how long a session of hurried people lasts without use, with what a busy machine takes besides.
 const aMinute = time.Minute + patience
 
-// hurried makes an organisation in which sessions end after a minute without use, which is the shortest there is.
+// hurried makes an organisation in which sessions end after a minute without use. That is less than anybody may decide, so it is written into
+// the database.
 func hurried(t testing.TB) (p *installation, organisation string) {
 	t.Helper()
 	p, organisation = demo(t), "H"+rand.Text()[:10]
 	p.run(t, "organisation", "add", organisation, "--name", "Hurried", "--parent", "NMH")
-	p.run(t, "policy", "set", organisation, "--sessions", "1,60,1,60")
+	p.run(t, "policy", "set", organisation, "--sessions", "5,60,5,60")
+	db, err := sql.Open("sqlite", "file:"+filepath.Join(p.options.Data, "staffkey.db")+"?_pragma=busy_timeout(10000)")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = db.ExecContext(t.Context(), `UPDATE policies SET settings = json_replace(settings, '$.sessions.idle_aal2', 1, '$.sessions.idle_aal3', 1)
+		WHERE organisation_id = (SELECT id FROM organisations WHERE code = $1)`, organisation)
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
 	return p, organisation
 }
 

@@ -139,7 +139,7 @@ func TestRequest_for_a_token(t *testing.T) {
 	place := "Ward of " + b.account.Username
 	b.fill("#place", place)
 	b.fill("#note", strings.Repeat("x", 201))
-	b.has("#note-count", "201")
+	b.has("#note-count", "1 too many")
 	b.follow("#request-form button")
 	b.focused("#error-summary")
 	b.is("#error-summary li", "Use 200 characters or fewer (you have 201)")

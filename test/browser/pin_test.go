@@ -169,7 +169,7 @@ func TestPIN_blocked_without_another_way(t *testing.T) {
 	b.follow("main a[href='/pin']")
 	b.at("/pin", "Help with the PIN of your key")
 	b.follow("main a", "The key is blocked")
-	b.at("/pin", "This key is blocked")
+	b.at("/pin", "If your key is blocked")
 	b.has("main .note", "Take the key out and put it back first.")
 	if resets := b.texts("main a[href*=replace]"); len(resets) != 0 {
 		t.Errorf("signed out: want no way to reset, got %q", resets)

@@ -221,7 +221,7 @@ func TestSessions(t *testing.T) {
 
 	k2.moveTo(b)
 	b.follow("button", "Sign in with your key")
-	b.at("/me", "Home")
+	b.at("/me/tokens", "Manage FIDO2 Tokens") // where it was
 	b.goTo("/me/sessions")
 	b.follow("button", "End all other sessions")
 	b.is("#flash", "All other sessions have ended.")

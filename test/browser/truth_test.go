@@ -59,6 +59,12 @@ func TestTruth_a_reset_is_no_loss(t *testing.T) {
 	b.key.reset()
 	b.key.touch(false) // the prompt is stopped
 	b.click("button", "I have reset it")
+	other := b.another()
+	for range 100 { // until the press has reached the server
+		if other.goTo("/me/tokens"); strings.Contains(other.text("main"), "The key was reset") {
+			break
+		}
+	}
 	b.click("button", "Stop and choose another way")
 	b.goTo("/me/tokens")
 	b.has("main", "The key was reset")
