@@ -35,6 +35,8 @@ func TestDatabase_that_takes_no_changes(t *testing.T) {
 		b.get("/readyz").shows(t, "readiness", http.StatusServiceUnavailable, "takes no changes")
 		page := b.post("/signin", url.Values{"username": {h.Username}, "password": {testPassword}, "signin": {"1"}})
 		page.shows(t, "a sign-in", http.StatusServiceUnavailable, "cannot save anything at the moment", "Your last step may not be saved. Look before you try it again later.")
+		page.shows(t, "its code, which only the log has", http.StatusServiceUnavailable, "finds what happened in its log, under the code")
+		page.lacks(t, "the page", "Give this code to your Local Administrator")
 		if strings.Contains(page.body, "We have saved") || page.Header.Get("Retry-After") == "" {
 			t.Errorf("headers %v, page\n%s", page.Header, page.body)
 		}

@@ -53,6 +53,7 @@ func TestBodies_in_flight_are_bounded(t *testing.T) {
 		t.Helper()
 		a := visitor.begin(address, "/signin", form).end()
 		a.shows(t, what, http.StatusServiceUnavailable, "Wait a few seconds")
+		a.lacks(t, what, `<code class="code">`) // nothing is kept of it that a code could open
 		if a.Header.Get("Retry-After") == "" || a.Header.Get("Connection") != "close" {
 			t.Errorf("%s: headers %v", what, a.Header)
 		}

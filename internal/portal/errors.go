@@ -29,10 +29,8 @@ func (p *Portal) showError(r *request, err error) {
 	if errors.Is(err, context.Canceled) && r.Context().Err() != nil {
 		return // the browser has gone
 	}
-	if status >= 500 && page.SupportCode == "" {
-		page.SupportCode = staffkey.NewSupportCode()
-	}
-	if status >= 500 && !errors.Is(err, errCrowded) { // which a flood must not turn into lines of the log
+	if status >= 500 && !errors.Is(err, errCrowded) { // which a flood must not turn into lines of the log, and which no code is given for
+		page.SupportCode = cmp.Or(page.SupportCode, staffkey.NewSupportCode())
 		p.Log.LogAttrs(r.Context(), slog.LevelError, "request failed", slog.String("route", r.Pattern), slog.String("request", r.origin.RequestID),
 			slog.String("code", page.SupportCode), slog.String("actor", string(r.current.Actor.Person)), slog.Any("error", err))
 		p.recordFault(r, page)
@@ -59,7 +57,7 @@ func (p *Portal) showError(r *request, err error) {
 
 // recordFault lets whoever helps find the code of a fault. When the database is at fault, the log alone has it.
 func (p *Portal) recordFault(r *request, page ui.ErrorPage) {
-	if p.SignIn == nil || page.Message.ID == "srv.store" || page.Message.ID == "srv.unknown" {
+	if p.SignIn == nil || page.InLogOnly() {
 		return
 	}
 	actor := r.current.Actor

@@ -24,6 +24,11 @@ func (HostPage) layout() (string, bool) { return "problem/host", false }
 
 func (ErrorPage) layout() (string, bool) { return "problem/error", false }
 
+// InLogOnly reports a fault of the database, of which nothing can be kept there: its code opens nothing for who helps, and only the log has it.
+func (p ErrorPage) InLogOnly() bool {
+	return p.Message.ID == "srv.store" || p.Message.ID == "srv.unknown"
+}
+
 // Action is a link that looks like a button.
 type Action struct {
 	Href  string
